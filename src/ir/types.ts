@@ -1,0 +1,222 @@
+import type { Brand } from '../base/brand.js';
+import type { SourceLoc } from '../base/diagnostic.js';
+
+export type TensorId = Brand<number, 'TensorId'>; // prints as %3
+export type OpId = Brand<number, 'OpId'>; // prints as @3
+
+export type DType = 'int8' | 'int32' | 'float32';
+
+export const DTYPE_BYTES: Readonly<Record<DType, number>> = { int8: 1, int32: 4, float32: 4 };
+
+export type ConstantData = Int8Array | Int32Array | Float32Array;
+
+/**
+ * real = scale * (stored - zeroPoint). One scale for an activation; for weights one scale per output channel (axis 0)
+ * with zero point 0.
+ */
+export interface Quantization {
+  readonly scales: readonly number[];
+  readonly zeroPoint: number;
+}
+
+/**
+ * Where the elements of a tensor lie inside another one (its root): set by `place-concat-slices` on tensors that are
+ * written straight into a slice of a concatenation. Element (h, w, c) is at
+ * offsetElements + h * rowPitchElements + w * pixelPitchElements + c of the root.
+ */
+export interface StorageSlice {
+  readonly root: TensorId;
+  readonly offsetElements: number;
+  readonly rowPitchElements: number;
+  readonly pixelPitchElements: number;
+}
+
+/**
+ * Shapes are in storage order, outermost first, with N = 1 (a batch is a matter of the schedule):
+ * images [1, H, W, C], sequences [1, L, C], vectors [1, C]. Convolution weights [M, KH, KW, C / groups], dense
+ * weights [M, K].
+ */
+export interface Tensor {
+  readonly id: TensorId;
+  readonly name: string; // for people; never used as a key
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly quant?: Quantization;
+  /**
+   * For model inputs and outputs: axis order in which the outside sees the tensor. outside.shape[i] =
+   * shape[outsideAxes[i]]; absent when the orders are equal. An ONNX image input (NCHW) has [0, 3, 1, 2].
+   */
+  readonly outsideAxes?: readonly number[];
+  /** For model inputs and outputs whose outside shape differs by more than an axis order (e.g. 1xC for 1x1x1xC). */
+  readonly outsideShape?: readonly number[];
+  readonly storage?: StorageSlice;
+  readonly loc: SourceLoc;
+}
+
+/** Activation functions that exist in float only; quantisation turns them into tables (`lut`). */
+export type UnaryFunction = 'leakyRelu' | 'sigmoid' | 'tanh' | 'hardSwish' | 'hardSigmoid' | 'elu' | 'exp' | 'sqrt';
+
+/** Fixed-point rescaling of an integer binary operator; docs/numerics.md, "add". */
+export interface BinaryRescale {
+  readonly leftShift: number;
+  readonly multiplierA: number;
+  readonly shiftA: number;
+  readonly multiplierB: number;
+  readonly shiftB: number;
+  readonly multiplierOut: number;
+  readonly shiftOut: number;
+}
+
+/**
+ * What is applied, element by element and in this order, to the result of an anchor operator before it is stored.
+ * Each stage means exactly what the operator of the same name means on its own, roundings included.
+ * Only fusion makes these; imported graphs have none.
+ */
+export type EpilogueStage =
+  | { readonly kind: 'clamp'; readonly lo: number; readonly hi: number }
+  | { readonly kind: 'lut'; readonly table: TensorId; readonly resultZeroPoint: number }
+  | { readonly kind: 'unary'; readonly fn: UnaryFunction; readonly alpha: number; readonly beta: number }
+  | {
+      readonly kind: 'add';
+      readonly operand: TensorId;
+      /** Which operand of the original add the anchor's value was. */
+      readonly valueIs: 'a' | 'b';
+      readonly rescale?: BinaryRescale;
+      /** Zero point of the value before the addition, and of the sum. */
+      readonly valueZeroPoint: number;
+      readonly resultZeroPoint: number;
+    };
+
+export interface Window2d {
+  readonly kernel: readonly [number, number]; // KH, KW, before dilation
+  readonly stride: readonly [number, number];
+  readonly dilation: readonly [number, number];
+  readonly pad: { readonly top: number; readonly left: number; readonly bottom: number; readonly right: number };
+}
+
+interface OpBase {
+  readonly id: OpId;
+  readonly name: string; // for people and reports
+  readonly loc: SourceLoc;
+  /** Operands by position; what stands where is said per kind below. Constants are operands too. */
+  readonly inputs: readonly TensorId[];
+  readonly output: TensorId;
+  readonly epilogue: readonly EpilogueStage[];
+  /** Zero point of the anchor's own result, before the epilogue (int8 only). Equals the output's when there is none. */
+  readonly anchorZeroPoint?: number;
+}
+
+/** inputs: x [1,H,W,C], weights [M,KH,KW,C/groups], bias [M] (int32 or float32), then for int8 requant int32 [M,2]. */
+export interface Conv2dOp extends OpBase {
+  readonly kind: 'conv2d';
+  readonly window: Window2d;
+  readonly groups: number; // groups = C is a depthwise convolution
+}
+/** inputs: x [1,K], weights [M,K], bias [M], then for int8 requant int32 [M,2]. */
+export interface DenseOp extends OpBase {
+  readonly kind: 'dense';
+}
+/** inputs: x [1,H,W,C]. Integer: same scale in and out. */
+export interface PoolOp extends OpBase {
+  readonly kind: 'maxPool' | 'avgPool';
+  readonly window: Window2d;
+  readonly countIncludePad: boolean; // avgPool only
+}
+/** inputs: a, b of the same shape. */
+export interface BinaryOp extends OpBase {
+  readonly kind: 'add' | 'sub' | 'mul';
+  readonly rescale?: BinaryRescale; // integer only
+}
+/** inputs: x. clamp keeps the quantisation; lo and hi are in stored units for int8, real for float32. */
+export interface ClampOp extends OpBase {
+  readonly kind: 'clamp';
+  readonly lo: number;
+  readonly hi: number;
+}
+/** inputs: x. float32 only. */
+export interface UnaryOp extends OpBase {
+  readonly kind: 'unary';
+  readonly fn: UnaryFunction;
+  readonly alpha: number; // leakyRelu slope, elu alpha, hardSigmoid alpha; else 0
+  readonly beta: number; // hardSigmoid beta; else 0
+}
+/** inputs: x int8, table int8 [256]; result = table[x + 128]. */
+export interface LutOp extends OpBase {
+  readonly kind: 'lut';
+}
+/** inputs: x, then for int8 table int32 [256]. Over the last axis. */
+export interface SoftmaxOp extends OpBase {
+  readonly kind: 'softmax';
+}
+/** inputs: x [1,H,W,C], then for int8 table int32 [1024]. Across channels. */
+export interface LrnOp extends OpBase {
+  readonly kind: 'lrn';
+  readonly size: number;
+  readonly alpha: number;
+  readonly beta: number;
+  readonly k: number;
+  readonly sumShift: number; // int8 only: table index = sum of squares >> sumShift
+}
+/** inputs: x [1,H,W,C]; output [1,H*scale[0],W*scale[1],C], nearest neighbour, floor(i / scale). */
+export interface UpsampleOp extends OpBase {
+  readonly kind: 'upsample';
+  readonly scale: readonly [number, number];
+}
+/** inputs: any number of tensors; integer: all of one quantisation. */
+export interface ConcatOp extends OpBase {
+  readonly kind: 'concat';
+  readonly axis: number;
+}
+/** inputs: x. Elements [start, start + size) along the axis, where size is the output's. */
+export interface SliceOp extends OpBase {
+  readonly kind: 'slice';
+  readonly axis: number;
+  readonly start: number;
+}
+/** inputs: x. Same elements in the same storage order, another shape. A view: costs nothing. */
+export interface ReshapeOp extends OpBase {
+  readonly kind: 'reshape';
+}
+/** inputs: x. output.shape[i] = x.shape[perm[i]]. */
+export interface TransposeOp extends OpBase {
+  readonly kind: 'transpose';
+  readonly perm: readonly number[];
+}
+/** inputs: x. The identity, materialised: canonicalisation inserts it where a concatenation needs a copy. */
+export interface CopyOp extends OpBase {
+  readonly kind: 'copy';
+}
+
+export type Op =
+  | Conv2dOp
+  | DenseOp
+  | PoolOp
+  | BinaryOp
+  | ClampOp
+  | UnaryOp
+  | LutOp
+  | SoftmaxOp
+  | LrnOp
+  | UpsampleOp
+  | ConcatOp
+  | SliceOp
+  | ReshapeOp
+  | TransposeOp
+  | CopyOp;
+
+export type OpKind = Op['kind'];
+
+/**
+ * A dataflow graph in execution order, and what the passes have found out about it. Never mutated: a pass returns a
+ * new Program that shares what it did not change.
+ */
+export interface Program {
+  readonly name: string;
+  readonly source: string; // the file as the user named it
+  readonly tensors: ReadonlyMap<TensorId, Tensor>;
+  readonly ops: readonly Op[]; // every operand is a model input, a constant, or the output of an earlier op
+  readonly inputs: readonly TensorId[];
+  readonly outputs: readonly TensorId[];
+  /** Tensors that are constants, with their elements. A program parsed without its binary has empty arrays here. */
+  readonly constants: ReadonlyMap<TensorId, ConstantData>;
+}
