@@ -1,0 +1,381 @@
+/**
+ * The instruction table: the one place that says which commands exist and what their fields are. Encoder, decoder,
+ * printer, assembler and docs/isa.md are made from it; the emitter and the simulator are written against it.
+ *
+ * The machine: a command processor reads the stream in order and hands each command to one of three queues, `load`
+ * (DRAM to SRAM), `compute` (MAC array and vector unit) and `store` (SRAM to DRAM). Each queue executes its commands in
+ * order, one at a time; the queues run independently of each other. Order between queues exists only where commands say so:
+ *
+ * - `wait`: a bit mask of semaphores. Before the command starts, each named semaphore must be above zero, and is
+ *   decremented. `signal`: after the command has completed, each named semaphore is incremented.
+ * - `barrier`: the processor waits until all queues are empty, then sets all semaphores to zero.
+ * - `semaphore`: the processor sets a semaphore to a value (only sensible right after a barrier).
+ *
+ * `loop count=n` ... `endLoop` repeats what is between, up to MAX_LOOP_DEPTH deep. Any field of a command inside may carry
+ * steps {level, delta, modulus}: its value in an iteration is
+ *     base + sum over steps of (iteration[level] * delta, taken modulo `modulus` when that is not 0)
+ * where level 0 is the outermost loop. Stepped fields are signed while they are computed.
+ *
+ * SRAM images are addressed by a view (base, rowPitch, pixelPitch, ring): channel c of the pixel in row r and column x is
+ * at base + (ring = 0 ? r : r mod ring) * rowPitch + x * pixelPitch + c * elementBytes. A ring is a rolling buffer: it holds
+ * the latest `ring` rows. r and x are always absolute positions in the image, so a base may point below the
+ * buffer when a tile holds columns from x0 on; every byte touched must lie inside the SRAM.
+ *
+ * Rows [row0, row0 + rows) are clipped to [0, the image's rows), columns and channels likewise: an empty range makes the
+ * command do nothing (it still waits and signals). That is how the first and last stripes of a loop need no code of their own.
+ */
+
+export type Queue = 'processor' | 'load' | 'compute' | 'store';
+
+/** u: unsigned, s: signed (zigzag). All values are integers below 2^53; float parameters are IEEE single bit patterns, unsigned. */
+export type FieldType = 'u' | 's';
+
+export interface Field {
+  readonly name: string;
+  readonly type: FieldType;
+  readonly doc: string;
+}
+
+export interface Instruction {
+  readonly name: string;
+  readonly opcode: number; // 1..255
+  readonly queue: Queue;
+  readonly fields: readonly Field[];
+  readonly doc: string;
+}
+
+export const MAX_LOOP_DEPTH = 4;
+export const SEMAPHORES = 16;
+
+const u = (name: string, doc: string): Field => ({ name, type: 'u', doc });
+const s = (name: string, doc: string): Field => ({ name, type: 's', doc });
+
+const SYNC = [
+  u('wait', 'mask of semaphores to take before the command starts'),
+  u('signal', 'mask of semaphores to raise after it has completed'),
+];
+
+const view = (prefix: string, what: string): Field[] => [
+  s(`${prefix}Base`, `SRAM byte address of row 0, column 0, channel 0 of ${what}`),
+  u(`${prefix}RowPitch`, 'bytes from a row to the next'),
+  u(`${prefix}PixelPitch`, 'bytes from a column to the next'),
+  u(`${prefix}Ring`, 'rows of the rolling buffer, 0 for none'),
+];
+
+const ROWS = [s('row0', 'first output row'), u('rows', 'number of output rows')];
+const COLUMNS = [s('col0', 'first output column'), u('cols', 'number of output columns')];
+
+const WINDOW = [
+  u('kernelH', 'kernel rows'),
+  u('kernelW', 'kernel columns'),
+  u('strideH', 'rows from a window to the next'),
+  u('strideW', 'columns from a window to the next'),
+  u('padTop', 'rows of padding above the image'),
+  u('padLeft', 'columns of padding left of the image'),
+  u('dilationH', 'rows between taps'),
+  u('dilationW', 'columns between taps'),
+];
+
+/**
+ * The epilogue of docs/numerics.md: stage 1 (activation), stage 2 (addition of a second image, pixel by pixel), stage 3
+ * (activation). Activation kinds: 0 none; 1 clamp to [lo, hi]; 2 table (int8 only; table of 256 bytes in SRAM at lo);
+ * 3 leakyRelu (alpha = lo); 4 sigmoid; 5 tanh; 6 hardSwish; 7 hardSigmoid (alpha = lo, beta = hi); 8 elu (alpha = lo);
+ * 9 exp; 10 sqrt. 3..10 float32 only. For int8, lo and hi are stored values (zigzag as any signed field);
+ * for float32 they are bit patterns.
+ */
+const EPILOGUE = [
+  u('act1', 'kind of stage 1'),
+  s('act1Lo', 'stage 1: low limit, table address or alpha'),
+  s('act1Hi', 'stage 1: high limit or beta'),
+  u('addMode', 'stage 2: 0 none, 1 value + other, 2 other + value (which operand is a in the rescaling)'),
+  ...view('add', 'the other operand of stage 2'),
+  s('addZeroValue', 'zero point of the value before stage 2'),
+  s('addZeroOther', 'zero point of the other operand'),
+  s('addZeroOut', 'zero point of the sum'),
+  u('addLeftShift', 'leftShift of the rescaling'),
+  u('addMultiplierA', 'multiplierA'),
+  s('addShiftA', 'shiftA'),
+  u('addMultiplierB', 'multiplierB'),
+  s('addShiftB', 'shiftB'),
+  u('addMultiplierOut', 'multiplierOut'),
+  s('addShiftOut', 'shiftOut'),
+  u('act2', 'kind of stage 3'),
+  s('act2Lo', 'stage 3: as act1Lo'),
+  s('act2Hi', 'stage 3: as act1Hi'),
+];
+
+const DTYPE = u('dtype', '0 int8, 1 float32');
+const SHAPES = [
+  u('inH', 'rows of the input image'),
+  u('inW', 'columns of the input image'),
+  u('inC', 'channels of the input image'),
+  u('outH', 'rows of the output image'),
+  u('outW', 'columns of the output image'),
+  u('outC', 'channels of the output image'),
+];
+const ZEROS = [s('inZero', 'zero point of the input'), s('outZero', 'zero point of the result, before the epilogue')];
+
+const DMA_ROWS = [
+  ...SYNC,
+  u('dramBase', 'DRAM byte address of row 0, column 0 of the image'),
+  u('dramRowPitch', 'bytes from a row to the next in DRAM'),
+  u('dramPixelPitch', 'bytes from a column to the next in DRAM'),
+  ...view('sram', 'the SRAM image'),
+  u('imageH', 'rows of the image'),
+  u('imageW', 'columns of the image'),
+  u('pixelBytes', 'bytes moved per pixel'),
+  s('row0', 'first row'),
+  u('rows', 'number of rows'),
+  s('col0', 'first column'),
+  u('cols', 'number of columns'),
+];
+
+const DMA_LINEAR = [
+  ...SYNC,
+  u('dramBase', 'DRAM byte address of the region'),
+  u('sramBase', 'SRAM byte address that the byte at `offset` goes to or comes from'),
+  u('offset', 'first byte of the region that is moved'),
+  u('bytes', 'number of bytes'),
+  u('limit', 'bytes of the region: [offset, offset + bytes) is clipped to [0, limit)'),
+];
+
+const DMA_STRIDED = [
+  ...SYNC,
+  u('dramBase', 'DRAM byte address of the first element'),
+  u('sramBase', 'SRAM byte address of the first element'),
+  u('elementBytes', 'bytes of an element'),
+  ...[0, 1, 2, 3].flatMap((d) => [
+    u(`count${d}`, `elements along dimension ${d} (0 the outermost); 0 means 1`),
+    u(`dramStride${d}`, `bytes from an element to the next along dimension ${d}, in DRAM`),
+    u(`sramStride${d}`, `the same in SRAM`),
+  ]),
+];
+
+export const INSTRUCTIONS: readonly Instruction[] = [
+  {
+    name: 'endPrologue',
+    opcode: 0x01,
+    queue: 'processor',
+    fields: [],
+    doc: 'Waits for all queues. What follows is the period, which repeats for ever.',
+  },
+  {
+    name: 'endPeriod',
+    opcode: 0x02,
+    queue: 'processor',
+    fields: [],
+    doc: 'Waits for all queues. One period is complete.',
+  },
+  {
+    name: 'barrier',
+    opcode: 0x03,
+    queue: 'processor',
+    fields: [],
+    doc: 'Waits for all queues, then sets every semaphore to zero.',
+  },
+  {
+    name: 'semaphore',
+    opcode: 0x04,
+    queue: 'processor',
+    fields: [u('index', 'which semaphore'), u('value', 'its new value')],
+    doc: 'Sets a semaphore.',
+  },
+  {
+    name: 'loop',
+    opcode: 0x05,
+    queue: 'processor',
+    fields: [u('count', 'how often the body runs, at least 1')],
+    doc: 'Begins a loop.',
+  },
+  { name: 'endLoop', opcode: 0x06, queue: 'processor', fields: [], doc: 'Ends the innermost loop.' },
+  {
+    name: 'loadRows',
+    opcode: 0x10,
+    queue: 'load',
+    fields: DMA_ROWS,
+    doc: 'Moves a rectangle of an image from DRAM to SRAM.',
+  },
+  {
+    name: 'storeRows',
+    opcode: 0x11,
+    queue: 'store',
+    fields: DMA_ROWS,
+    doc: 'Moves a rectangle of an image from SRAM to DRAM.',
+  },
+  { name: 'load', opcode: 0x12, queue: 'load', fields: DMA_LINEAR, doc: 'Moves consecutive bytes from DRAM to SRAM.' },
+  {
+    name: 'store',
+    opcode: 0x13,
+    queue: 'store',
+    fields: DMA_LINEAR,
+    doc: 'Moves consecutive bytes from SRAM to DRAM.',
+  },
+  {
+    name: 'loadStrided',
+    opcode: 0x14,
+    queue: 'load',
+    fields: DMA_STRIDED,
+    doc: 'Gathers up to four strided dimensions from DRAM to SRAM (transposes on the way).',
+  },
+  {
+    name: 'storeStrided',
+    opcode: 0x15,
+    queue: 'store',
+    fields: DMA_STRIDED,
+    doc: 'Scatters up to four strided dimensions from SRAM to DRAM.',
+  },
+  {
+    name: 'conv',
+    opcode: 0x20,
+    queue: 'compute',
+    fields: [
+      ...SYNC,
+      DTYPE,
+      ...view('in', 'the input image'),
+      ...view('out', 'the output image'),
+      ...SHAPES,
+      ...ROWS,
+      ...COLUMNS,
+      s('ch0', 'first output channel'),
+      u('chs', 'number of output channels'),
+      ...WINDOW,
+      u('groups', 'convolution groups; inC = groups is depthwise'),
+      u(
+        'records',
+        'SRAM byte address of the weight record of channel ch0 (before clipping). int8 record: int32 bias, then uint32 with the multiplier >> 7 in bits 0..23 and the shift in bits 24..31 (signed), then KH * KW * (inC / groups) weights. float32 record: bias, then the weights. Little endian, no padding between records',
+      ),
+      ...ZEROS,
+      ...EPILOGUE,
+    ],
+    doc: 'Convolution of output rows x columns x channels, with epilogue; dense layers are 1x1 images. Reads exactly the input rows and columns that lie under the windows and inside the image.',
+  },
+  {
+    name: 'pool',
+    opcode: 0x21,
+    queue: 'compute',
+    fields: [
+      ...SYNC,
+      DTYPE,
+      u('mode', '0 maximum, 1 average, 2 average that counts padding'),
+      ...view('in', 'the input image'),
+      ...view('out', 'the output image'),
+      ...SHAPES,
+      ...ROWS,
+      ...COLUMNS,
+      ...WINDOW,
+      ...ZEROS,
+      ...EPILOGUE,
+    ],
+    doc: 'Pooling of all channels, with epilogue.',
+  },
+  {
+    name: 'binary',
+    opcode: 0x22,
+    queue: 'compute',
+    fields: [
+      ...SYNC,
+      DTYPE,
+      u('mode', '0 add, 1 sub, 2 mul'),
+      ...view('a', 'operand a'),
+      ...view('b', 'operand b'),
+      ...view('out', 'the output image'),
+      u('outH', 'rows of all three images'),
+      u('outW', 'columns of all three images'),
+      u('outC', 'channels of all three images'),
+      ...ROWS,
+      ...COLUMNS,
+      s('aZero', 'zero point of a'),
+      s('bZero', 'zero point of b'),
+      s('outZero', 'zero point of the result, before the epilogue'),
+      u('leftShift', 'leftShift of the rescaling'),
+      u('multiplierA', 'multiplierA'),
+      s('shiftA', 'shiftA'),
+      u('multiplierB', 'multiplierB'),
+      s('shiftB', 'shiftB'),
+      u('multiplierOut', 'multiplierOut'),
+      s('shiftOut', 'shiftOut'),
+      ...EPILOGUE,
+    ],
+    doc: 'Elementwise operation of two images of one shape, with epilogue.',
+  },
+  {
+    name: 'map',
+    opcode: 0x23,
+    queue: 'compute',
+    fields: [
+      ...SYNC,
+      DTYPE,
+      ...view('in', 'the input image'),
+      ...view('out', 'the output image'),
+      ...SHAPES,
+      ...ROWS,
+      ...COLUMNS,
+      u('scaleH', 'an output row r reads input row floor(r / scaleH); at least 1'),
+      u('scaleW', 'an output column x reads input column floor(x / scaleW); at least 1'),
+      ...ZEROS,
+      ...EPILOGUE,
+    ],
+    doc: 'Copy of an image, with nearest-neighbour upsampling and epilogue: copies, activations, table look-ups, resizes.',
+  },
+  {
+    name: 'softmax',
+    opcode: 0x24,
+    queue: 'compute',
+    fields: [
+      ...SYNC,
+      DTYPE,
+      ...view('in', 'the input image'),
+      ...view('out', 'the output image'),
+      u('outH', 'rows'),
+      u('outW', 'columns'),
+      u('outC', 'channels'),
+      ...ROWS,
+      ...COLUMNS,
+      u('table', 'int8: SRAM byte address of int32 [256]'),
+      ...EPILOGUE,
+    ],
+    doc: 'Softmax over the channels of each pixel.',
+  },
+  {
+    name: 'lrn',
+    opcode: 0x25,
+    queue: 'compute',
+    fields: [
+      ...SYNC,
+      DTYPE,
+      ...view('in', 'the input image'),
+      ...view('out', 'the output image'),
+      u('outH', 'rows'),
+      u('outW', 'columns'),
+      u('outC', 'channels'),
+      ...ROWS,
+      ...COLUMNS,
+      u('table', 'int8: SRAM byte address of int32 [1024]'),
+      u('size', 'channels of the window'),
+      u('sumShift', 'int8: table index = sum of squares >> sumShift'),
+      u('alpha', 'float32: bit pattern'),
+      u('beta', 'float32: bit pattern'),
+      u('k', 'float32: bit pattern'),
+      ...ZEROS,
+      ...EPILOGUE,
+    ],
+    doc: 'Local response normalisation across channels.',
+  },
+  {
+    name: 'permute',
+    opcode: 0x26,
+    queue: 'compute',
+    fields: [
+      ...SYNC,
+      u('inBase', 'SRAM byte address of the first element of the input'),
+      u('outBase', 'SRAM byte address of the first element of the output'),
+      u('elementBytes', 'bytes of an element'),
+      ...[0, 1, 2, 3].flatMap((d) => [
+        u(`count${d}`, `elements along dimension ${d}; 0 means 1`),
+        u(`inStride${d}`, `bytes from an element to the next along dimension ${d} of the input`),
+        u(`outStride${d}`, `the same of the output`),
+      ]),
+    ],
+    doc: 'Copies up to four strided dimensions from SRAM to SRAM (transposes).',
+  },
+];
