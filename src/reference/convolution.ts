@@ -1,0 +1,158 @@
+/** conv2d with any number of groups, and the gathering of its windows. */
+import {
+  addDotProducts,
+  CHUNK_TAPS,
+  laneCountFloat32,
+  laneCountInt8,
+  packPairs,
+  packSingles,
+  TILE_PIXELS,
+  unpackPairs,
+} from './dot-products.js';
+import { clamp8, mbqm } from './fixed-point.js';
+import type { WindowGeometry } from './image.js';
+
+/** Of an int8 convolution or matrix product: how accumulators become stored values. */
+export interface Requantization {
+  readonly bias: Int32Array; // [M]
+  readonly requant: Int32Array; // [M, 2]: multiplier, shift
+  readonly inputZeroPoint: number;
+  readonly resultZeroPoint: number;
+}
+
+/**
+ * @param x [1, H, W, C]
+ * @param weights [M, KH, KW, C / groups]
+ * @returns [1, OH, OW, M]
+ */
+export function convolveInt8(
+  geometry: WindowGeometry,
+  groups: number,
+  x: Int8Array,
+  weights: Int8Array,
+  q: Requantization,
+): Int8Array {
+  const { outH, outW, outC } = geometry;
+  const channels = outC / groups;
+  const taps = weights.length / outC;
+  const laneCount = laneCountInt8(channels);
+  const pixelCount = outH * outW;
+  const out = new Int8Array(pixelCount * outC);
+  const patches = new Float64Array(TILE_PIXELS * taps);
+  const sums = new Float64Array(TILE_PIXELS * laneCount);
+  const accumulators = new Int32Array(TILE_PIXELS * channels);
+  for (let group = 0; group < groups; group++) {
+    const first = group * channels;
+    const lanes = packPairs(weights, first, channels, taps);
+    for (let pixel = 0; pixel < pixelCount; pixel += TILE_PIXELS) {
+      const count = Math.min(TILE_PIXELS, pixelCount - pixel);
+      const padded = Math.ceil(count / 4) * 4;
+      gatherPatches(geometry, groups, group, x, q.inputZeroPoint, pixel, count, patches);
+      for (let p = 0; p < count; p++) accumulators.set(q.bias.subarray(first, first + channels), p * channels);
+      for (let tap = 0; tap < taps; tap += CHUNK_TAPS) {
+        addDotProducts(patches, padded, lanes, laneCount, taps, tap, Math.min(taps, tap + CHUNK_TAPS), sums);
+        unpackPairs(sums, padded, laneCount, accumulators, channels);
+      }
+      for (let p = 0; p < count; p++) {
+        requantize(accumulators, p * channels, first, channels, q, out, (pixel + p) * outC + first);
+      }
+    }
+  }
+  return out;
+}
+
+/** Stores `count` accumulators of the channels from `channel` on. */
+export function requantize(
+  accumulators: Int32Array,
+  from: number,
+  channel: number,
+  count: number,
+  q: Requantization,
+  out: Int8Array,
+  to: number,
+): void {
+  const requant = q.requant;
+  const zeroPoint = q.resultZeroPoint;
+  for (let i = 0; i < count; i++) {
+    const multiplier = requant[2 * (channel + i)] as number;
+    const shift = requant[2 * (channel + i) + 1] as number;
+    out[to + i] = clamp8(mbqm(accumulators[from + i] as number, multiplier, shift) + zeroPoint);
+  }
+}
+
+/** As convolveInt8, for float32. */
+export function convolveFloat32(
+  geometry: WindowGeometry,
+  groups: number,
+  x: Float32Array,
+  weights: Float32Array,
+  bias: Float32Array,
+): Float32Array {
+  const { outH, outW, outC } = geometry;
+  const channels = outC / groups;
+  const taps = weights.length / outC;
+  const laneCount = laneCountFloat32(channels);
+  const pixelCount = outH * outW;
+  const out = new Float32Array(pixelCount * outC);
+  const patches = new Float64Array(TILE_PIXELS * taps);
+  const sums = new Float64Array(TILE_PIXELS * laneCount);
+  for (let group = 0; group < groups; group++) {
+    const first = group * channels;
+    const lanes = packSingles(weights, first, channels, taps);
+    for (let pixel = 0; pixel < pixelCount; pixel += TILE_PIXELS) {
+      const count = Math.min(TILE_PIXELS, pixelCount - pixel);
+      const padded = Math.ceil(count / 4) * 4;
+      gatherPatches(geometry, groups, group, x, 0, pixel, count, patches);
+      sums.fill(0);
+      for (let tap = 0; tap < taps; tap += CHUNK_TAPS) {
+        addDotProducts(patches, padded, lanes, laneCount, taps, tap, Math.min(taps, tap + CHUNK_TAPS), sums);
+      }
+      for (let p = 0; p < count; p++) {
+        const to = (pixel + p) * outC + first;
+        for (let m = 0; m < channels; m++) {
+          out[to + m] = (sums[p * laneCount + m] as number) + (bias[first + m] as number);
+        }
+      }
+    }
+  }
+  return out;
+}
+
+/**
+ * Writes x - zeroPoint under the windows of `count` output pixels, in the order KH, KW, C, as patches. Taps in the padding
+ * are 0: adding 0 * w changes neither sum, as weights are finite and a sum that starts at +0 never is -0.
+ */
+function gatherPatches(
+  geometry: WindowGeometry,
+  groups: number,
+  group: number,
+  x: Int8Array | Float32Array,
+  zeroPoint: number,
+  firstPixel: number,
+  count: number,
+  patches: Float64Array,
+): void {
+  const { inH, inW, inC, outW } = geometry;
+  const { kernel, stride, dilation, pad } = geometry.window;
+  const channels = inC / groups;
+  const firstChannel = group * channels;
+  const taps = kernel[0] * kernel[1] * channels;
+  for (let p = 0; p < count; p++) {
+    const row = Math.floor((firstPixel + p) / outW) * stride[0] - pad.top;
+    const column = ((firstPixel + p) % outW) * stride[1] - pad.left;
+    let to = ((p >> 2) * taps * 4 + (p & 3)) | 0;
+    for (let ky = 0; ky < kernel[0]; ky++) {
+      const y = row + ky * dilation[0];
+      for (let kx = 0; kx < kernel[1]; kx++) {
+        const end = (to + channels * 4) | 0;
+        const xx = column + kx * dilation[1];
+        if (y < 0 || y >= inH || xx < 0 || xx >= inW) {
+          for (; to < end; to += 4) patches[to] = 0;
+          continue;
+        }
+        let from = ((y * inW + xx) * inC + firstChannel) | 0;
+        for (; to < end; to += 4) patches[to] = (x[from++] as number) - zeroPoint;
+      }
+    }
+  }
+}

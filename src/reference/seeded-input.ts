@@ -1,0 +1,34 @@
+/** docs/numerics.md, "Seeded inputs". */
+import { elementCount, tensorOf } from '../ir/facts.js';
+import type { Program, TensorId } from '../ir/types.js';
+import type { Elements } from './movement.js';
+
+/**
+ * The inputs that `simulate --seed` makes, in storage order.
+ *
+ * @param seed unsigned 32-bit integer
+ */
+export function seededInput(program: Program, seed: number): Map<TensorId, Elements> {
+  const inputs = new Map<TensorId, Elements>();
+  for (const [index, id] of program.inputs.entries()) {
+    const tensor = tensorOf(program, id);
+    const draw = mulberry32((Math.imul(seed, 0x9e3779b1) + Math.imul(index, 0x85ebca6b)) | 0);
+    const length = elementCount(tensor);
+    const data = tensor.dtype === 'float32' ? new Float32Array(length) : new Int8Array(length);
+    const real = data instanceof Float32Array;
+    for (let i = 0; i < length; i++) data[i] = real ? draw() / 2 ** 31 - 1 : (draw() >>> 24) - 128;
+    inputs.set(id, data);
+  }
+  return inputs;
+}
+
+/** Source: mulberry32, T. Ettinger, public domain. */
+function mulberry32(seed: number): () => number {
+  let state = seed | 0;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), state | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return (t ^ (t >>> 14)) >>> 0;
+  };
+}
