@@ -3,7 +3,7 @@ import type { Diagnostic, SourceLoc } from '../base/diagnostic.js';
 import { SpillwayError } from '../base/diagnostic.js';
 import type { OmitEach } from './facts.js';
 import { elementCountOf, keepsQuantization } from './facts.js';
-import { formatShape, inferResult } from './shape.js';
+import { dtypeOfData, formatShape, inferResult } from './shape.js';
 import type { ConstantData, DType, EpilogueStage, Op, OpId, Program, Quantization, Tensor, TensorId } from './types.js';
 
 export interface InputSpec {
@@ -43,11 +43,6 @@ export interface BuilderOptions {
 }
 
 const SOFTMAX_QUANT: Quantization = { scales: [1 / 256], zeroPoint: -128 };
-
-export function dtypeOfData(data: ConstantData): DType {
-  if (data instanceof Int8Array) return 'int8';
-  return data instanceof Int32Array ? 'int32' : 'float32';
-}
 
 export class ProgramBuilder {
   private readonly tensors = new Map<TensorId, Tensor>();

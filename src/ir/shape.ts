@@ -5,10 +5,15 @@
 import { assertNever } from '../base/assert-never.js';
 import type { OmitEach } from './facts.js';
 import { elementCountOf, windowAxis, windowExtent } from './facts.js';
-import type { DType, Op, Tensor, Window2d } from './types.js';
+import type { ConstantData, DType, Op, Tensor, Window2d } from './types.js';
 
 /** An op without what is known only once it stands in a program. */
 export type OpBody = OmitEach<Op, 'id' | 'output' | 'name' | 'loc'>;
+
+export function dtypeOfData(data: ConstantData): DType {
+  if (data instanceof Int8Array) return 'int8';
+  return data instanceof Int32Array ? 'int32' : 'float32';
+}
 
 type Operand = Pick<Tensor, 'name' | 'shape' | 'dtype'>;
 
