@@ -1,0 +1,172 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+import { type Diagnostic, SpillwayError } from '../base/diagnostic.js';
+import { findJsonPath } from './json-position.js';
+import { nearestName } from './nearest-name.js';
+
+const positiveInteger = z.int().positive();
+const notNegative = z.int().nonnegative();
+
+/**
+ * A chip file, checked. Units are in the names; MB of published chips is taken as 2^20 bytes.
+ * `sources` says for every number, by its path ("sram.bytes"), where it comes from or that it is an assumption of ours.
+ */
+export const chipSchema = z.strictObject({
+  $schema: z.string().optional(),
+  name: z.string().min(1),
+  description: z.string().optional(),
+  clockHz: positiveInteger,
+  sram: z.strictObject({
+    bytes: positiveInteger,
+    /** Buffers begin at multiples of this. */
+    alignmentBytes: positiveInteger,
+    bytesPerCycle: positiveInteger,
+    areaMm2PerMiB: z.number().positive(),
+  }),
+  dram: z.strictObject({
+    bytes: positiveInteger,
+    bytesPerSecond: positiveInteger,
+    /** A run of consecutive bytes occupies the interface for a multiple of this. Traffic is counted in bytes moved. */
+    burstBytes: positiveInteger,
+    latencyCycles: notNegative,
+    energyPicojoulesPerByte: z.number().positive(),
+  }),
+  dma: z.strictObject({
+    channels: positiveInteger,
+    setupCycles: notNegative,
+  }),
+  /** Rows take input channels, columns output channels. */
+  mac: z.strictObject({ rows: positiveInteger, columns: positiveInteger }),
+  vector: z.strictObject({ lanes: positiveInteger }),
+  commandFifoBytes: positiveInteger,
+  sources: z.record(z.string(), z.string().min(1)),
+});
+
+export type Chip = z.infer<typeof chipSchema>;
+
+/** Paths of the numbers of a chip, which are the keys that `sources` must have. */
+export const CHIP_NUMBERS = [
+  'clockHz',
+  'sram.bytes',
+  'sram.alignmentBytes',
+  'sram.bytesPerCycle',
+  'sram.areaMm2PerMiB',
+  'dram.bytes',
+  'dram.bytesPerSecond',
+  'dram.burstBytes',
+  'dram.latencyCycles',
+  'dram.energyPicojoulesPerByte',
+  'dma.channels',
+  'dma.setupCycles',
+  'mac.rows',
+  'mac.columns',
+  'vector.lanes',
+  'commandFifoBytes',
+] as const;
+
+/** The folder of the chips that come with Spillway: beside src/ in the checkout, beside dist/ when built. */
+export function targetsDirectory(): string {
+  const candidates = ['../../targets', '../../../targets'].map((path) => fileURLToPath(new URL(path, import.meta.url)));
+  return candidates.find((path) => existsSync(join(path, 'chip-a.json'))) ?? candidates[0] ?? 'targets';
+}
+
+/** Names of the chips in a folder, in alphabetical order. */
+export function listChips(directory = targetsDirectory()): string[] {
+  return readdirSync(directory)
+    .filter((file) => file.endsWith('.json') && !file.endsWith('.schema.json'))
+    .map((file) => basename(file, '.json'))
+    .sort();
+}
+
+/**
+ * @param nameOrPath a name in targets/, or the path of a chip file
+ * @throws SpillwayError SW3101 (no such chip), SW3102 (not JSON), SW3103 (a value is wrong; one diagnostic each)
+ */
+export function loadChip(nameOrPath: string): Chip {
+  const isPath = nameOrPath.includes('/') || nameOrPath.includes('\\') || nameOrPath.endsWith('.json');
+  const file = isPath ? nameOrPath : join(targetsDirectory(), `${nameOrPath}.json`);
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new SpillwayError([unreadable(nameOrPath, isPath, error)]);
+  }
+  return parseChip(text, isPath ? nameOrPath : `targets/${nameOrPath}.json`);
+}
+
+function unreadable(nameOrPath: string, isPath: boolean, error: unknown): Diagnostic {
+  const reason = error instanceof Error && 'code' in error ? String(error.code) : 'unreadable';
+  const loc = { file: nameOrPath };
+  if (isPath) return { code: 'SW3101', blame: 'input', message: `the chip file cannot be read (${reason})`, loc };
+  const chips = listChips();
+  const nearest = nearestName(nameOrPath, chips);
+  return {
+    code: 'SW3101',
+    blame: 'input',
+    message: `there is no target '${nameOrPath}'`,
+    loc,
+    hint: `${nearest === undefined ? '' : `did you mean '${nearest}'? `}targets: ${chips.join(', ')}; or give the path of a chip file`,
+  };
+}
+
+/** @param file name for diagnostics */
+export function parseChip(text: string, file: string): Chip {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    throw new SpillwayError([
+      { code: 'SW3102', blame: 'input', message: `not a JSON document: ${message}`, loc: { file } },
+    ]);
+  }
+  const result = chipSchema.safeParse(value);
+  if (!result.success) {
+    throw new SpillwayError(result.error.issues.flatMap((issue) => issueDiagnostics(issue, text, file)));
+  }
+  const missing = CHIP_NUMBERS.filter((path) => result.data.sources[path] === undefined);
+  if (missing.length > 0) {
+    throw new SpillwayError([
+      {
+        code: 'SW3103',
+        blame: 'input',
+        message: `sources does not say where these numbers come from: ${missing.join(', ')}`,
+        loc: { file, ...findJsonPath(text, ['sources']) },
+        hint: 'add an entry per number, for example "sources": {"sram.bytes": "data sheet, page 3"}',
+      },
+    ]);
+  }
+  return result.data;
+}
+
+/** Keys that a chip file may have at a path, for the nearest known name. */
+function knownKeys(path: readonly PropertyKey[]): string[] {
+  let schema: unknown = chipSchema;
+  for (const key of path) schema = schema instanceof z.ZodObject ? schema.shape[String(key)] : undefined;
+  return schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
+}
+
+function issueDiagnostics(issue: z.core.$ZodIssue, text: string, file: string): Diagnostic[] {
+  const at = (path: readonly PropertyKey[]) => ({ file, ...findJsonPath(text, path.map(String)) });
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key): Diagnostic => {
+      const nearest = nearestName(key, knownKeys(issue.path));
+      const path = [...issue.path, key];
+      const message = `${path.join('.')}: there is no such key in a chip file`;
+      const hint = nearest === undefined ? {} : { hint: `did you mean '${nearest}'?` };
+      return { code: 'SW3103', blame: 'input', message, loc: at(path), ...hint };
+    });
+  }
+  const path = issue.path.length === 0 ? 'the document' : issue.path.join('.');
+  const message = `${path}: ${issueText(issue)}`;
+  return [{ code: 'SW3103', blame: 'input', message, loc: at(issue.path) }];
+}
+
+function issueText(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'too_small') return `must be ${issue.inclusive ? 'at least' : 'greater than'} ${issue.minimum}`;
+  if (issue.code === 'too_big') return `must be at most ${issue.maximum}`;
+  const text = issue.message.replace(/^Invalid input: /, '');
+  return text.replace(/, received undefined$/, ', but it is missing');
+}
