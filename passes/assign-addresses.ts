@@ -1,0 +1,125 @@
+/**
+ * Gives every buffer its SRAM offset. Resident weights lie at the bottom for ever; above them the stays of tensors and the
+ * workspace of each step are packed by the exact allocator, as lifetimes in steps.
+ *
+ *   SRAM ^  |    workspace of 1 |        |
+ *        |  +---------+---------+        |
+ *        |  | stay of %4        |        |
+ *        |  +-------------------+--------+
+ *        |  | resident weights           |
+ *        +-----------------------------------> steps
+ *
+ * A layer that writes its output over an operand puts both stays into one buffer.
+ */
+import type { TensorId } from '../src/ir/types.js';
+import type { Schedule, ScheduledLayer, ScheduledRoot, Stay } from '../src/schedule/schedule.js';
+import { alignUp } from '../src/schedule/tiling.js';
+import { allocate } from '../src/solver/allocator/allocate.js';
+import type { AllocationBuffer } from '../src/solver/allocator/problem.js';
+
+/** The schedule with addresses, or the bytes by which the best packing exceeds the capacity. */
+export type AddressResult = { readonly schedule: Schedule } | { readonly excessBytes: number };
+
+export function assignAddresses(schedule: Schedule, nodeLimit: number): AddressResult {
+  const base = alignUp(schedule.residentBytes, schedule.alignmentBytes);
+  const chains = stayChains(schedule);
+  const buffers: AllocationBuffer[] = chains.map((chain) => ({
+    id: chain.id,
+    lower: chain.startStep,
+    upper: chain.endStep,
+    sizeBytes: chain.sizeBytes,
+    alignmentBytes: schedule.alignmentBytes,
+  }));
+  schedule.layers.forEach((scheduled, t) => {
+    for (const buffer of scheduled.workspace) {
+      buffers.push({
+        id: workspaceId(t, buffer.role),
+        lower: t,
+        upper: t + 1,
+        sizeBytes: buffer.sizeBytes,
+        alignmentBytes: schedule.alignmentBytes,
+      });
+    }
+  });
+  const capacityBytes = schedule.capacityBytes - base;
+  const result = allocate({ capacityBytes, buffers }, { nodeLimit });
+  if (result.heightBytes > capacityBytes) return { excessBytes: result.heightBytes - capacityBytes };
+  const offsetOf = (id: string): number => base + (result.offsets.get(id) ?? 0);
+  const stayOffsets = new Map<string, number>();
+  for (const chain of chains) for (const member of chain.members) stayOffsets.set(member, offsetOf(chain.id));
+  const roots = new Map<TensorId, ScheduledRoot>();
+  for (const [id, root] of schedule.roots) {
+    const stays = root.stays.map(
+      (stay): Stay => ({ ...stay, sramOffsetBytes: stayOffsets.get(stayId(id, stay)) ?? -1 }),
+    );
+    roots.set(id, { ...root, stays });
+  }
+  let residentOffsetBytes = 0;
+  const layers = schedule.layers.map((scheduled, t): ScheduledLayer => {
+    const offset = residentOffsetBytes;
+    residentOffsetBytes += scheduled.residentBytes;
+    const workspace = scheduled.workspace.map((buffer) => ({
+      ...buffer,
+      sramOffsetBytes: offsetOf(workspaceId(t, buffer.role)),
+    }));
+    return { ...scheduled, workspace, residentOffsetBytes: scheduled.residentBytes > 0 ? offset : -1 };
+  });
+  const allocation = {
+    heightBytes: base + result.heightBytes,
+    loadBytes: base + result.loadBytes,
+    provenOptimal: result.provenOptimal,
+  };
+  return { schedule: { ...schedule, layers, roots, allocation } };
+}
+
+interface StayChain {
+  readonly id: string;
+  readonly members: string[];
+  startStep: number;
+  endStep: number;
+  readonly sizeBytes: number;
+}
+
+/** Stays that share memory because an output is written over an operand, each chain one buffer. */
+function stayChains(schedule: Schedule): StayChain[] {
+  const chains: StayChain[] = [];
+  const chainOf = new Map<string, StayChain>();
+  const all = [...schedule.roots.values()].flatMap((root) => root.stays.map((stay) => ({ root, stay })));
+  all.sort((a, b) => a.stay.startStep - b.stay.startStep || a.root.root - b.root.root);
+  for (const { root, stay } of all) {
+    const id = stayId(root.root, stay);
+    const writer = schedule.layers[stay.startStep];
+    const over = stay.origin === 'produced' && writer?.layer.output.root === root.root ? writer.overwrites : undefined;
+    const previous =
+      over === undefined
+        ? undefined
+        : schedule.roots
+            .get(over)
+            ?.stays.find((s) => s.startStep < stay.startStep + 1 && s.endStep === stay.startStep + 1);
+    const chain = over === undefined || previous === undefined ? undefined : chainOf.get(stayId(over, previous));
+    if (chain === undefined) {
+      const made: StayChain = {
+        id,
+        members: [id],
+        startStep: stay.startStep,
+        endStep: stay.endStep,
+        sizeBytes: alignUp(root.sizeBytes, schedule.alignmentBytes),
+      };
+      chains.push(made);
+      chainOf.set(id, made);
+    } else {
+      chain.members.push(id);
+      chain.endStep = Math.max(chain.endStep, stay.endStep);
+      chainOf.set(id, chain);
+    }
+  }
+  return chains;
+}
+
+function stayId(root: TensorId, stay: { readonly startStep: number }): string {
+  return `%${root}@${stay.startStep}`;
+}
+
+function workspaceId(t: number, role: string): string {
+  return `${t}.${role}`;
+}

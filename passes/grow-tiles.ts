@@ -1,0 +1,62 @@
+/**
+ * Uses the SRAM that placement left free at a step to run the layer in fewer, larger pieces: taller stripes, larger chunks of
+ * weights, double buffers. Placement asks for the least room that a traffic needs; this spends the rest on time.
+ *
+ * Traffic never changes: a layer whose weights are read once a stripe keeps its stripes.
+ */
+import type { Schedule, ScheduledLayer } from '../src/schedule/schedule.js';
+import { isStreaming, type Tiling, tilingTraffic, workspaceBuffers } from '../src/schedule/tiling.js';
+
+/** @param share of the free bytes that may be used, 0 to 1: packing needs some air where every step is full */
+export function growTiles(schedule: Schedule, share: number): Schedule {
+  const loadBytes = [...schedule.loadBytes];
+  const layers = schedule.layers.map((scheduled, t) => {
+    const free = Math.floor((schedule.capacityBytes - (loadBytes[t] ?? 0)) * share);
+    const grown = growLayer(schedule, scheduled, free);
+    loadBytes[t] = (loadBytes[t] ?? 0) + workspaceBytes(grown) - workspaceBytes(scheduled);
+    return grown;
+  });
+  return { ...schedule, layers, loadBytes };
+}
+
+function workspaceBytes(scheduled: ScheduledLayer): number {
+  return scheduled.workspace.reduce((total, buffer) => total + buffer.sizeBytes, 0);
+}
+
+function growLayer(schedule: Schedule, scheduled: ScheduledLayer, freeBytes: number): ScheduledLayer {
+  if (freeBytes <= 0 || scheduled.layer.kind === 'transpose') return scheduled;
+  const room = workspaceBytes(scheduled) + freeBytes;
+  const before = JSON.stringify(tilingTraffic(scheduled.layer, scheduled.tiling));
+  for (const tiling of largerTilings(scheduled)) {
+    if (JSON.stringify(tilingTraffic(scheduled.layer, tiling)) !== before) continue;
+    const workspace = workspaceBuffers(scheduled.layer, tiling, schedule.alignmentBytes, scheduled.residentBytes);
+    if (workspace.reduce((total, buffer) => total + buffer.sizeBytes, 0) > room) continue;
+    return { ...scheduled, tiling, workspace: workspace.map((buffer) => ({ ...buffer, sramOffsetBytes: -1 })) };
+  }
+  return scheduled;
+}
+
+/** Larger versions of the tiling, the largest first; a quarter of the layer at a time still overlaps loads with work. */
+function* largerTilings({ layer, tiling }: ScheduledLayer): Generator<Tiling> {
+  const scale = Math.max(...layer.operands.map((operand) => operand.rows.scale), 1);
+  const stripes = isStreaming(tiling) ? sizesFrom(layer.output.h, tiling.stripeRows, scale) : [tiling.stripeRows];
+  const chunks =
+    tiling.weights === 'streamed' && tiling.outer === 'rows'
+      ? sizesFrom(layer.weights.channels, tiling.chunkChannels, 1)
+      : [tiling.chunkChannels];
+  for (const depth of tiling.depth === 2 ? ([2] as const) : ([2, 1] as const)) {
+    for (const stripeRows of stripes) {
+      for (const chunkChannels of chunks) yield { ...tiling, depth, stripeRows, chunkChannels };
+    }
+  }
+}
+
+/** total/4, total/8 ... down to `least`, in multiples of the granule. */
+function sizesFrom(total: number, least: number, granule: number): number[] {
+  const sizes: number[] = [];
+  for (let parts = 4; parts <= total; parts *= 2) {
+    const size = Math.ceil(total / parts / granule) * granule;
+    if (size > least) sizes.push(size);
+  }
+  return [...sizes, least];
+}

@@ -1,0 +1,251 @@
+/**
+ * Decides what stays in SRAM and what goes to DRAM: homes of activations between their uses, spills and reloads, the resident
+ * share of each layer's weights, and with them the tiling of each layer.
+ *
+ * The decision itself is in src/solver/placement, which knows no IR: here the layers become steps, their roots items and their
+ * tilings choices, and the answer becomes a Schedule without addresses.
+ */
+import { type Diagnostic, SpillwayError } from '../src/base/diagnostic.js';
+import { sizeBytes, tensorOf } from '../src/ir/facts.js';
+import type { Program, TensorId } from '../src/ir/types.js';
+import { type Layer, layersOf } from '../src/schedule/layer.js';
+import type { PlacementRecord, Schedule, ScheduledLayer, ScheduledRoot } from '../src/schedule/schedule.js';
+import { alignUp, roundResident, workspaceBuffers } from '../src/schedule/tiling.js';
+import type { LinearSolver } from '../src/solver/linear/model.js';
+import { placeGreedy, placeNone } from '../src/solver/placement/greedy.js';
+import { type IlpOutcome, solvePlacementIlp } from '../src/solver/placement/ilp.js';
+import {
+  type ItemUse,
+  itemEvents,
+  type PlacementItem,
+  type PlacementProblem,
+  type PlacementStep,
+} from '../src/solver/placement/problem.js';
+import { type SearchResult, searchPlacements } from '../src/solver/placement/shortest-path.js';
+import { enumerateTilings, type TilingChoice } from './tile.js';
+
+export interface PlaceOptions {
+  readonly capacityBytes: number;
+  readonly alignmentBytes: number;
+  readonly placement: 'ilp' | 'greedy' | 'none';
+  readonly solver: LinearSolver;
+  readonly gap: number; // relative, where the search may stop
+  readonly timeLimitSeconds: number;
+  readonly targetName: string;
+}
+
+/** The problem that a program poses, with what is needed to read the answer. */
+export interface PosedProblem {
+  readonly problem: PlacementProblem;
+  readonly layers: readonly Layer[];
+  readonly choices: readonly (readonly TilingChoice[])[];
+  readonly roots: readonly TensorId[]; // by item
+}
+
+/** Layers to steps, roots to items, tilings to choices. Cost: linear in layers times tilings. */
+export function poseProblem(
+  program: Program,
+  options: Pick<PlaceOptions, 'capacityBytes' | 'alignmentBytes'>,
+): PosedProblem {
+  const layers = layersOf(program);
+  const roots: TensorId[] = [];
+  const itemOf = new Map<TensorId, number>();
+  const register = (root: TensorId): number => {
+    const known = itemOf.get(root);
+    if (known !== undefined) return known;
+    itemOf.set(root, roots.length);
+    return roots.push(root) - 1;
+  };
+  for (const layer of layers) {
+    for (const operand of layer.operands) register(operand.root);
+    register(layer.output.root);
+  }
+  const outputRoots = new Set(program.outputs.map((id) => tensorOf(program, id).storage?.root ?? id));
+  const items: PlacementItem[] = roots.map((root) => {
+    const tensor = tensorOf(program, root);
+    const bytes = sizeBytes(tensor);
+    return {
+      name: tensor.name,
+      sramBytes: alignUp(bytes, options.alignmentBytes),
+      dramBytes: bytes,
+      startsInDram: program.inputs.includes(root),
+      endsInDram: outputRoots.has(root),
+    };
+  });
+  const choices = layers.map((layer) => enumerateTilings(layer, options));
+  const steps = layers.map((layer, t): PlacementStep => {
+    const uses: ItemUse[] = [];
+    for (const operand of layer.operands) {
+      const item = register(operand.root);
+      if (!uses.some((use) => use.item === item)) uses.push({ item, inPlace: operand.canBeOverwritten });
+    }
+    return {
+      name: layer.op.name,
+      uses,
+      output: register(layer.output.root),
+      outputDramBytes: layer.output.h * layer.output.w * layer.output.c * layer.output.elementBytes,
+      weightBytes: layer.weights.totalBytes,
+      choices: (choices[t] ?? []).map((choice) => ({
+        usesFromSram: uses.map(
+          (use) =>
+            choice.tiling.operandsFromSram[layer.operands.findIndex((o) => register(o.root) === use.item)] === true,
+        ),
+        toSram: choice.tiling.toSram,
+        workspaceBytes: choice.workspaceBytes,
+        heldWeightBytes: choice.heldWeightBytes,
+        weightPasses: choice.tiling.weights === 'resident' ? 0 : choice.weightPasses,
+        residency: residencyOf(layer, choice),
+        trafficBytes: choice.trafficBytes,
+      })),
+    };
+  });
+  return { problem: { capacityBytes: options.capacityBytes, items, steps }, layers, choices, roots };
+}
+
+function residencyOf(layer: Layer, choice: TilingChoice): 'all' | 'any' | 'none' {
+  if (choice.tiling.weights === 'resident') return 'all';
+  if (choice.tiling.weights === 'streamed' && choice.tiling.outer === 'channels') return 'none';
+  return layer.weights.totalBytes === 0 ? 'none' : 'any';
+}
+
+/** @throws SpillwayError SW3001 (target) when even the least tiling of some layer does not fit */
+export function place(program: Program, options: PlaceOptions): Schedule {
+  const posed = poseProblem(program, options);
+  throwIfTooSmall(posed, options);
+  const round = (t: number, bytes: number): number => {
+    const layer = posed.layers[t];
+    return layer === undefined ? 0 : roundResident(layer, bytes);
+  };
+  const none = placeNone(posed.problem);
+  if (none === undefined)
+    throw new Error('every layer fits on its own, but the placement without SRAM homes was not found');
+  if (options.placement === 'none') return toSchedule(program, posed, none, recordOf('none', none, 'none'), options);
+  const greedy = placeGreedy(posed.problem, round) ?? none;
+  if (options.placement === 'greedy')
+    return toSchedule(program, posed, greedy, recordOf('greedy', greedy, 'greedy'), options);
+  const searched = searchPlacements(posed.problem, round);
+  const incumbent =
+    searched !== undefined && searched.evaluation.trafficBytes <= greedy.evaluation.trafficBytes ? searched : greedy;
+  const outcome = solvePlacementIlp(posed.problem, incumbent, round, options.solver, options);
+  return toSchedule(program, posed, outcome.best, ilpRecord(options.solver.name, outcome), options);
+}
+
+function recordOf(placement: 'greedy' | 'none', result: SearchResult, status: string): PlacementRecord {
+  return {
+    placement,
+    solver: 'none',
+    status,
+    seconds: 0,
+    variables: 0,
+    constraints: 0,
+    boundBytes: undefined,
+    plannedTrafficBytes: result.evaluation.trafficBytes,
+    sramValue: [],
+  };
+}
+
+function ilpRecord(solver: string, outcome: IlpOutcome): PlacementRecord {
+  const { best, ...rest } = outcome;
+  return { placement: 'ilp', solver, ...rest, plannedTrafficBytes: best.evaluation.trafficBytes };
+}
+
+function throwIfTooSmall(posed: PosedProblem, options: PlaceOptions): void {
+  const needs = posed.layers.map((layer, t) => ({ layer, bytes: leastBytes(posed, t, layer, options) }));
+  const tooBig = needs.filter((need) => need.bytes > options.capacityBytes);
+  if (tooBig.length === 0) return;
+  const least = Math.max(...needs.map((need) => need.bytes));
+  const diagnostics: Diagnostic[] = tooBig.slice(0, 8).map(({ layer, bytes }) => ({
+    code: 'SW3001',
+    blame: 'target',
+    message: `layer '${layer.op.name}' needs at least ${bytes} B of SRAM for one row of its input and output and one channel of its weights; target '${options.targetName}' has ${options.capacityBytes} B`,
+    loc: layer.op.loc,
+    hint: `the least SRAM that this model compiles for is ${least} B`,
+  }));
+  throw new SpillwayError(diagnostics);
+}
+
+/** Least SRAM with everything at home in DRAM; asks for tilings as if there were room without end. */
+function leastBytes(posed: PosedProblem, t: number, layer: Layer, options: PlaceOptions): number {
+  const fitting = (posed.choices[t] ?? []).filter(
+    (choice) =>
+      !choice.tiling.toSram && choice.tiling.operandsFromSram.every((s) => !s) && choice.tiling.weights !== 'resident',
+  );
+  const bytesOf = (choice: TilingChoice): number => choice.workspaceBytes + choice.heldWeightBytes;
+  const known = fitting.reduce((least, choice) => Math.min(least, bytesOf(choice)), Number.POSITIVE_INFINITY);
+  if (known <= options.capacityBytes) return known;
+  const unlimited = enumerateTilings(layer, { ...options, capacityBytes: Number.MAX_SAFE_INTEGER, narrowest: true });
+  return unlimited
+    .filter(
+      (choice) =>
+        !choice.tiling.toSram &&
+        choice.tiling.operandsFromSram.every((s) => !s) &&
+        choice.tiling.weights !== 'resident',
+    )
+    .reduce((least, choice) => Math.min(least, bytesOf(choice)), Number.POSITIVE_INFINITY);
+}
+
+function toSchedule(
+  program: Program,
+  posed: PosedProblem,
+  result: SearchResult,
+  record: PlacementRecord,
+  options: PlaceOptions,
+): Schedule {
+  const { placement, evaluation } = result;
+  const events = itemEvents(posed.problem);
+  const layers = posed.layers.map((layer, t): ScheduledLayer => {
+    const choice = posed.choices[t]?.[placement.choices[t] ?? -1];
+    if (choice === undefined) throw new Error(`no tiling was chosen for step ${t}`);
+    const residentBytes = placement.residentBytes[t] ?? 0;
+    const step = posed.problem.steps[t];
+    const reloads = (step?.uses ?? []).flatMap((use, i) => {
+      const root = posed.roots[use.item];
+      return placement.reloads[t]?.[i] === true && root !== undefined ? [root] : [];
+    });
+    const workspace = workspaceBuffers(layer, choice.tiling, options.alignmentBytes, residentBytes).map((buffer) => ({
+      ...buffer,
+      sramOffsetBytes: -1,
+    }));
+    const overwritten = posed.roots[step?.uses[evaluation.inPlaceUse[t] ?? -1]?.item ?? -1];
+    const scheduled = { layer, tiling: choice.tiling, residentBytes, residentOffsetBytes: -1, workspace, reloads };
+    return overwritten === undefined ? scheduled : { ...scheduled, overwrites: overwritten };
+  });
+  const roots = new Map<TensorId, ScheduledRoot>();
+  posed.roots.forEach((root, item) => {
+    const tensor = tensorOf(program, root);
+    const facts = posed.problem.items[item];
+    const life = events[item];
+    if (facts === undefined || life === undefined) return;
+    const stays = evaluation.stays.filter((stay) => stay.item === item);
+    const isProducedInSram = stays.some((stay) => stay.origin === 'produced');
+    const isSpilled = evaluation.spilled[item] ?? false;
+    roots.set(root, {
+      root,
+      name: tensor.name,
+      loc: tensor.loc,
+      sizeBytes: facts.dramBytes,
+      role: facts.startsInDram ? 'input' : facts.endsInDram ? 'output' : 'activation',
+      stays: stays.map((stay) => ({
+        startStep: stay.startStep,
+        endStep: stay.endStep,
+        origin: stay.origin,
+        sramOffsetBytes: -1,
+      })),
+      inDram: !isProducedInSram || isSpilled,
+      isSpilled,
+      firstWrite: life.firstWrite,
+      lastWrite: life.lastWrite,
+      reads: life.reads,
+    });
+  });
+  return {
+    program,
+    capacityBytes: options.capacityBytes,
+    alignmentBytes: options.alignmentBytes,
+    layers,
+    roots,
+    residentBytes: evaluation.residentBytes,
+    loadBytes: evaluation.loadBytes,
+    record,
+  };
+}

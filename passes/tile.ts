@@ -1,0 +1,179 @@
+/**
+ * Lists, for every layer, the ways to run it: homes of its operands and its output x how weights come in x how it is cut.
+ *
+ * For each combination of homes the tilings form a trade of SRAM against traffic:
+ *
+ *   held weights, one row at a time         room for all weights           everything is read once
+ *   weights streamed, tall stripes          room for the stripes           weights are read once a stripe
+ *   channels outside, rows inside           room for a chunk of weights    the input is read once a chunk
+ *   narrower tiles of columns               less of each                   halo columns are read twice
+ *
+ * Only tilings that no other one beats in both are kept (dominance), so that the ILP stays small.
+ */
+import type { Layer } from '../src/schedule/layer.js';
+import { isStreaming, type Tiling, tilingTraffic, type WeightMode, workspaceBuffers } from '../src/schedule/tiling.js';
+
+export interface TileOptions {
+  readonly capacityBytes: number;
+  readonly alignmentBytes: number;
+  /** Try the narrowest tiles of columns too, whatever the capacity: to say what would fit. */
+  readonly narrowest?: boolean;
+}
+
+/** A tiling with what placement needs to know of it. */
+export interface TilingChoice {
+  readonly tiling: Tiling;
+  readonly workspaceBytes: number; // without held weights
+  readonly heldWeightBytes: number;
+  readonly weightPasses: number;
+  readonly trafficBytes: number; // activations
+}
+
+const PASS_COUNTS = [2, 3, 4, 5, 6, 8, 12, 16, 24, 32];
+
+/** Every undominated way to run the layer within the capacity. Cost: a few hundred tilings a layer. */
+export function enumerateTilings(layer: Layer, options: TileOptions): TilingChoice[] {
+  const roots = [...new Set(layer.operands.map((operand) => operand.root))];
+  const all: TilingChoice[] = [];
+  for (let mask = 0; mask < 1 << (roots.length + 1); mask += 1) {
+    const operandsFromSram = layer.operands.map((operand) => (mask & (1 << roots.indexOf(operand.root))) !== 0);
+    const toSram = (mask & (1 << roots.length)) !== 0;
+    all.push(...undominated(tilingsFor(layer, operandsFromSram, toSram, options)));
+  }
+  return all;
+}
+
+function tilingsFor(
+  layer: Layer,
+  operandsFromSram: readonly boolean[],
+  toSram: boolean,
+  options: TileOptions,
+): TilingChoice[] {
+  const whole: Tiling = {
+    operandsFromSram,
+    toSram,
+    weights: 'none',
+    outer: 'rows',
+    stripeRows: layer.output.h,
+    tileColumns: layer.output.w,
+    chunkChannels: layer.output.c,
+    depth: 1,
+  };
+  if (layer.kind === 'transpose') return measure(layer, [whole], options);
+  const streaming = isStreaming(whole);
+  const list: Tiling[] = [];
+  for (const tileColumns of streaming ? columnWidths(layer, options) : [layer.output.w]) {
+    const base = { ...whole, tileColumns, stripeRows: streaming ? leastStripe(layer) : layer.output.h };
+    list.push(...withWeights(layer, base, streaming));
+  }
+  return measure(layer, list, options);
+}
+
+function leastStripe(layer: Layer): number {
+  return Math.min(layer.output.h, Math.max(...layer.operands.map((operand) => operand.rows.scale), 1));
+}
+
+/** The whole width, and halves of it while a single row's buffers are large against the SRAM. */
+function columnWidths(layer: Layer, options: TileOptions): number[] {
+  const widths = [layer.output.w];
+  const scale = Math.max(...layer.operands.map((operand) => operand.columns.scale), 1);
+  const probe: Tiling = {
+    operandsFromSram: layer.operands.map(() => false),
+    toSram: false,
+    weights: 'none',
+    outer: 'rows',
+    stripeRows: leastStripe(layer),
+    tileColumns: layer.output.w,
+    chunkChannels: layer.output.c,
+    depth: 1,
+  };
+  for (let tiles = 2; tiles <= 64; tiles *= 2) {
+    const last = widths[widths.length - 1] ?? 1;
+    const bytes = sum(
+      workspaceBuffers(layer, { ...probe, tileColumns: last }, options.alignmentBytes, 0).map((b) => b.sizeBytes),
+    );
+    const width = Math.ceil(layer.output.w / tiles / scale) * scale;
+    if ((options.narrowest !== true && bytes * 8 <= options.capacityBytes) || width >= last) break;
+    widths.push(width);
+  }
+  return widths;
+}
+
+function withWeights(layer: Layer, base: Tiling, streaming: boolean): Tiling[] {
+  const { weights, output } = layer;
+  if (weights.totalBytes === 0) return [base];
+  const modes: WeightMode[] = ['resident', 'held'];
+  const list: Tiling[] = modes.map((mode) => ({ ...base, weights: mode }));
+  if (weights.channels === 0) return list;
+  for (const chunk of chunkSizes(weights.recordBytes, weights.channels)) {
+    const streamed: Tiling = { ...base, weights: 'streamed', chunkChannels: chunk.channels, depth: chunk.depth };
+    if (!streaming) {
+      list.push(streamed);
+      continue;
+    }
+    for (const passes of PASS_COUNTS) {
+      const scale = leastStripe(layer);
+      const stripeRows = Math.ceil(output.h / passes / scale) * scale;
+      if (stripeRows < output.h) list.push({ ...streamed, depth: 1, stripeRows });
+    }
+  }
+  if (!streaming) return list;
+  for (const passes of PASS_COUNTS) {
+    const chunkChannels = Math.ceil(weights.channels / passes);
+    if (chunkChannels < weights.channels) list.push({ ...base, weights: 'streamed', outer: 'channels', chunkChannels });
+  }
+  return list;
+}
+
+/** Small chunks for the least room: about 1 KiB double buffered, and a single record. */
+function chunkSizes(recordBytes: number, channels: number): { channels: number; depth: 1 | 2 }[] {
+  const small = Math.min(channels, Math.max(1, Math.ceil(1024 / recordBytes)));
+  const sizes: { channels: number; depth: 1 | 2 }[] = [{ channels: small, depth: small < channels ? 2 : 1 }];
+  if (recordBytes * 2 * small > 4096) sizes.push({ channels: 1, depth: 1 });
+  return sizes;
+}
+
+function measure(layer: Layer, list: readonly Tiling[], options: TileOptions): TilingChoice[] {
+  const choices: TilingChoice[] = [];
+  for (const tiling of list) {
+    const buffers = workspaceBuffers(layer, tiling, options.alignmentBytes, 0);
+    const isHeld = tiling.weights === 'held';
+    const workspaceBytes =
+      sum(buffers.filter((b) => b.role !== 'held').map((b) => b.sizeBytes)) + (isHeld ? options.alignmentBytes : 0);
+    const heldWeightBytes = isHeld ? sum(buffers.filter((b) => b.role === 'held').map((b) => b.sizeBytes)) : 0;
+    if (workspaceBytes > options.capacityBytes) continue;
+    const traffic = tilingTraffic(layer, tiling);
+    choices.push({
+      tiling,
+      workspaceBytes,
+      heldWeightBytes,
+      weightPasses: traffic.weightPasses,
+      trafficBytes: sum(traffic.operandReadBytes) + traffic.outputWriteBytes,
+    });
+  }
+  return choices;
+}
+
+/** Drops what another tiling beats or equals in room, weight passes and traffic; earlier ones win ties. */
+function undominated(choices: readonly TilingChoice[]): TilingChoice[] {
+  const cost = (choice: TilingChoice): number[] => [
+    choice.workspaceBytes + choice.heldWeightBytes,
+    choice.weightPasses,
+    choice.trafficBytes,
+    choice.tiling.weights === 'resident' ? 1 : 0, // a resident layer competes for SRAM of its own
+  ];
+  const costs = choices.map(cost);
+  return choices.filter((_, i) =>
+    costs.every((other, j) => {
+      if (i === j) return true;
+      const mine = costs[i] ?? [];
+      const beats = other.every((value, k) => value <= (mine[k] ?? 0));
+      const equals = other.every((value, k) => value === mine[k]);
+      return !beats || (equals && j > i);
+    }),
+  );
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}

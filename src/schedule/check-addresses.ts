@@ -1,0 +1,87 @@
+/**
+ * The referee of addresses: lists every byte that two buffers claim at one step, and everything outside the SRAM or off its
+ * alignment. Plain and quadratic on purpose; shares nothing with the allocator.
+ */
+import type { Schedule } from './schedule.js';
+
+interface Claim {
+  readonly name: string;
+  readonly startStep: number;
+  readonly endStep: number;
+  readonly low: number;
+  readonly high: number;
+  /** Name of the claim that this one may share bytes with, at its first step only: written over element for element. */
+  readonly over?: string;
+}
+
+export function addressProblems(schedule: Schedule): string[] {
+  const problems: string[] = [];
+  const claims = claimsOf(schedule);
+  for (const claim of claims) {
+    if (claim.low < 0 || claim.high > schedule.capacityBytes)
+      problems.push(
+        `${claim.name} lies at [${claim.low}, ${claim.high}), outside the ${schedule.capacityBytes} B of SRAM`,
+      );
+  }
+  for (let i = 0; i < claims.length; i += 1) {
+    for (let j = i + 1; j < claims.length; j += 1) {
+      const a = claims[i];
+      const b = claims[j];
+      if (a === undefined || b === undefined || a.high <= b.low || b.high <= a.low) continue;
+      const start = Math.max(a.startStep, b.startStep);
+      const end = Math.min(a.endStep, b.endStep);
+      if (end <= start) continue;
+      const isHandover =
+        end - start === 1 &&
+        ((a.over === b.name && a.startStep === start) || (b.over === a.name && b.startStep === start)) &&
+        a.low === b.low;
+      if (!isHandover)
+        problems.push(
+          `${a.name} and ${b.name} share SRAM [${Math.max(a.low, b.low)}, ${Math.min(a.high, b.high)}) at step ${start}`,
+        );
+    }
+  }
+  return problems;
+}
+
+function claimsOf(schedule: Schedule): Claim[] {
+  const claims: Claim[] = [];
+  const steps = schedule.layers.length;
+  schedule.layers.forEach((scheduled, t) => {
+    if (scheduled.residentBytes > 0) {
+      const low = scheduled.residentOffsetBytes;
+      claims.push({
+        name: `resident weights of ${scheduled.layer.op.name}`,
+        startStep: 0,
+        endStep: steps,
+        low,
+        high: low + scheduled.residentBytes,
+      });
+    }
+    for (const buffer of scheduled.workspace) {
+      claims.push({
+        name: `${buffer.role} of ${scheduled.layer.op.name}`,
+        startStep: t,
+        endStep: t + 1,
+        low: buffer.sramOffsetBytes,
+        high: buffer.sramOffsetBytes + buffer.sizeBytes,
+      });
+    }
+  });
+  for (const root of schedule.roots.values()) {
+    for (const stay of root.stays) {
+      const over = schedule.layers[stay.startStep]?.overwrites;
+      const overRoot = over === undefined ? undefined : schedule.roots.get(over);
+      const isWriter = schedule.layers[stay.startStep]?.layer.output.root === root.root;
+      const claim: Claim = {
+        name: `%${root.root}`,
+        startStep: stay.startStep,
+        endStep: stay.endStep,
+        low: stay.sramOffsetBytes,
+        high: stay.sramOffsetBytes + root.sizeBytes,
+      };
+      claims.push(overRoot !== undefined && isWriter ? { ...claim, over: `%${overRoot.root}` } : claim);
+    }
+  }
+  return claims;
+}

@@ -1,0 +1,252 @@
+/**
+ * A layer as the machine runs it: one fused operator, seen as images of rows x columns x channels, with the geometry that
+ * ties rows of its output to rows of each operand. Made from the IR once; tiling, placement and emission all read it.
+ */
+import { SpillwayError } from '../base/diagnostic.js';
+import { imageShape, isContiguous, rootOf, sizeBytes, storageOf, tensorOf } from '../ir/facts.js';
+import type { Op, Program, TensorId } from '../ir/types.js';
+import { DTYPE_BYTES } from '../ir/types.js';
+
+/** Input positions under an output position o: [floor(o * stride / scale) - pad, ... + extent). */
+export interface AxisMap {
+  readonly stride: number;
+  readonly scale: number; // upsampling factor; stride is 1 where it is not 1
+  readonly pad: number;
+  readonly extent: number; // taps, dilation included
+}
+
+export type OperandRole = 'main' | 'second' | 'residual';
+
+export interface Operand {
+  readonly role: OperandRole;
+  readonly tensor: TensorId;
+  readonly root: TensorId;
+  readonly h: number;
+  readonly w: number;
+  readonly c: number;
+  readonly rows: AxisMap;
+  readonly columns: AxisMap;
+  readonly elementBytes: number;
+  /** Where it lies in its root, in bytes. */
+  readonly offsetBytes: number;
+  readonly rowPitchBytes: number;
+  readonly pixelPitchBytes: number;
+  /** The output may be written over it: element for element, a root of its own, of the output's size. */
+  readonly canBeOverwritten: boolean;
+}
+
+export interface LayerOutput {
+  readonly tensor: TensorId;
+  readonly root: TensorId;
+  readonly h: number;
+  readonly w: number;
+  readonly c: number;
+  readonly elementBytes: number;
+  readonly offsetBytes: number;
+  readonly rowPitchBytes: number;
+  readonly pixelPitchBytes: number;
+}
+
+/**
+ * The constants of a layer as they lie in DRAM: tables first, then one record per output channel (bias, scale, weights),
+ * padded to a multiple of 4 bytes. A resident share is a prefix that ends after a whole record.
+ */
+export interface LayerWeights {
+  readonly headerBytes: number;
+  readonly channels: number; // 0: tables only
+  readonly recordBytes: number;
+  readonly totalBytes: number;
+}
+
+export type LayerKind = 'conv' | 'pool' | 'binary' | 'map' | 'softmax' | 'lrn' | 'transpose';
+
+export interface Layer {
+  readonly step: number;
+  readonly op: Op;
+  readonly kind: LayerKind;
+  readonly operands: readonly Operand[];
+  readonly output: LayerOutput;
+  readonly weights: LayerWeights;
+}
+
+const IDENTITY: AxisMap = { stride: 1, scale: 1, pad: 0, extent: 1 };
+
+/** All layers of a program whose views have been resolved. @throws SpillwayError for what the machine cannot run */
+export function layersOf(program: Program): Layer[] {
+  return program.ops.map((op, step) => layerOf(program, op, step));
+}
+
+export function layerOf(program: Program, op: Op, step: number): Layer {
+  const kind = kindOf(program, op);
+  const output = outputOf(program, op);
+  const operands: Operand[] = [];
+  const add = (role: OperandRole, tensor: TensorId): void => {
+    operands.push(operandOf(program, op, role, tensor, output));
+  };
+  const [first, second] = op.inputs;
+  if (first !== undefined) add('main', first);
+  if (kind === 'binary' && second !== undefined) add('second', second);
+  for (const stage of op.epilogue) if (stage.kind === 'add') add('residual', stage.operand);
+  return { step, op, kind, operands: withoutSharedOverwrites(operands), output, weights: weightsOf(program, op) };
+}
+
+function kindOf(program: Program, op: Op): LayerKind {
+  switch (op.kind) {
+    case 'conv2d':
+    case 'dense':
+      return 'conv';
+    case 'maxPool':
+    case 'avgPool':
+      return 'pool';
+    case 'add':
+    case 'sub':
+    case 'mul':
+      return 'binary';
+    case 'clamp':
+    case 'unary':
+    case 'lut':
+    case 'upsample':
+    case 'copy':
+      return 'map';
+    case 'softmax':
+      return 'softmax';
+    case 'lrn':
+      return 'lrn';
+    case 'transpose':
+      return 'transpose';
+    default:
+      throw new SpillwayError([
+        {
+          code: 'SW9101',
+          blame: 'bug',
+          message: `operator '${op.kind}' (${op.name}) of ${program.name} is a view and should have been resolved before layers are made`,
+          loc: op.loc,
+        },
+      ]);
+  }
+}
+
+function outputOf(program: Program, op: Op): LayerOutput {
+  const tensor = tensorOf(program, op.output);
+  const elementBytes = DTYPE_BYTES[tensor.dtype];
+  const storage = storageOf(tensor);
+  return {
+    tensor: tensor.id,
+    root: rootOf(tensor),
+    ...imageShape(tensor),
+    elementBytes,
+    offsetBytes: storage.offsetElements * elementBytes,
+    rowPitchBytes: storage.rowPitchElements * elementBytes,
+    pixelPitchBytes: storage.pixelPitchElements * elementBytes,
+  };
+}
+
+function operandOf(program: Program, op: Op, role: OperandRole, id: TensorId, output: LayerOutput): Operand {
+  const tensor = tensorOf(program, id);
+  const elementBytes = DTYPE_BYTES[tensor.dtype];
+  const storage = storageOf(tensor);
+  const shape = imageShape(tensor);
+  const isElementwise = role !== 'main' || ['add', 'sub', 'mul', 'clamp', 'unary', 'lut', 'copy'].includes(op.kind);
+  const ownsRoot = tensor.storage === undefined && output.root === output.tensor;
+  const isSameSize =
+    shape.h === output.h && shape.w === output.w && shape.c === output.c && elementBytes === output.elementBytes;
+  return {
+    role,
+    tensor: id,
+    root: rootOf(tensor),
+    ...shape,
+    ...(role === 'main' ? axesOf(op) : { rows: IDENTITY, columns: IDENTITY }),
+    elementBytes,
+    offsetBytes: storage.offsetElements * elementBytes,
+    rowPitchBytes: storage.rowPitchElements * elementBytes,
+    pixelPitchBytes: storage.pixelPitchElements * elementBytes,
+    canBeOverwritten: isElementwise && ownsRoot && isSameSize && isContiguous(tensor),
+  };
+}
+
+function axesOf(op: Op): { rows: AxisMap; columns: AxisMap } {
+  switch (op.kind) {
+    case 'conv2d':
+    case 'maxPool':
+    case 'avgPool': {
+      const { kernel, stride, dilation, pad } = op.window;
+      return {
+        rows: { stride: stride[0], scale: 1, pad: pad.top, extent: (kernel[0] - 1) * dilation[0] + 1 },
+        columns: { stride: stride[1], scale: 1, pad: pad.left, extent: (kernel[1] - 1) * dilation[1] + 1 },
+      };
+    }
+    case 'upsample':
+      return { rows: { ...IDENTITY, scale: op.scale[0] }, columns: { ...IDENTITY, scale: op.scale[1] } };
+    default:
+      return { rows: IDENTITY, columns: IDENTITY };
+  }
+}
+
+/** An operand whose root is read by another operand too cannot be overwritten while that one is still read. */
+function withoutSharedOverwrites(operands: readonly Operand[]): Operand[] {
+  return operands.map((operand) => {
+    const readers = operands.filter((other) => other.root === operand.root).length;
+    return readers > 1 ? { ...operand, canBeOverwritten: false } : operand;
+  });
+}
+
+function weightsOf(program: Program, op: Op): LayerWeights {
+  let headerBytes = 0;
+  for (const stage of op.epilogue) if (stage.kind === 'lut') headerBytes += 256;
+  if (op.kind === 'lut') headerBytes += 256;
+  const isInteger = tensorOf(program, op.inputs[0] ?? op.output).dtype === 'int8';
+  if (isInteger && (op.kind === 'softmax' || op.kind === 'lrn'))
+    headerBytes += sizeBytes(tensorOf(program, op.inputs[1] ?? op.output));
+  if (op.kind !== 'conv2d' && op.kind !== 'dense')
+    return { headerBytes, channels: 0, recordBytes: 0, totalBytes: headerBytes };
+  const weights = tensorOf(program, op.inputs[1] ?? op.output);
+  const channels = weights.shape[0] ?? 0;
+  const recordBytes = (isInteger ? 8 : 4) + sizeBytes(weights) / Math.max(1, channels);
+  const totalBytes = Math.ceil((headerBytes + channels * recordBytes) / 4) * 4;
+  return { headerBytes, channels, recordBytes, totalBytes };
+}
+
+/** Half-open range of input positions under outputs [start, end), not clipped. */
+export function inputRange(map: AxisMap, start: number, end: number): { start: number; end: number } {
+  const first = Math.floor((start * map.stride) / map.scale) - map.pad;
+  if (end <= start) return { start: first, end: first };
+  return { start: first, end: Math.floor(((end - 1) * map.stride) / map.scale) - map.pad + map.extent };
+}
+
+/** inputRange clipped to [0, limit). */
+export function clippedRange(map: AxisMap, start: number, end: number, limit: number): { start: number; end: number } {
+  const range = inputRange(map, start, end);
+  const first = Math.min(Math.max(0, range.start), limit);
+  return { start: first, end: Math.max(first, Math.min(range.end, limit)) };
+}
+
+/**
+ * A streamed operand under a 1x1 window with a stride is gathered by the DMA: only the pixels that are read move, and the
+ * layer then runs with stride 1 on what arrived. Others are streamed as they are.
+ */
+export function isGathered(operand: Operand): boolean {
+  const { rows, columns } = operand;
+  return (
+    rows.extent === 1 &&
+    columns.extent === 1 &&
+    rows.pad === 0 &&
+    columns.pad === 0 &&
+    rows.scale === 1 &&
+    columns.scale === 1 &&
+    (rows.stride > 1 || columns.stride > 1)
+  );
+}
+
+/** The operand as it is when streamed: see isGathered. */
+export function asStreamed(operand: Operand, output: LayerOutput): Operand {
+  if (!isGathered(operand)) return operand;
+  return {
+    ...operand,
+    h: output.h,
+    w: output.w,
+    rowPitchBytes: operand.rowPitchBytes * operand.rows.stride,
+    pixelPitchBytes: operand.pixelPitchBytes * operand.columns.stride,
+    rows: IDENTITY,
+    columns: IDENTITY,
+  };
+}

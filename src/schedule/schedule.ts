@@ -1,0 +1,74 @@
+/** The finished plan: what runs how, where every buffer is and when. Made by the schedule passes, read by the back end. */
+import type { SourceLoc } from '../base/diagnostic.js';
+import type { Program, TensorId } from '../ir/types.js';
+import type { Layer } from './layer.js';
+import type { Tiling, WorkspaceBuffer } from './tiling.js';
+
+/** Steps [startStep, endStep) of a root tensor in SRAM. */
+export interface Stay {
+  readonly startStep: number;
+  readonly endStep: number;
+  readonly origin: 'produced' | 'reloaded';
+  readonly sramOffsetBytes: number; // -1 before assign-addresses
+}
+
+/** A tensor with storage of its own, and where it is over time. */
+export interface ScheduledRoot {
+  readonly root: TensorId;
+  readonly name: string;
+  readonly loc: SourceLoc;
+  readonly sizeBytes: number;
+  readonly role: 'input' | 'output' | 'activation';
+  readonly stays: readonly Stay[];
+  readonly inDram: boolean; // has a place in DRAM
+  readonly isSpilled: boolean; // produced in SRAM and copied to DRAM when complete
+  readonly firstWrite: number; // -1 for a model input
+  readonly lastWrite: number;
+  readonly reads: readonly number[];
+}
+
+export interface ScheduledBuffer extends WorkspaceBuffer {
+  readonly sramOffsetBytes: number; // -1 before assign-addresses
+}
+
+export interface ScheduledLayer {
+  readonly layer: Layer;
+  readonly tiling: Tiling;
+  readonly residentBytes: number; // prefix of its constants that stays in SRAM for ever
+  readonly residentOffsetBytes: number; // -1 before assign-addresses; only with residentBytes > 0
+  readonly workspace: readonly ScheduledBuffer[];
+  readonly reloads: readonly TensorId[]; // roots loaded whole before the layer starts
+  readonly overwrites?: TensorId; // root whose memory the output takes over, element for element
+}
+
+export interface PlacementRecord {
+  readonly placement: 'ilp' | 'greedy' | 'none';
+  readonly solver: string;
+  readonly status: string;
+  readonly seconds: number;
+  readonly variables: number;
+  readonly constraints: number;
+  /** Proven for every schedule that the candidates can express; without code. Undefined where nothing was solved. */
+  readonly boundBytes: number | undefined;
+  readonly plannedTrafficBytes: number; // without code
+  /** Per step: traffic that one more byte of SRAM would save there (duals of the relaxation); empty where not solved. */
+  readonly sramValue: readonly number[];
+}
+
+export interface AllocationRecord {
+  readonly heightBytes: number;
+  readonly loadBytes: number;
+  readonly provenOptimal: boolean;
+}
+
+export interface Schedule {
+  readonly program: Program;
+  readonly capacityBytes: number;
+  readonly alignmentBytes: number;
+  readonly layers: readonly ScheduledLayer[];
+  readonly roots: ReadonlyMap<TensorId, ScheduledRoot>;
+  readonly residentBytes: number; // [0, residentBytes) of the SRAM
+  readonly loadBytes: readonly number[]; // per step, residents included
+  readonly record: PlacementRecord;
+  readonly allocation?: AllocationRecord;
+}

@@ -1,0 +1,64 @@
+import makeGlpk, { type GLPK, type LP } from 'glpk.js/node';
+import type { LinearModel, LinearOptions, LinearSolution, LinearSolver, LinearStatus } from './model.js';
+
+let instance: Promise<GLPK> | undefined;
+
+/** The default solver: GLPK compiled to WebAssembly, called synchronously. */
+export async function loadGlpk(): Promise<LinearSolver> {
+  instance ??= makeGlpk();
+  const glpk = await instance;
+  return { name: 'glpk', solve: (model, options) => solveWith(glpk, model, options) };
+}
+
+function solveWith(glpk: GLPK, model: LinearModel, options: LinearOptions): LinearSolution {
+  const started = toLp(glpk, model, options.relax);
+  const answer = glpk.solve(started, {
+    msglev: glpk.GLP_MSG_OFF,
+    presol: true,
+    mipgap: options.gap,
+    tmlim: Math.max(1, Math.ceil(options.timeLimitSeconds)),
+  }).result;
+  const status = statusOf(glpk, answer.status);
+  if (status === 'infeasible' || status === 'none') {
+    return { status, objective: Number.NaN, values: new Float64Array(0), rowDuals: new Float64Array(0) };
+  }
+  const values = Float64Array.from(model.columns, (_, i) => answer.vars[`c${i}`] ?? 0);
+  const dual = answer.dual;
+  const rowDuals =
+    dual === undefined ? new Float64Array(0) : Float64Array.from(model.rows, (_, i) => dual[`r${i}`] ?? 0);
+  return { status, objective: answer.z, values, rowDuals };
+}
+
+function statusOf(glpk: GLPK, status: number): LinearStatus {
+  if (status === glpk.GLP_OPT) return 'optimal';
+  if (status === glpk.GLP_FEAS) return 'feasible';
+  if (status === glpk.GLP_NOFEAS || status === glpk.GLP_INFEAS) return 'infeasible';
+  return 'none';
+}
+
+function toLp(glpk: GLPK, model: LinearModel, relax: boolean): LP {
+  const isBinary = (i: number): boolean => !relax && model.columns[i]?.integer === true;
+  return {
+    name: 'placement',
+    objective: {
+      direction: glpk.GLP_MIN,
+      name: 'traffic',
+      vars: model.columns.map((column, i) => ({ name: `c${i}`, coef: column.cost })),
+    },
+    subjectTo: model.rows.map((row, i) => ({
+      name: `r${i}`,
+      vars: row.terms.map((term) => ({ name: `c${term.column}`, coef: term.coefficient })),
+      bnds: boundsOf(glpk, row.lower, row.upper),
+    })),
+    bounds: model.columns.map((column, i) => ({ name: `c${i}`, ...boundsOf(glpk, column.lower, column.upper) })),
+    binaries: [],
+    generals: model.columns.flatMap((_, i) => (isBinary(i) ? [`c${i}`] : [])),
+  };
+}
+
+function boundsOf(glpk: GLPK, lower: number, upper: number): { type: number; lb: number; ub: number } {
+  if (lower === upper) return { type: glpk.GLP_FX, lb: lower, ub: upper };
+  if (lower === Number.NEGATIVE_INFINITY) return { type: glpk.GLP_UP, lb: 0, ub: upper };
+  if (upper === Number.POSITIVE_INFINITY) return { type: glpk.GLP_LO, lb: lower, ub: 0 };
+  return { type: glpk.GLP_DB, lb: lower, ub: upper };
+}
