@@ -94,3 +94,11 @@ export function manifestHash(manifest: object): string {
 export function sealManifest(manifest: Omit<Manifest, 'manifestHash'>): Manifest {
   return { ...manifest, manifestHash: manifestHash(manifest) };
 }
+
+/**
+ * The text of manifest.json, the only spelling that is accepted: a changed character that leaves the values as they are
+ * (`1e-7`, `1E-7`) would pass any hash of the values.
+ */
+export function manifestText(manifest: object): string {
+  return `${JSON.stringify(manifest, null, 2)}\n`;
+}
