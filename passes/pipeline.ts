@@ -1,0 +1,13 @@
+import { canonicalise } from './canonicalise.js';
+import { fuse } from './fuse.js';
+import { lowerConcat } from './lower-concat.js';
+import type { Pass } from './pass.js';
+import { resolveViews } from './resolve-views.js';
+
+/** THE list: every pass, in the order in which they run, with the reason for its place. */
+export const PIPELINE: readonly Pass[] = [
+  canonicalise, // one spelling per meaning, so that every later pattern is written once
+  lowerConcat, // before views: an operand that is a reshape can still be written through it
+  resolveViews, // from here on every op moves or computes data
+  fuse, // after copies are made, since they can carry an epilogue; before order, which counts layers
+];
