@@ -1,0 +1,58 @@
+/** Tensors of the sample run (sample-run.ts) and the operators that only move their values. */
+import { elementCountOf } from '../../ir/facts.js';
+
+/** A sampled tensor. */
+export interface Sample {
+  readonly shape: readonly number[];
+  readonly data: Float64Array;
+}
+
+/** The sample, repeated or cropped along each axis to the shape. */
+export function repeated(x: Sample, shape: readonly number[]): Sample {
+  if (x.shape.length === shape.length && x.shape.every((extent, axis) => extent === shape[axis])) return x;
+  return gathered(x, shape, [...shape.keys()], (i) => i);
+}
+
+/**
+ * result[i0, i1, ...] = x at index[perm[axis]] = source(i, axis), modulo the sampled extent.
+ *
+ * @param perm the axis of x that each axis of the result walks along
+ */
+export function gathered(
+  x: Sample,
+  shape: readonly number[],
+  perm: readonly number[],
+  source: (i: number, axis: number) => number,
+): Sample {
+  const offsets = shape.map((extent, axis) => {
+    const along = perm[axis] ?? axis;
+    const stride = elementCountOf(x.shape.slice(along + 1));
+    return Int32Array.from({ length: extent }, (_, i) => (source(i, axis) % (x.shape[along] ?? 1)) * stride);
+  });
+  let from = new Int32Array(1);
+  for (const axisOffsets of offsets) {
+    const next = new Int32Array(from.length * axisOffsets.length);
+    let to = 0;
+    for (const base of from) for (const offset of axisOffsets) next[to++] = base + offset;
+    from = next;
+  }
+  return { shape, data: Float64Array.from(from, (i) => x.data[i] as number) };
+}
+
+/** The samples one after the other along the axis, each repeated along the others as the result needs. */
+export function concatSamples(parts: readonly Sample[], shape: readonly number[], axis: number): Sample {
+  const data = new Float64Array(elementCountOf(shape));
+  const outer = elementCountOf(shape.slice(0, axis));
+  const inner = elementCountOf(shape.slice(axis + 1));
+  const pitch = (shape[axis] ?? 1) * inner;
+  let start = 0;
+  for (const part of parts) {
+    const extent = part.shape[axis] ?? 1;
+    const fitted = repeated(part, shape.with(axis, extent)).data;
+    for (let o = 0; o < outer; o++) {
+      data.set(fitted.subarray(o * extent * inner, (o + 1) * extent * inner), o * pitch + start);
+    }
+    start += extent * inner;
+  }
+  return { shape, data };
+}
