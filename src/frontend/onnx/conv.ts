@@ -1,0 +1,136 @@
+import type { Window2d } from '../../ir/types.js';
+import { type Affine, addLayerConstants, scaleRows, scalesWeights } from './affine.js';
+import { intAttribute, intsAttribute } from './attributes.js';
+import { type Const, elementCountOf, type NumericArray, shapeText } from './constant.js';
+import { malformed, unsupported } from './problems.js';
+import {
+  computed,
+  constantOperand,
+  emitImage,
+  type Image,
+  imageOf,
+  type NodeContext,
+  outputName,
+  paddedActivation,
+  requiredConstant,
+  type Value,
+} from './value.js';
+import { placeWindow } from './window.js';
+
+/** Conv of an image [1, C, H, W] with constant weights [M, C / group, KH, KW]. */
+export function importConv(ctx: NodeContext): Value[] {
+  const value = paddedActivation(ctx, 0);
+  const weights = requiredConstant(ctx, 1);
+  const bias = constantOperand(ctx, 2);
+  const groups = intAttribute(ctx.node, 'group', 1);
+  if (weights.dims.length !== 4) unsupported(`${weights.dims.length - 2}-D convolution`);
+  if (value.pad !== undefined && value.pad.fill !== 0) unsupported(`a padding of ${value.pad.fill}`);
+  const image = imageOf(ctx, value.view);
+  const [outChannels = 0, groupChannels = 0, kernelRows = 0, kernelColumns = 0] = weights.dims;
+  checkChannels(ctx, image, weights, bias, groups);
+  const kernel = intsAttribute(ctx.node, 'kernel_shape') ?? [kernelRows, kernelColumns];
+  if (kernel[0] !== kernelRows || kernel[1] !== kernelColumns) {
+    malformed(
+      'SW2007',
+      ctx.node.loc,
+      `kernel_shape ${shapeText(kernel)} differs from weights ${shapeText(weights.dims)}`,
+    );
+  }
+  const placed = placeWindow(ctx.node, image, kernel, value.pad);
+  const layer: ConvLayer = {
+    image,
+    window: placed.window,
+    groups,
+    weightShape: [outChannels, kernelRows, kernelColumns, groupChannels],
+    weights: (affine) => channelsLast(weights, affine),
+    bias: () => bias?.elements(),
+  };
+  return [computed(emitConv(ctx, layer, placed.outHeight, placed.outWidth))];
+}
+
+export interface ConvLayer {
+  readonly image: Image;
+  readonly window: Window2d;
+  readonly groups: number;
+  readonly weightShape: readonly number[]; // [M, KH, KW, C / groups]
+  readonly weights: (affine: Affine | undefined) => Float32Array;
+  readonly bias: () => ArrayLike<number> | undefined;
+}
+
+export const POINT_WINDOW: Window2d = {
+  kernel: [1, 1],
+  stride: [1, 1],
+  dilation: [1, 1],
+  pad: { top: 0, left: 0, bottom: 0, right: 0 },
+};
+
+/** Emits the convolution, and opens it for folding: what scales and shifts its channels next goes into its weights. */
+export function emitConv(
+  ctx: NodeContext,
+  layer: ConvLayer,
+  outHeight: number,
+  outWidth: number,
+): ReturnType<typeof emitImage> {
+  const entry: { channels: number; folded: Affine | undefined } = {
+    channels: layer.weightShape[0] ?? 0,
+    folded: undefined,
+  };
+  const constants = addLayerConstants(
+    ctx.builder,
+    outputName(ctx),
+    layer.weightShape,
+    layer.weights,
+    layer.bias,
+    () => entry.folded,
+    ctx.origin.loc,
+  );
+  const view = emitImage(
+    ctx,
+    { kind: 'conv2d', inputs: [layer.image.tensor, ...constants], window: layer.window, groups: layer.groups },
+    outHeight,
+    outWidth,
+    entry.channels,
+  );
+  ctx.affines.set(view.tensor, entry);
+  return view;
+}
+
+function checkChannels(ctx: NodeContext, image: Image, weights: Const, bias: Const | undefined, groups: number): void {
+  const [outChannels = 0, groupChannels = 0] = weights.dims;
+  const fits =
+    groups >= 1 && groupChannels * groups === image.channels && outChannels % groups === 0 && outChannels > 0;
+  if (!fits) {
+    const what = `weights ${shapeText(weights.dims)} in ${groups} group(s)`;
+    malformed('SW2007', ctx.node.loc, `Conv: ${what} do not fit an input of ${image.channels} channel(s)`);
+  }
+  if (bias !== undefined && (bias.dims.length !== 1 || bias.dims[0] !== outChannels)) {
+    malformed('SW2007', ctx.node.loc, `Conv: bias ${shapeText(bias.dims)} for ${outChannels} output channel(s)`);
+  }
+}
+
+/** Weights [M, C, KH, KW] as [M, KH, KW, C] in float32, rows scaled. May return the constant's own array. */
+function channelsLast(weights: Const, affine: Affine | undefined): Float32Array {
+  const [rows = 0, channels = 0, kernelRows = 0, kernelColumns = 0] = weights.dims;
+  const taps = kernelRows * kernelColumns;
+  if (weights.splat !== undefined) {
+    const result = new Float32Array(elementCountOf(weights.dims));
+    if (weights.splat !== 0) result.fill(weights.splat);
+    return scaleRows(result, affine);
+  }
+  const source = weights.elements();
+  if (taps > 1 && channels > 1) return scaleRows(interleave(source, rows, channels, taps), affine);
+  if (source instanceof Float32Array && !scalesWeights(affine)) return source;
+  return scaleRows(Float32Array.from(source), affine);
+}
+
+function interleave(source: NumericArray, rows: number, channels: number, taps: number): Float32Array {
+  const result = new Float32Array(source.length);
+  let to = 0;
+  for (let row = 0; row < rows; row++) {
+    const start = row * channels * taps;
+    for (let tap = 0; tap < taps; tap++) {
+      for (let c = 0, from = start + tap; c < channels; c++, from += taps) result[to++] = source[from] ?? 0;
+    }
+  }
+  return result;
+}

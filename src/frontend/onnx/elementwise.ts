@@ -1,0 +1,175 @@
+import type { UnaryFunction } from '../../ir/types.js';
+import { floatAttribute, intAttribute, normaliseAxis } from './attributes.js';
+import { dtypeOfCode, shapeText } from './constant.js';
+import { malformed, unsupported } from './problems.js';
+import { importWithConstant } from './scale-shift.js';
+import { typeAttribute } from './shape-arguments.js';
+import {
+  activation,
+  computed,
+  constantOperand,
+  emitImage,
+  emitLike,
+  imageOf,
+  type NodeContext,
+  outputName,
+  relabelled,
+  type Value,
+} from './value.js';
+import { align, dimsOf, type View } from './view.js';
+
+/** Spells "no limit" (docs/numerics.md). */
+const FLOAT_MAX = 3.4028234663852886e38;
+
+const UNARY: Readonly<Record<string, { fn: UnaryFunction; alpha?: number; beta?: number }>> = {
+  LeakyRelu: { fn: 'leakyRelu', alpha: 0.01 },
+  Sigmoid: { fn: 'sigmoid' },
+  Tanh: { fn: 'tanh' },
+  HardSwish: { fn: 'hardSwish' },
+  HardSigmoid: { fn: 'hardSigmoid', alpha: 0.2, beta: 0.5 },
+  Elu: { fn: 'elu', alpha: 1 },
+  Exp: { fn: 'exp' },
+  Sqrt: { fn: 'sqrt' },
+};
+
+export const UNARY_OPERATORS: readonly string[] = Object.keys(UNARY);
+
+export function importUnary(ctx: NodeContext): Value[] {
+  const view = activation(ctx, 0);
+  const known = UNARY[ctx.node.operator];
+  if (known === undefined) throw new Error(`${ctx.node.operator} is not a unary function`);
+  const alpha = known.alpha === undefined ? 0 : floatAttribute(ctx.node, 'alpha', known.alpha);
+  const beta = known.beta === undefined ? 0 : floatAttribute(ctx.node, 'beta', known.beta);
+  return [computed(emitLike(ctx, { kind: 'unary', inputs: [view.tensor], fn: known.fn, alpha, beta }, view))];
+}
+
+export function importRelu(ctx: NodeContext): Value[] {
+  return [clamp(ctx, 0, FLOAT_MAX)];
+}
+
+/** Limits are attributes before opset 11 and optional operands since; absent ones do not limit. */
+export function importClip(ctx: NodeContext): Value[] {
+  const limit = (position: number, name: string, fallback: number): number => {
+    const operand = constantOperand(ctx, position);
+    if (operand !== undefined && operand.elementCount !== 1) {
+      malformed('SW2007', ctx.node.loc, `Clip: ${name} of shape ${shapeText(operand.dims)}`);
+    }
+    const value =
+      operand === undefined ? floatAttribute(ctx.node, name, fallback) : (operand.elements()[0] ?? fallback);
+    return Math.min(Math.max(value, -FLOAT_MAX), FLOAT_MAX);
+  };
+  const lo = limit(1, 'min', -FLOAT_MAX);
+  const hi = limit(2, 'max', FLOAT_MAX);
+  if (!(lo <= hi)) unsupported(`limits ${lo} and ${hi}`);
+  return [clamp(ctx, lo, hi)];
+}
+
+function clamp(ctx: NodeContext, lo: number, hi: number): Value {
+  const view = activation(ctx, 0);
+  return computed(emitLike(ctx, { kind: 'clamp', inputs: [view.tensor], lo, hi }, view));
+}
+
+type BinaryKind = 'add' | 'sub' | 'mul';
+const BINARY: Readonly<Record<string, BinaryKind>> = { Add: 'add', Sum: 'add', Sub: 'sub', Mul: 'mul' };
+
+/** Add, Sub, Mul, Div of two activations, or of one and a constant. */
+export function importBinary(ctx: NodeContext): Value[] {
+  const [a, b] = ctx.operands;
+  if (a?.kind === 'constant') return importWithConstant(ctx, 1);
+  if (b?.kind === 'constant') return importWithConstant(ctx, 0);
+  const kind = BINARY[ctx.node.operator];
+  if (kind === undefined) return unsupported('two activations');
+  return [computed(combine(ctx, kind, activation(ctx, 0), activation(ctx, 1)))];
+}
+
+/** Sum of any number of activations, as a chain of additions from the left. */
+export function importSum(ctx: NodeContext): Value[] {
+  const { operands } = ctx;
+  if (operands.length === 2) return importBinary(ctx);
+  let sum = activation(ctx, 0);
+  if (operands.length === 1) return [relabelled(ctx, 0, sum)];
+  for (let i = 1; i < operands.length; i++) sum = combine(ctx, 'add', sum, activation(ctx, i));
+  return [computed(sum)];
+}
+
+function combine(ctx: NodeContext, kind: BinaryKind, a: View, b: View): View {
+  const dimsA = dimsOf(a);
+  const dimsB = dimsOf(b);
+  if (dimsA.length === dimsB.length && dimsA.every((dim, axis) => dim === dimsB[axis]))
+    return combineSame(ctx, kind, a, b);
+  if (isChannelVector(dimsB, dimsA)) return combineSame(ctx, kind, a, spreadOver(ctx, b, dimsA));
+  if (isChannelVector(dimsA, dimsB)) return combineSame(ctx, kind, spreadOver(ctx, a, dimsB), b);
+  return unsupported(`activations of shapes ${shapeText(dimsA)} and ${shapeText(dimsB)}`);
+}
+
+/** [1, C, 1, 1] beside [1, C, H, W]: the gate of a squeeze-and-excitation block. */
+function isChannelVector(small: readonly number[], large: readonly number[]): boolean {
+  return (
+    small.length === 4 &&
+    large.length === 4 &&
+    small[1] === large[1] &&
+    small[0] === 1 &&
+    small[2] === 1 &&
+    small[3] === 1
+  );
+}
+
+/** Repeats a [1, C, 1, 1] over rows and columns; nearest-neighbour upsampling of one pixel is just that. */
+function spreadOver(ctx: NodeContext, view: View, dims: readonly number[]): View {
+  const image = imageOf(ctx, view);
+  const [, , height = 1, width = 1] = dims;
+  return emitImage(
+    ctx,
+    { kind: 'upsample', inputs: [image.tensor], scale: [height, width] },
+    height,
+    width,
+    image.channels,
+  );
+}
+
+function combineSame(ctx: NodeContext, kind: BinaryKind, a: View, b: View): View {
+  const found = align(a, b);
+  const left = found === undefined ? ctx.builder.materialise(a, a.axes.flat(), ctx.origin) : a;
+  const alignment = found ?? align(left, b);
+  if (alignment === undefined) throw new Error('storage in the order of the model nests with any other');
+  const right = ctx.builder.materialise(alignment.b, alignment.orderOfB, ctx.origin);
+  const shape = ctx.builder.shapeOf(left.tensor);
+  const inputs = [left.tensor, ctx.builder.asShape(right.tensor, shape, ctx.origin)];
+  return emitLike(ctx, { kind, inputs }, left);
+}
+
+/** Softmax over one axis, or before opset 13 over all axes from one on; ours runs over the innermost elements. */
+export function importSoftmax(ctx: NodeContext): Value[] {
+  const view = activation(ctx, 0);
+  const dims = dimsOf(view);
+  const axis = normaliseAxis(ctx.node, intAttribute(ctx.node, 'axis', ctx.opset >= 13 ? -1 : 1), dims.length);
+  const summed = ctx.opset >= 13 ? [axis] : dims.map((_, i) => i).slice(axis);
+  const atoms = new Set(summed.flatMap((i) => view.axes[i] ?? []));
+  const all = view.atoms.map((_, atom) => atom);
+  const order = [...all.filter((atom) => !atoms.has(atom)), ...all.filter((atom) => atoms.has(atom))];
+  const stored = ctx.builder.materialise(view, order, ctx.origin);
+  const size = [...atoms].reduce((product, atom) => product * (view.atoms[atom] ?? 1), 1);
+  const shape = ctx.builder.shapeOf(stored.tensor);
+  const rows = shape.reduce((product, dim) => product * dim, 1) / size;
+  const rowsShape = rows === 1 ? [1, size] : [1, rows, size];
+  const input = shape.at(-1) === size ? stored.tensor : ctx.builder.asShape(stored.tensor, rowsShape, ctx.origin);
+  const tensor = ctx.builder.emit(
+    { kind: 'softmax', inputs: [input] },
+    outputName(ctx),
+    ctx.builder.shapeOf(input),
+    ctx.origin,
+  );
+  return [computed({ ...stored, tensor })];
+}
+
+/** Identity and Dropout at inference. */
+export function importIdentity(ctx: NodeContext): Value[] {
+  if (ctx.node.outputs.length > 1 && ctx.usesOfOutput(1) > 0) unsupported('the mask as an output');
+  return [relabelled(ctx, 0, activation(ctx, 0))];
+}
+
+export function importCast(ctx: NodeContext): Value[] {
+  const code = typeAttribute(ctx.node, 'to');
+  if (dtypeOfCode(code) !== 'float32') unsupported(`an activation to element type ${code}`);
+  return importIdentity(ctx);
+}

@@ -1,0 +1,199 @@
+import { SpillwayError } from '../../base/diagnostic.js';
+import type { Program } from '../../ir/types.js';
+import type { AffineTable } from './affine.js';
+import { exportOutput, importInput } from './boundary.js';
+import { ProgramBuilder } from './builder.js';
+import { type Const, constOfTensor, elementCountOf, remembered } from './constant.js';
+import { canFold, foldNode, shapeConst } from './fold.js';
+import type { OnnxGraph, OnnxNode } from './graph.js';
+import { IMPORTERS } from './operators.js';
+import { malformed, type ProblemList, UnsupportedForm } from './problems.js';
+import type { NodeContext, Value } from './value.js';
+import { dimsOf } from './view.js';
+
+/** Constants up to this many elements are kept once computed: shapes, biases, scales are read again and again. */
+const SMALL_ELEMENTS = 4096;
+/** Sum over all folded nodes; the largest known network folds a tenth of it. A hostile file could ask for hours. */
+const MAX_FOLDED_ELEMENTS = 2 ** 31;
+/** Activation larger than this: the shape is hostile. */
+const MAX_ACTIVATION_ELEMENTS = 2 ** 32;
+/** Lazy constants are evaluated by recursion; a longer chain is evaluated piece by piece. */
+const MAX_LAZY_DEPTH = 100;
+
+/** A value that could not be imported: what depends on it is skipped, and only checked for unknown operators. */
+type Known = Value | 'poisoned';
+
+/**
+ * Imports a well-formed graph. One pass over the nodes checks everything and builds the program with its constants
+ * unevaluated; only when nothing is wrong are the weights computed.
+ * @throws SpillwayError with all unsupported operators in one diagnostic, and everything else that was found
+ */
+export function importGraph(graph: OnnxGraph, name: string, baseDir: string, problems: ProblemList): Program {
+  const importer = new GraphImporter(graph, baseDir, problems);
+  importer.importGivenValues();
+  for (const node of graph.nodes) importer.importNode(node);
+  importer.exportOutputs();
+  problems.throwIfAny();
+  return importer.builder.finish(name, graph.file);
+}
+
+class GraphImporter {
+  readonly builder = new ProgramBuilder();
+  private readonly values = new Map<string, Known>();
+  private readonly affines: AffineTable = new Map();
+  private readonly lazyDepths = new Map<Const, number>();
+  private foldedElements = 0;
+  private readonly graph: OnnxGraph;
+  private readonly baseDir: string;
+  private readonly problems: ProblemList;
+
+  constructor(graph: OnnxGraph, baseDir: string, problems: ProblemList) {
+    this.graph = graph;
+    this.baseDir = baseDir;
+    this.problems = problems;
+  }
+
+  importGivenValues(): void {
+    const { graph } = this;
+    for (const [name, tensor] of graph.initializers) {
+      if (this.usesOf(name) === 0) continue;
+      const loc = { file: graph.file, node: name };
+      this.guarded(() => {
+        const constant = constOfTensor(tensor, `tensor '${name}'`, loc, this.baseDir);
+        if (constant === undefined) {
+          const message = `tensor '${name}' has the unsupported element type ${tensor.dataType ?? 0}`;
+          this.problems.add({ code: 'SW2008', blame: 'unsupported', message, loc });
+          return;
+        }
+        this.define(name, { kind: 'constant', constant: this.kept(constant, name) });
+      });
+    }
+    for (const info of graph.inputs) {
+      const name = info.name ?? '';
+      if (this.usesOf(name) === 0) continue; // the network does not depend on it, so it need not be moved
+      const value = importInput(info, graph, this.builder, this.problems);
+      if (value !== undefined) this.define(name, value);
+    }
+  }
+
+  importNode(node: OnnxNode): void {
+    const operands = node.inputs.map((name) => (name === '' ? undefined : (this.values.get(name) ?? 'poisoned')));
+    const known = operands.filter((operand) => operand !== 'poisoned');
+    const importable = IMPORTERS.has(node.operator) || node.operator === 'Shape' || node.operator === 'Size';
+    if (!importable && !canFold(node.operator)) {
+      this.problems.addUnsupported(node.operator, node.name);
+      return;
+    }
+    if (known.length < operands.length) return; // poisoned
+    this.guarded(() => this.importKnownNode(node, known), node);
+  }
+
+  private importKnownNode(node: OnnxNode, operands: readonly (Value | undefined)[]): void {
+    const constants = operands.flatMap((operand) => (operand?.kind === 'constant' ? [operand.constant] : []));
+    const allConstant = constants.length === operands.filter((operand) => operand !== undefined).length;
+    if (allConstant && canFold(node.operator)) {
+      const results = foldNode(
+        node,
+        operands.map((operand) => (operand?.kind === 'constant' ? operand.constant : undefined)),
+        this.baseDir,
+      );
+      for (const [i, constant] of results.entries())
+        this.defineFolded(node, node.outputs[i] ?? '', constant, constants);
+      return;
+    }
+    const shapeOnly = this.shapeOfOperand(node, operands[0]);
+    if (shapeOnly !== undefined) {
+      this.define(node.outputs[0] ?? '', { kind: 'constant', constant: shapeOnly });
+      return;
+    }
+    const run = IMPORTERS.get(node.operator);
+    if (allConstant || run === undefined)
+      throw new UnsupportedForm(allConstant ? 'of constants only' : 'of activations');
+    const results = run(this.context(node, operands));
+    results.forEach((value, i) => {
+      this.checkSize(node, value);
+      this.define(node.outputs[i] ?? '', value);
+    });
+  }
+
+  exportOutputs(): void {
+    for (const name of this.graph.outputs) {
+      const value = this.values.get(name);
+      if (value === undefined || value === 'poisoned') continue; // its cause is among the problems
+      exportOutput(name, value, this.builder, this.problems, { name, loc: { file: this.graph.file, node: name } });
+    }
+  }
+
+  private context(node: OnnxNode, operands: readonly (Value | undefined)[]): NodeContext {
+    return {
+      node,
+      origin: { name: node.name, loc: node.loc },
+      opset: this.graph.opset,
+      builder: this.builder,
+      affines: this.affines,
+      operands,
+      usesOfOutput: (position) => this.usesOf(node.outputs[position] ?? ''),
+      usesOfOperand: (position) => this.usesOf(node.inputs[position] ?? ''),
+    };
+  }
+
+  /** Shape and Size of an activation are constants: every dimension is known. */
+  private shapeOfOperand(node: OnnxNode, operand: Value | undefined): Const | undefined {
+    if (node.operator !== 'Shape' || operand?.kind !== 'activation') return undefined;
+    if (operand.pad !== undefined) throw new UnsupportedForm('of a padded image');
+    return shapeConst(node, dimsOf(operand.view));
+  }
+
+  private defineFolded(node: OnnxNode, name: string, constant: Const, sources: readonly Const[]): void {
+    this.foldedElements += constant.elementCount;
+    if (this.foldedElements > MAX_FOLDED_ELEMENTS) {
+      malformed(
+        'SW2010',
+        node.loc,
+        `constants of more than ${MAX_FOLDED_ELEMENTS} elements in all are computed by the graph`,
+      );
+    }
+    let depth = 1 + Math.max(0, ...sources.map((source) => this.lazyDepths.get(source) ?? 0));
+    let kept = this.kept(constant, name);
+    if (depth > MAX_LAZY_DEPTH) {
+      kept = remembered(constant);
+      kept.elements();
+      depth = 0;
+    }
+    this.lazyDepths.set(kept, depth);
+    this.define(name, { kind: 'constant', constant: kept });
+  }
+
+  private kept(constant: Const, name: string): Const {
+    return this.usesOf(name) > 1 || constant.elementCount <= SMALL_ELEMENTS ? remembered(constant) : constant;
+  }
+
+  private checkSize(node: OnnxNode, value: Value): void {
+    if (value.kind !== 'activation') return;
+    const elements = elementCountOf(dimsOf(value.view));
+    if (elements > MAX_ACTIVATION_ELEMENTS) {
+      malformed('SW2010', node.loc, `the result of ${node.operator} has ${elements} elements`);
+    }
+  }
+
+  private define(name: string, value: Value): void {
+    if (name !== '') this.values.set(name, value);
+  }
+
+  private usesOf(name: string): number {
+    return name === '' ? 0 : (this.graph.useCounts.get(name) ?? 0);
+  }
+
+  /** Turns what a node's import throws into problems, so that the rest of the graph is looked at as well. */
+  private guarded(run: () => void, node?: OnnxNode): void {
+    try {
+      run();
+    } catch (error) {
+      if (error instanceof UnsupportedForm && node !== undefined) {
+        this.problems.addUnsupported(node.operator, node.name, error.message);
+      } else if (error instanceof SpillwayError) {
+        for (const diagnostic of error.diagnostics) this.problems.add(diagnostic);
+      } else throw error;
+    }
+  }
+}

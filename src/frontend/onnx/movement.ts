@@ -1,0 +1,241 @@
+import { intAttribute, normaliseAxis } from './attributes.js';
+import { elementCountOf, shapeText } from './constant.js';
+import { malformed, unsupported } from './problems.js';
+import {
+  flattenedDims,
+  integerListOrAttribute,
+  permutation,
+  reshapedDims,
+  sliceRanges,
+  splitSizes,
+  squeezedDims,
+  unsqueezedDims,
+} from './shape-arguments.js';
+import {
+  type ActivationValue,
+  activation,
+  computed,
+  constantOperand,
+  type NodeContext,
+  outputName,
+  paddedActivation,
+  relabelled,
+  reshapeView,
+  type Value,
+} from './value.js';
+import { atomsInOrder, candidateOrders, dimsOf, isStored, transposed, type View, viewInOrder } from './view.js';
+
+/** Reshape, Flatten, Squeeze, Unsqueeze: another shape for the same elements. */
+export function importReshape(ctx: NodeContext): Value[] {
+  const view = activation(ctx, 0);
+  return [relabelled(ctx, 0, reshapeView(ctx, view, newDims(ctx, dimsOf(view))))];
+}
+
+function newDims(ctx: NodeContext, dims: readonly number[]): number[] {
+  const { node } = ctx;
+  const list = (name: string): readonly number[] | undefined =>
+    integerListOrAttribute(node, constantOperand(ctx, 1), name);
+  switch (node.operator) {
+    case 'Flatten':
+      return flattenedDims(node, dims);
+    case 'Squeeze':
+      return squeezedDims(node, dims, list('axes'));
+    case 'Unsqueeze':
+      return unsqueezedDims(node, dims, list('axes'));
+    default: {
+      const shape = list('shape');
+      if (shape === undefined) malformed('SW2007', node.loc, 'Reshape without a shape');
+      return reshapedDims(node, dims, shape);
+    }
+  }
+}
+
+/** Moves nothing: the axes of the model get other places, the stored elements stay. */
+export function importTranspose(ctx: NodeContext): Value[] {
+  const view = activation(ctx, 0);
+  return [relabelled(ctx, 0, transposed(view, permutation(ctx.node, view.axes.length)))];
+}
+
+/** A storage order of axes and the shape of the IR tensor that shows one of them as a dimension of its own. */
+interface AxisLayout {
+  readonly order: readonly number[];
+  /** Shape for a given size of the axis; everything else as in the view it was made for. */
+  readonly shapeWith: (size: number) => number[];
+  readonly dimension: number; // of the axis in that shape
+}
+
+function axisLayout(dims: readonly number[], order: readonly number[], axis: number): AxisLayout {
+  const at = order.indexOf(axis);
+  const before = order.slice(0, at).map((a) => dims[a] ?? 1);
+  const after = order.slice(at + 1).map((a) => dims[a] ?? 1);
+  // Images and sequences keep their shape; anything else becomes [1, before, axis, after].
+  const keeps = order.length <= 4 && order.length >= 2 && at > 0 && before[0] === 1;
+  const outer = keeps ? before : [1, ...[elementCountOf(before)].filter((dim) => dim !== 1)];
+  const inner = keeps ? after : [elementCountOf(after)].filter((dim) => dim !== 1);
+  return { order, shapeWith: (size) => [...outer, size, ...inner], dimension: outer.length };
+}
+
+/** The order of axes that leaves the most elements where they are. */
+function bestOrder(views: readonly View[]): readonly number[] {
+  const moved = (order: readonly number[]): number =>
+    views.reduce((sum, view) => sum + (isStored(atomsInOrder(view, order)) ? 0 : elementCountOf(view.atoms)), 0);
+  const candidates = views.flatMap((view) => candidateOrders(view));
+  // Each view proposes its own; a Concat of many parts must not compare them all with all.
+  const unique = [...new Map(candidates.map((order) => [order.join(), order])).values()].slice(0, 8);
+  let best = unique[0] ?? [];
+  let least = Number.POSITIVE_INFINITY;
+  for (const order of unique) {
+    const cost = moved(order);
+    if (cost < least) {
+      best = order;
+      least = cost;
+    }
+  }
+  return best;
+}
+
+export function importConcat(ctx: NodeContext): Value[] {
+  const { node } = ctx;
+  const views = ctx.operands.map((_, position) => activation(ctx, position));
+  const [first] = views;
+  if (first === undefined) malformed('SW2007', node.loc, 'Concat without operands');
+  const dims = dimsOf(first);
+  const axis = normaliseAxis(node, intAttribute(node, 'axis', 1), dims.length);
+  let total = 0;
+  for (const view of views) {
+    const other = dimsOf(view);
+    if (other.length !== dims.length || other.some((dim, i) => i !== axis && dim !== dims[i])) {
+      malformed('SW2007', node.loc, `Concat of ${shapeText(dims)} and ${shapeText(other)} along axis ${axis}`);
+    }
+    total += other[axis] ?? 0;
+  }
+  if (views.length === 1) return [relabelled(ctx, 0, first)];
+  const layout = axisLayout(dims, bestOrder(views), axis);
+  const inputs = views.map((view) => {
+    const stored = ctx.builder.materialise(view, atomsInOrder(view, layout.order), ctx.origin);
+    return ctx.builder.asShape(stored.tensor, layout.shapeWith(dimsOf(view)[axis] ?? 1), ctx.origin);
+  });
+  const shape = layout.shapeWith(total);
+  const tensor = ctx.builder.emit(
+    { kind: 'concat', inputs, axis: layout.dimension },
+    outputName(ctx),
+    shape,
+    ctx.origin,
+  );
+  return [
+    computed(
+      viewInOrder(
+        tensor,
+        dims.map((dim, i) => (i === axis ? total : dim)),
+        layout.order,
+      ),
+    ),
+  ];
+}
+
+function sliceOnce(ctx: NodeContext, view: View, axis: number, start: number, size: number, name: string): View {
+  const dims = dimsOf(view);
+  const layout = axisLayout(dims, bestOrder([view]), axis);
+  const stored = ctx.builder.materialise(view, atomsInOrder(view, layout.order), ctx.origin);
+  const input = ctx.builder.asShape(stored.tensor, layout.shapeWith(dims[axis] ?? 1), ctx.origin);
+  const shape = layout.shapeWith(size);
+  const tensor = ctx.builder.emit(
+    { kind: 'slice', inputs: [input], axis: layout.dimension, start },
+    name,
+    shape,
+    ctx.origin,
+  );
+  return viewInOrder(
+    tensor,
+    dims.map((dim, i) => (i === axis ? size : dim)),
+    layout.order,
+  );
+}
+
+export function importSlice(ctx: NodeContext): Value[] {
+  const value = activation(ctx, 0);
+  const operands = ctx.operands.map((_, position) => (position === 0 ? undefined : constantOperand(ctx, position)));
+  const ranges = sliceRanges(ctx.node, dimsOf(value), operands);
+  if (ranges.some((range) => range.step !== 1)) unsupported('a step other than 1');
+  if (ranges.some((range) => range.size === 0)) unsupported('an empty result');
+  let view = value;
+  for (const { axis, start, size } of ranges) {
+    if (size !== dimsOf(view)[axis]) view = sliceOnce(ctx, view, axis, start, size, outputName(ctx));
+  }
+  return [view === value ? relabelled(ctx, 0, view) : computed(view)];
+}
+
+export function importSplit(ctx: NodeContext): Value[] {
+  const view = activation(ctx, 0);
+  const dims = dimsOf(view);
+  const axis = normaliseAxis(ctx.node, intAttribute(ctx.node, 'axis', 0), dims.length);
+  const sizes = splitSizes(ctx.node, dims[axis] ?? 1, constantOperand(ctx, 1));
+  if (sizes.length === 1) return [relabelled(ctx, 0, view)];
+  let start = 0;
+  return sizes.map((size, i) => {
+    const part = sliceOnce(ctx, view, axis, start, size, ctx.node.outputs[i] ?? outputName(ctx));
+    start += size;
+    return computed(part);
+  });
+}
+
+/** Gather of one index along an axis, which is a slice. */
+export function importGather(ctx: NodeContext): Value[] {
+  const view = activation(ctx, 0);
+  const dims = dimsOf(view);
+  const axis = normaliseAxis(ctx.node, intAttribute(ctx.node, 'axis', 0), dims.length);
+  const index = constantOperand(ctx, 1);
+  if (index === undefined || index.elementCount !== 1 || index.dims.length > 1) unsupported('more than one index');
+  const raw = index.elements()[0] ?? 0;
+  const start = raw < 0 ? raw + (dims[axis] ?? 0) : raw;
+  if (start < 0 || start >= (dims[axis] ?? 0)) malformed('SW2007', ctx.node.loc, `index ${raw} of ${shapeText(dims)}`);
+  const part = dims[axis] === 1 ? view : sliceOnce(ctx, view, axis, start, 1, outputName(ctx));
+  const kept =
+    index.dims.length === 1 ? dims.map((dim, i) => (i === axis ? 1 : dim)) : dims.filter((_, i) => i !== axis);
+  const result = reshapeView(ctx, part, kept);
+  return [part === view ? relabelled(ctx, 0, result) : computed(result)];
+}
+
+/** Pad of rows and columns: kept beside the view until a convolution or a pool takes it over. */
+export function importPad(ctx: NodeContext): Value[] {
+  const { node } = ctx;
+  const value = paddedActivation(ctx, 0);
+  const rank = value.view.axes.length;
+  const mode = node.attributes.get('mode')?.s;
+  if (mode !== undefined && new TextDecoder().decode(mode) !== 'constant') unsupported('a mode other than constant');
+  const pads = integerListOrAttribute(node, constantOperand(ctx, 1), 'pads');
+  if (pads === undefined) malformed('SW2007', node.loc, 'Pad without pads');
+  const axes =
+    integerListOrAttribute(node, constantOperand(ctx, 3), 'axes') ?? Array.from({ length: rank }, (_, i) => i);
+  if (pads.length !== 2 * axes.length)
+    malformed('SW2007', node.loc, `Pad: ${pads.length} pads for ${axes.length} axes`);
+  const amount = (axis: number, end: 0 | 1): number => {
+    const at = axes.findIndex((named) => normaliseAxis(node, named, rank) === axis);
+    return at < 0 ? 0 : (pads[at + end * axes.length] ?? 0);
+  };
+  if (pads.every((pad) => pad === 0)) return [{ ...value, sole: value.sole && ctx.usesOfOperand(0) === 1 }];
+  if (pads.some((pad) => pad < 0 || pad > 2 ** 20)) unsupported(`pads ${shapeText(pads)}`);
+  if (rank !== 4 || [0, 1].some((axis) => amount(axis, 0) !== 0 || amount(axis, 1) !== 0)) {
+    unsupported('padding of axes other than rows and columns');
+  }
+  const fill = constantOperand(ctx, 2)?.elements()[0] ?? node.attributes.get('value')?.f ?? 0;
+  return [
+    withPad(ctx, value, { top: amount(2, 0), left: amount(3, 0), bottom: amount(2, 1), right: amount(3, 1), fill }),
+  ];
+}
+
+function withPad(ctx: NodeContext, value: ActivationValue, pad: NonNullable<ActivationValue['pad']>): Value {
+  const before = value.pad;
+  if (before !== undefined && before.fill !== pad.fill) unsupported('two paddings of different values');
+  return {
+    ...value,
+    sole: value.sole && ctx.usesOfOperand(0) === 1,
+    pad: {
+      top: pad.top + (before?.top ?? 0),
+      left: pad.left + (before?.left ?? 0),
+      bottom: pad.bottom + (before?.bottom ?? 0),
+      right: pad.right + (before?.right ?? 0),
+      fill: pad.fill,
+    },
+  };
+}

@@ -1,0 +1,130 @@
+import type { TensorId } from '../../ir/types.js';
+import type { AffineTable } from './affine.js';
+import type { OpSpec, Origin, ProgramBuilder } from './builder.js';
+import { type Const, elementCountOf, shapeText } from './constant.js';
+import type { OnnxNode } from './graph.js';
+import { malformed, unsupported } from './problems.js';
+import { atomsInOrder, dimsOf, reshaped, type View, viewInOrder } from './view.js';
+
+/** Rows and columns that a Pad has added and that the next window operator takes over; `fill` is the padding's value. */
+export interface PendingPad {
+  readonly top: number;
+  readonly left: number;
+  readonly bottom: number;
+  readonly right: number;
+  readonly fill: number;
+}
+
+export interface ActivationValue {
+  readonly kind: 'activation';
+  readonly view: View; // without the pending padding
+  readonly pad?: PendingPad;
+  /** Only this value of the model reads the tensor, so its producer may absorb what follows. */
+  readonly sole: boolean;
+}
+
+export type Value = { readonly kind: 'constant'; readonly constant: Const } | ActivationValue;
+
+/** One node and all that its import may use. */
+export interface NodeContext {
+  readonly node: OnnxNode;
+  readonly origin: Origin;
+  readonly opset: number;
+  readonly builder: ProgramBuilder;
+  readonly affines: AffineTable;
+  readonly operands: readonly (Value | undefined)[];
+  /** How often the model reads an output of this node; 0 for one that is never read. */
+  usesOfOutput(position: number): number;
+  /** How often the model reads the value that stands at this operand. */
+  usesOfOperand(position: number): number;
+}
+
+export function constantOperand(ctx: NodeContext, position: number): Const | undefined {
+  const value = ctx.operands[position];
+  if (value === undefined) return undefined;
+  if (value.kind !== 'constant') unsupported(`operand ${position} is computed, not a constant`);
+  return value.constant;
+}
+
+export function requiredConstant(ctx: NodeContext, position: number): Const {
+  const constant = constantOperand(ctx, position);
+  if (constant === undefined) malformed('SW2007', ctx.node.loc, `${ctx.node.operator} lacks operand ${position}`);
+  return constant;
+}
+
+/** An activation that may carry a pending padding. */
+export function paddedActivation(ctx: NodeContext, position: number): ActivationValue {
+  const value = ctx.operands[position];
+  if (value === undefined) malformed('SW2007', ctx.node.loc, `${ctx.node.operator} lacks operand ${position}`);
+  if (value.kind === 'constant') unsupported(`operand ${position} is a constant`);
+  return value;
+}
+
+export function activation(ctx: NodeContext, position: number): View {
+  const value = paddedActivation(ctx, position);
+  if (value.pad !== undefined) unsupported('reads a padded image; only convolutions and pools take padding over');
+  return value.view;
+}
+
+/** Whether the producer of an operand's tensor may absorb this node: nothing else sees the tensor. */
+export function mayAbsorb(ctx: NodeContext, position: number): boolean {
+  const value = ctx.operands[position];
+  return value?.kind === 'activation' && value.sole && ctx.usesOfOperand(position) === 1;
+}
+
+/** A relabelled operand: no new tensor, so it is sole only if its source was, and this its only reader. */
+export function relabelled(ctx: NodeContext, position: number, view: View): Value {
+  return { kind: 'activation', view, sole: mayAbsorb(ctx, position) };
+}
+
+export function computed(view: View): Value {
+  return { kind: 'activation', view, sole: true };
+}
+
+export function outputName(ctx: NodeContext): string {
+  return ctx.node.outputs[0] ?? ctx.node.name;
+}
+
+/** Emits the node's operator with an image result [1, H, W, C] and returns it as the model's [1, C, H, W]. */
+export function emitImage(ctx: NodeContext, spec: OpSpec, height: number, width: number, channels: number): View {
+  const tensor = ctx.builder.emit(spec, outputName(ctx), [1, height, width, channels], ctx.origin);
+  return viewInOrder(tensor, [1, channels, height, width], [0, 2, 3, 1]);
+}
+
+/** Emits an operator that works element by element: the result lies in memory as the operand does. */
+export function emitLike(ctx: NodeContext, spec: OpSpec, view: View): View {
+  const tensor = ctx.builder.emit(spec, outputName(ctx), ctx.builder.shapeOf(view.tensor), ctx.origin);
+  return { ...view, tensor };
+}
+
+export interface Image {
+  readonly tensor: TensorId; // [1, H, W, C]
+  readonly height: number;
+  readonly width: number;
+  readonly channels: number;
+}
+
+/** A rank-4 activation as an image with channels last. */
+export function imageOf(ctx: NodeContext, view: View): Image {
+  const [batch, channels, height, width] = dimsOf(view);
+  if (channels === undefined || height === undefined || width === undefined || view.axes.length !== 4) {
+    unsupported(`an operand of ${view.axes.length} dimension(s) where an image of 4 is supported`);
+  }
+  if (batch !== 1) unsupported(`a batch of ${batch} inside the graph`);
+  const stored = ctx.builder.materialise(view, atomsInOrder(view, [0, 2, 3, 1]), ctx.origin);
+  const tensor = ctx.builder.asShape(stored.tensor, [1, height, width, channels], ctx.origin);
+  return { tensor, height, width, channels };
+}
+
+/** The view with another shape; moves the elements into the model's own order first when a view will not do. */
+export function reshapeView(ctx: NodeContext, view: View, dims: readonly number[]): View {
+  if (elementCountOf(dims) !== elementCountOf(dimsOf(view))) {
+    malformed('SW2007', ctx.node.loc, `${ctx.node.operator} of ${shapeText(dimsOf(view))} into ${shapeText(dims)}`);
+  }
+  const direct = reshaped(view, dims);
+  if (direct !== undefined) return direct;
+  const ordered = ctx.builder.materialise(view, view.axes.flat(), ctx.origin);
+  const result = reshaped(ordered, dims);
+  if (result === undefined) throw new Error('a view in the order of the model can take any shape');
+  return result;
+}
