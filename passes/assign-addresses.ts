@@ -17,11 +17,17 @@ import { alignUp } from '../src/schedule/tiling.js';
 import { allocate } from '../src/solver/allocator/allocate.js';
 import type { AllocationBuffer } from '../src/solver/allocator/problem.js';
 
+/** Tables of 32-bit words lie at multiples of 4. */
+const RESIDENT_ALIGNMENT_BYTES = 4;
+
 /** The schedule with addresses, or the bytes by which the best packing exceeds the capacity. */
 export type AddressResult = { readonly schedule: Schedule } | { readonly excessBytes: number };
 
 export function assignAddresses(schedule: Schedule, nodeLimit: number): AddressResult {
-  const base = alignUp(schedule.residentBytes, schedule.alignmentBytes);
+  const base = alignUp(
+    schedule.layers.reduce((total, scheduled) => total + alignUp(scheduled.residentBytes, RESIDENT_ALIGNMENT_BYTES), 0),
+    schedule.alignmentBytes,
+  );
   const chains = stayChains(schedule);
   const buffers: AllocationBuffer[] = chains.map((chain) => ({
     id: chain.id,
@@ -57,7 +63,7 @@ export function assignAddresses(schedule: Schedule, nodeLimit: number): AddressR
   let residentOffsetBytes = 0;
   const layers = schedule.layers.map((scheduled, t): ScheduledLayer => {
     const offset = residentOffsetBytes;
-    residentOffsetBytes += scheduled.residentBytes;
+    residentOffsetBytes += alignUp(scheduled.residentBytes, RESIDENT_ALIGNMENT_BYTES);
     const workspace = scheduled.workspace.map((buffer) => ({
       ...buffer,
       sramOffsetBytes: offsetOf(workspaceId(t, buffer.role)),

@@ -119,8 +119,8 @@ function copyInto(slot: Slot, asker: Op, draft: Draft): Op {
 function regularConcat(op: ConcatOp, draft: Draft): Op[] {
   const output = tensorOf(draft, op.output);
   const whole = stridedViewOf(output);
-  const isRegular = storageOfView(sliceView(whole, op.axis, 0, 1)) !== undefined;
-  if (isRegular) return [op];
+  const sizes = op.inputs.map((x) => tensorOf(draft, x).shape[op.axis] ?? 0);
+  if (sizes.every((size) => storageOfView(sliceView(whole, op.axis, 0, size)) !== undefined)) return [op];
   const flatten = (tensor: Tensor): Tensor => {
     const inner = elementCountOf(tensor.shape.slice(op.axis));
     const shape = [1, 1, elementCountOf(tensor.shape) / inner, inner];

@@ -99,7 +99,10 @@ export function poseProblem(
       })),
     };
   });
-  return { problem: { capacityBytes: options.capacityBytes, items, steps }, layers, choices, roots };
+  // Resident shares begin at multiples of 4 bytes; the odd ends come off the capacity once.
+  const oddEnds = layers.filter((layer) => layer.weights.totalBytes % 4 !== 0).length;
+  const capacityBytes = options.capacityBytes - alignUp(oddEnds * 4, options.alignmentBytes);
+  return { problem: { capacityBytes, items, steps }, layers, choices, roots };
 }
 
 function residencyOf(layer: Layer, choice: TilingChoice): 'all' | 'any' | 'none' {

@@ -119,8 +119,9 @@ function withWeights(layer: Layer, base: Tiling, streaming: boolean): Tiling[] {
   }
   if (!streaming) return list;
   for (const passes of PASS_COUNTS) {
-    const chunkChannels = Math.ceil(weights.channels / passes);
-    if (chunkChannels < weights.channels) list.push({ ...base, weights: 'streamed', outer: 'channels', chunkChannels });
+    // Whole chunks only: the DMA moves a fixed number of channels a pixel.
+    const chunkChannels = weights.channels / passes;
+    if (Number.isInteger(chunkChannels)) list.push({ ...base, weights: 'streamed', outer: 'channels', chunkChannels });
   }
   return list;
 }

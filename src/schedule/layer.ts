@@ -48,8 +48,8 @@ export interface LayerOutput {
 }
 
 /**
- * The constants of a layer as they lie in DRAM: tables first, then one record per output channel (bias, scale, weights),
- * padded to a multiple of 4 bytes. A resident share is a prefix that ends after a whole record.
+ * The constants of a layer as they lie in DRAM: tables first, then one record per output channel (bias, scale, weights). A
+ * resident share is a prefix that ends after a whole record.
  */
 export interface LayerWeights {
   readonly headerBytes: number;
@@ -202,8 +202,7 @@ function weightsOf(program: Program, op: Op): LayerWeights {
   const weights = tensorOf(program, op.inputs[1] ?? op.output);
   const channels = weights.shape[0] ?? 0;
   const recordBytes = (isInteger ? 8 : 4) + sizeBytes(weights) / Math.max(1, channels);
-  const totalBytes = Math.ceil((headerBytes + channels * recordBytes) / 4) * 4;
-  return { headerBytes, channels, recordBytes, totalBytes };
+  return { headerBytes, channels, recordBytes, totalBytes: headerBytes + channels * recordBytes };
 }
 
 /** Half-open range of input positions under outputs [start, end), not clipped. */

@@ -1,0 +1,113 @@
+/** The fields of compute commands that follow from the operator alone: windows, zero points, epilogues. */
+import { anchorZeroPointOf, sizeBytes, tensorOf } from '../ir/facts.js';
+import type { BinaryRescale, EpilogueStage, Op, Program, TensorId, UnaryFunction, Window2d } from '../ir/types.js';
+
+export type Fields = Record<string, number>;
+
+const UNARY_KIND: Readonly<Record<UnaryFunction, number>> = {
+  leakyRelu: 3,
+  sigmoid: 4,
+  tanh: 5,
+  hardSwish: 6,
+  hardSigmoid: 7,
+  elu: 8,
+  exp: 9,
+  sqrt: 10,
+};
+
+const FLOAT_BITS = new DataView(new ArrayBuffer(4));
+
+/** IEEE single bit pattern, unsigned. */
+export function floatBits(value: number): number {
+  FLOAT_BITS.setFloat32(0, value);
+  return FLOAT_BITS.getUint32(0);
+}
+
+export function windowFields(window: Window2d): Fields {
+  return {
+    kernelH: window.kernel[0],
+    kernelW: window.kernel[1],
+    strideH: window.stride[0],
+    strideW: window.stride[1],
+    padTop: window.pad.top,
+    padLeft: window.pad.left,
+    dilationH: window.dilation[0],
+    dilationW: window.dilation[1],
+  };
+}
+
+export function zeroPointOf(program: Program, id: TensorId | undefined): number {
+  return id === undefined ? 0 : (tensorOf(program, id).quant?.zeroPoint ?? 0);
+}
+
+export function zeroFields(program: Program, op: Op): Fields {
+  return { inZero: zeroPointOf(program, op.inputs[0]), outZero: anchorZeroPointOf(op, program) };
+}
+
+export function rescaleFields(rescale: BinaryRescale | undefined): Fields {
+  if (rescale === undefined) return {};
+  const { leftShift, multiplierA, shiftA, multiplierB, shiftB, multiplierOut, shiftOut } = rescale;
+  return { leftShift, multiplierA, shiftA, multiplierB, shiftB, multiplierOut, shiftOut };
+}
+
+/**
+ * Puts the stages of a layer into the machine's three slots: activation, addition, activation. An operator that is itself an
+ * activation takes the first.
+ *
+ * @param tableAddress SRAM address of the layer's tables, in the order of `tablesOf`
+ */
+export function epilogueFields(program: Program, op: Op, isFloat: boolean, tableAddress: number): Fields {
+  const fields: Fields = {};
+  // The operator's own table comes first; a `lut` operator takes it as its first stage.
+  const ownTable = op.kind === 'softmax' || op.kind === 'lrn' ? op.inputs[1] : undefined;
+  let table = tableAddress + (ownTable === undefined ? 0 : sizeBytes(tensorOf(program, ownTable)));
+  let slot: 'act1' | 'act2' = 'act1';
+  const put = (kind: number, lo: number, hi: number): void => {
+    if (fields[slot] !== undefined) {
+      if (slot === 'act2') throw new Error(`${op.name} has more activations than the machine has slots`);
+      slot = 'act2';
+    }
+    fields[slot] = kind;
+    fields[`${slot}Lo`] = lo;
+    fields[`${slot}Hi`] = hi;
+  };
+  const clamp = (lo: number, hi: number): void => (isFloat ? put(1, floatBits(lo), floatBits(hi)) : put(1, lo, hi));
+  const lookUp = (): void => {
+    put(2, table, 0);
+    table += 256;
+  };
+  if (op.kind === 'clamp') clamp(op.lo, op.hi);
+  if (op.kind === 'lut') lookUp();
+  if (op.kind === 'unary') put(UNARY_KIND[op.fn], floatBits(op.alpha), floatBits(op.beta));
+  for (const stage of op.epilogue) {
+    if (stage.kind === 'add') {
+      if (slot === 'act2' || fields.addMode !== undefined) throw new Error(`${op.name} adds after its last slot`);
+      Object.assign(fields, additionFields(program, stage));
+      slot = 'act2';
+    } else if (stage.kind === 'clamp') clamp(stage.lo, stage.hi);
+    else if (stage.kind === 'lut') lookUp();
+    else put(UNARY_KIND[stage.fn], floatBits(stage.alpha), floatBits(stage.beta));
+  }
+  return fields;
+}
+
+function additionFields(program: Program, stage: Extract<EpilogueStage, { kind: 'add' }>): Fields {
+  const rescale = stage.rescale;
+  return {
+    addMode: stage.valueIs === 'a' ? 1 : 2,
+    addZeroValue: stage.valueZeroPoint,
+    addZeroOther: zeroPointOf(program, stage.operand),
+    addZeroOut: stage.resultZeroPoint,
+    ...(rescale === undefined
+      ? {}
+      : {
+          addLeftShift: rescale.leftShift,
+          addMultiplierA: rescale.multiplierA,
+          addShiftA: rescale.shiftA,
+          addMultiplierB: rescale.multiplierB,
+          addShiftB: rescale.shiftB,
+          addMultiplierOut: rescale.multiplierOut,
+          addShiftOut: rescale.shiftOut,
+        }),
+  };
+}

@@ -1,0 +1,113 @@
+/** Where everything lies in DRAM: constants first (they are the image that ships), then inputs, outputs, spilled activations. */
+import type { Manifest } from '../commands/manifest.js';
+import { storageOf, tensorOf } from '../ir/facts.js';
+import type { ConstantData, Op, Program, TensorId } from '../ir/types.js';
+import type { Layer } from '../schedule/layer.js';
+import type { Schedule } from '../schedule/schedule.js';
+import { alignUp } from '../schedule/tiling.js';
+
+const DRAM_ALIGNMENT_BYTES = 64;
+
+export interface DramLayout {
+  /** By step: address of the layer's constants, -1 without any. */
+  readonly weightAddresses: readonly number[];
+  readonly rootAddresses: ReadonlyMap<TensorId, number>;
+  /** Frame f of a model input or output begins this many bytes after frame f - 1. */
+  readonly frameStrideBytes: ReadonlyMap<TensorId, number>;
+  readonly regions: Manifest['regions'];
+  readonly image: Uint8Array; // dram.bin
+  readonly endAddress: number; // first free address: the code goes there
+}
+
+export function layOutDram(schedule: Schedule, batch: number): DramLayout {
+  const regions: Manifest['regions'] = [];
+  let address = 0;
+  const weightAddresses = schedule.layers.map(({ layer }) => {
+    if (layer.weights.totalBytes === 0) return -1;
+    const at = address;
+    regions.push({ name: layer.op.name, class: 'weights', dramAddress: at, bytes: layer.weights.totalBytes });
+    address = alignUp(at + layer.weights.totalBytes, DRAM_ALIGNMENT_BYTES);
+    return at;
+  });
+  const image = new Uint8Array(address);
+  schedule.layers.forEach(({ layer }, t) => {
+    const at = weightAddresses[t] ?? -1;
+    if (at >= 0) writeConstants(schedule.program, layer, image.subarray(at, at + layer.weights.totalBytes));
+  });
+  const rootAddresses = new Map<TensorId, number>();
+  const frameStrideBytes = new Map<TensorId, number>();
+  const roots = [...schedule.roots.values()].filter((root) => root.inDram);
+  for (const role of ['input', 'output', 'activation'] as const) {
+    for (const root of roots) {
+      if (root.role !== role) continue;
+      const stride = alignUp(root.sizeBytes, DRAM_ALIGNMENT_BYTES);
+      const bytes = role === 'activation' ? root.sizeBytes : stride * (batch - 1) + root.sizeBytes;
+      rootAddresses.set(root.root, address);
+      frameStrideBytes.set(root.root, role === 'activation' ? 0 : stride);
+      regions.push({
+        name: root.name,
+        class: role === 'activation' ? 'activations' : role,
+        dramAddress: address,
+        bytes,
+      });
+      address = alignUp(address + bytes, DRAM_ALIGNMENT_BYTES);
+    }
+  }
+  return { weightAddresses, rootAddresses, frameStrideBytes, regions, image, endAddress: address };
+}
+
+/** Tables, then a record per output channel; the layout that the `conv` command's `records` field documents. */
+function writeConstants(program: Program, layer: Layer, target: Uint8Array): void {
+  let offset = 0;
+  for (const table of tablesOf(program, layer.op)) {
+    target.set(bytesOf(table), offset);
+    offset += table.byteLength;
+  }
+  if (layer.weights.channels === 0) return;
+  const [, weightsId, biasId, requantId] = layer.op.inputs;
+  const weights = bytesOf(constant(program, weightsId));
+  const bias = bytesOf(constant(program, biasId));
+  const requant = requantId === undefined ? undefined : constant(program, requantId);
+  const rowBytes = weights.length / layer.weights.channels;
+  const view = new DataView(target.buffer, target.byteOffset, target.byteLength);
+  for (let m = 0; m < layer.weights.channels; m += 1) {
+    target.set(bias.subarray(m * 4, m * 4 + 4), offset);
+    offset += 4;
+    if (requant !== undefined) {
+      const multiplier = requant[2 * m] ?? 0;
+      const shift = requant[2 * m + 1] ?? 0;
+      view.setUint32(offset, ((multiplier >>> 7) | (shift << 24)) >>> 0, true);
+      offset += 4;
+    }
+    target.set(weights.subarray(m * rowBytes, (m + 1) * rowBytes), offset);
+    offset += rowBytes;
+  }
+}
+
+/** The tables of a layer in the order in which they lie: the operator's own, then its epilogue's. */
+export function tablesOf(program: Program, op: Op): ConstantData[] {
+  const tables: ConstantData[] = [];
+  const own = op.kind === 'lut' || op.kind === 'softmax' || op.kind === 'lrn' ? op.inputs[1] : undefined;
+  if (own !== undefined) tables.push(constant(program, own));
+  for (const stage of op.epilogue) if (stage.kind === 'lut') tables.push(constant(program, stage.table));
+  return tables;
+}
+
+function constant(program: Program, id: TensorId | undefined): ConstantData {
+  const data = id === undefined ? undefined : program.constants.get(id);
+  if (data === undefined) throw new Error(`%${id} is not a constant of ${program.name}`);
+  return data;
+}
+
+/** Little endian, as every machine that runs Node is. */
+function bytesOf(data: ConstantData): Uint8Array {
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}
+
+/** DRAM address of a tensor that may be a slice of a root. */
+export function dramAddressOf(schedule: Schedule, layout: DramLayout, id: TensorId): number {
+  const tensor = tensorOf(schedule.program, id);
+  const storage = storageOf(tensor);
+  const elementBytes = tensor.dtype === 'int8' ? 1 : 4;
+  return (layout.rootAddresses.get(storage.root) ?? 0) + storage.offsetElements * elementBytes;
+}

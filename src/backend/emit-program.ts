@@ -1,0 +1,101 @@
+/** The whole command stream of a schedule, and the files that a simulator starts from. */
+import { encodeStream } from '../commands/encode.js';
+import { type Manifest, type ManifestPort, sealManifest, sha256Hex } from '../commands/manifest.js';
+import type { CommandStream } from '../commands/types.js';
+import { sizeBytes, tensorOf } from '../ir/facts.js';
+import type { TensorId } from '../ir/types.js';
+import type { Schedule } from '../schedule/schedule.js';
+import { alignUp } from '../schedule/tiling.js';
+import type { Chip } from '../target/chip.js';
+import { type DramLayout, dramAddressOf, layOutDram } from './dram-layout.js';
+import { emitLayer } from './emit-layer.js';
+import { Emitter } from './emitter.js';
+
+export interface EmittedProgram {
+  readonly stream: CommandStream;
+  readonly programBytes: Uint8Array; // program.bin
+  readonly layout: DramLayout; // layout.image is dram.bin
+  readonly manifest: Manifest;
+}
+
+export interface EmitOptions {
+  readonly chip: Chip;
+  readonly batch: number; // frames a period, one after another
+  readonly dtype: 'int8' | 'float32';
+  readonly version: string;
+}
+
+/** @param schedule with addresses assigned */
+export function emitProgram(schedule: Schedule, options: EmitOptions): EmittedProgram {
+  const layout = layOutDram(schedule, options.batch);
+  const stream = { prologue: emitPrologue(schedule, layout), period: emitPeriod(schedule, layout, options.batch) };
+  const programBytes = encodeStream(stream);
+  return { stream, programBytes, layout, manifest: describe(schedule, layout, programBytes, options) };
+}
+
+/** Loads the resident share of every layer's constants, once. */
+function emitPrologue(schedule: Schedule, layout: DramLayout): CommandStream['prologue'] {
+  const emitter = new Emitter();
+  schedule.layers.forEach((scheduled, t) => {
+    const bytes = scheduled.residentBytes;
+    if (bytes === 0) return;
+    emitter.add('load', {
+      dramBase: layout.weightAddresses[t] ?? 0,
+      sramBase: scheduled.residentOffsetBytes,
+      bytes,
+      limit: bytes,
+    });
+  });
+  emitter.add('endPrologue', {});
+  return emitter.commands;
+}
+
+function emitPeriod(schedule: Schedule, layout: DramLayout, batch: number): CommandStream['period'] {
+  const emitter = new Emitter();
+  emitter.loop(batch, (frameLevel) => {
+    schedule.layers.forEach((scheduled, step) => {
+      emitLayer(emitter, { schedule, layout, scheduled, step, frameLevel });
+    });
+    if (frameLevel !== undefined) emitter.barrier();
+  });
+  emitter.add('endPeriod', {});
+  return emitter.commands;
+}
+
+function describe(schedule: Schedule, layout: DramLayout, programBytes: Uint8Array, options: EmitOptions): Manifest {
+  const codeAddress = layout.endAddress;
+  const { program } = schedule;
+  return sealManifest({
+    schema: 'spillway-manifest/1',
+    model: program.name,
+    dtype: options.dtype,
+    versions: { spillway: options.version },
+    chip: options.chip,
+    sramBytes: options.chip.sram.bytes,
+    dramBytes: alignUp(codeAddress + programBytes.length, 64),
+    batch: options.batch,
+    inputs: program.inputs.map((id) => portOf(schedule, layout, id)),
+    outputs: program.outputs.map((id) => portOf(schedule, layout, id)),
+    regions: [...layout.regions, { name: 'code', class: 'code', dramAddress: codeAddress, bytes: programBytes.length }],
+    code: { dramAddress: codeAddress, bytes: programBytes.length },
+    hashes: { 'program.bin': sha256Hex(programBytes), 'dram.bin': sha256Hex(layout.image) },
+  });
+}
+
+function portOf(schedule: Schedule, layout: DramLayout, id: TensorId): ManifestPort {
+  const tensor = tensorOf(schedule.program, id);
+  const root = tensor.storage?.root ?? id;
+  if (tensor.dtype === 'int32') throw new Error(`${tensor.name} is int32, which no port can be`);
+  const quant = tensor.quant;
+  return {
+    name: tensor.name,
+    dramAddress: dramAddressOf(schedule, layout, id),
+    bytes: sizeBytes(tensor),
+    frameStrideBytes: layout.frameStrideBytes.get(root) ?? 0,
+    dtype: tensor.dtype,
+    shape: [...tensor.shape],
+    ...(tensor.outsideAxes === undefined ? {} : { outsideAxes: [...tensor.outsideAxes] }),
+    ...(tensor.outsideShape === undefined ? {} : { outsideShape: [...tensor.outsideShape] }),
+    ...(quant === undefined ? {} : { quant: { scale: quant.scales[0] ?? 1, zeroPoint: quant.zeroPoint } }),
+  };
+}

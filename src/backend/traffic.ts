@@ -1,0 +1,65 @@
+/**
+ * What a schedule moves across the DRAM interface in one frame, by layer, tensor and class. The simulator counts the same
+ * bytes from the commands alone; that the two agree is a promise (DESIGN: the report is the truth).
+ */
+import type { TrafficClass } from '../commands/manifest.js';
+import type { TensorId } from '../ir/types.js';
+import type { Schedule, ScheduledLayer } from '../schedule/schedule.js';
+import { columnTiles, residentChannels, stripeCount, tilingTraffic } from '../schedule/tiling.js';
+
+export interface TrafficEntry {
+  readonly step: number;
+  readonly class: Exclude<TrafficClass, 'code'>;
+  /** The root that moves; undefined for weights. */
+  readonly root: TensorId | undefined;
+  readonly readBytes: number;
+  readonly writeBytes: number;
+  readonly reason: 'streamed' | 'reloaded' | 'spilled' | 'weights';
+}
+
+export function trafficOf(schedule: Schedule): TrafficEntry[] {
+  const entries: TrafficEntry[] = [];
+  schedule.layers.forEach((scheduled, step) => {
+    const { layer, tiling } = scheduled;
+    const classOf = (root: TensorId): 'input' | 'output' | 'activations' => {
+      const role = schedule.roots.get(root)?.role;
+      return role === 'input' || role === 'output' ? role : 'activations';
+    };
+    const add = (root: TensorId, readBytes: number, writeBytes: number, reason: TrafficEntry['reason']): void => {
+      if (readBytes + writeBytes > 0) entries.push({ step, class: classOf(root), root, readBytes, writeBytes, reason });
+    };
+    for (const root of scheduled.reloads) add(root, schedule.roots.get(root)?.sizeBytes ?? 0, 0, 'reloaded');
+    const traffic = tilingTraffic(layer, tiling);
+    layer.operands.forEach((operand, i) => {
+      add(operand.root, traffic.operandReadBytes[i] ?? 0, 0, 'streamed');
+    });
+    add(layer.output.root, 0, traffic.outputWriteBytes, 'streamed');
+    const weightBytes = weightReadBytes(scheduled);
+    if (weightBytes > 0)
+      entries.push({
+        step,
+        class: 'weights',
+        root: undefined,
+        readBytes: weightBytes,
+        writeBytes: 0,
+        reason: 'weights',
+      });
+    const root = schedule.roots.get(layer.output.root);
+    if (root?.isSpilled && root.lastWrite === step) add(root.root, 0, root.sizeBytes, 'spilled');
+  });
+  return entries;
+}
+
+/** Weights read while the layer runs: what is not resident, once or once a pass; tables once. */
+function weightReadBytes(scheduled: ScheduledLayer): number {
+  const { layer, tiling, residentBytes } = scheduled;
+  const { headerBytes, channels, recordBytes, totalBytes } = layer.weights;
+  if (residentBytes >= totalBytes) return 0;
+  if (tiling.weights !== 'streamed') return totalBytes - residentBytes;
+  const rest = channels - residentChannels(layer, residentBytes);
+  const passes =
+    tiling.outer === 'rows'
+      ? columnTiles(layer, tiling).length * stripeCount(layer, tiling)
+      : columnTiles(layer, tiling).length;
+  return rest * recordBytes * passes + (residentBytes === 0 ? headerBytes : 0);
+}
