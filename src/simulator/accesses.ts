@@ -1,0 +1,222 @@
+import type { Manifest, ManifestRegion, TrafficClass } from '../commands/manifest.js';
+import type { FaultLog } from './faults.js';
+import { lengthOf, type Range, rowAddress, type View } from './geometry.js';
+import { COMPUTE, EVENT_HOST, EVENT_IMAGE, type Execution, Judge, LOAD, type Place, STORE } from './judge.js';
+import type { CodeLine } from './sequencer.js';
+import { ShadowMemory } from './shadow-memory.js';
+
+export interface Traffic {
+  readBytes: number;
+  writeBytes: number;
+  /** Bytes with every run rounded up to whole bursts: how long the interface is occupied. */
+  occupiedBytes: number;
+  readonly byClass: Record<TrafficClass, number>;
+}
+
+export function noTraffic(): Traffic {
+  return {
+    readBytes: 0,
+    writeBytes: 0,
+    occupiedBytes: 0,
+    byClass: { weights: 0, activations: 0, input: 0, output: 0, code: 0 },
+  };
+}
+
+/** A rectangle of an image, or any other bytes of an operand. */
+export interface Operand {
+  readonly name: string;
+  readonly isMoving: boolean;
+  /** Of the elements in it: their addresses must be multiples. */
+  readonly alignBytes: number;
+  /** The read is not remembered: the same bytes are overwritten by the command at the same positions. */
+  readonly isInPlace?: boolean;
+}
+
+/**
+ * Both memories as far as their contents are not concerned: which bytes a command touches, whether it may, and how many
+ * of them cross the DRAM interface.
+ */
+export class Accesses {
+  private readonly sram: ShadowMemory;
+  private readonly dram: ShadowMemory;
+  private readonly sramJudge: Judge;
+  private readonly dramJudge: Judge;
+  private readonly regions: readonly ManifestRegion[];
+  private region: ManifestRegion | undefined;
+  private execution: Execution | undefined;
+  private label: string | undefined;
+  traffic = noTraffic();
+  /** The current command touched what does not exist: its data must not be moved. */
+  isUnsafe = false;
+
+  constructor(
+    private readonly manifest: Manifest,
+    imageBytes: number,
+    log: FaultLog,
+    history: readonly [CodeLine[], CodeLine[], CodeLine[]],
+  ) {
+    this.regions = manifest.regions.filter((region) => region.bytes > 0).sort((a, b) => a.dramAddress - b.dramAddress);
+    const regionName = (address: number) => this.regionAt(address)?.name;
+    this.sram = new ShadowMemory(manifest.sramBytes);
+    this.dram = new ShadowMemory(manifest.dramBytes);
+    this.sramJudge = new Judge('SRAM', log, history, COMPUTE, STORE, regionName);
+    this.dramJudge = new Judge('DRAM', log, history, LOAD, STORE, regionName);
+    for (const region of this.regions) {
+      const end = Math.min(region.dramAddress + region.bytes, imageBytes);
+      if (region.class === 'weights' && end > region.dramAddress) this.dram.set(region.dramAddress, end, EVENT_IMAGE);
+    }
+  }
+
+  /** What the host writes into DRAM. */
+  hostWrites(start: number, bytes: number): void {
+    this.dram.set(start, start + bytes, EVENT_HOST);
+  }
+
+  /** Whether the program, not only the host, has written all these bytes of DRAM. */
+  isWrittenByProgram(start: number, bytes: number): boolean {
+    let isWritten = true;
+    const look = (event: number) => {
+      if (event === 0 || event === EVENT_HOST || event === EVENT_IMAGE) isWritten = false;
+    };
+    this.dram.read(start, start + bytes, 0, false, { sawWriter: look, overwrites() {}, overwritesRead() {} });
+    return isWritten;
+  }
+
+  begin(execution: Execution): void {
+    this.execution = execution;
+    this.label = undefined;
+    this.isUnsafe = false;
+    this.sramJudge.begin(execution);
+    this.dramJudge.begin(execution);
+  }
+
+  illegal(message: string): void {
+    this.isUnsafe = true;
+    this.sramJudge.visit({ operand: '', origin: 0, isMoving: false, ring: 0, pixelPitch: 0 });
+    this.sramJudge.fault('illegal', 0, message);
+  }
+
+  /** A rectangle of an SRAM image; `bytes` is the range within a pixel. */
+  sramImage(operand: Operand, view: View, rows: Range, cols: Range, bytes: Range, isWrite: boolean): void {
+    const pixels = lengthOf(cols);
+    if (lengthOf(rows) === 0 || pixels === 0 || lengthOf(bytes) === 0) return;
+    const isMoving = operand.isMoving || view.ring > 0;
+    const isDense = pixels === 1 || lengthOf(bytes) === view.pixelPitch;
+    const runBytes = (pixels - 1) * view.pixelPitch + lengthOf(bytes);
+    // Rows that follow each other without a gap are one run.
+    const together = isDense && view.ring === 0 && runBytes === view.rowPitch ? lengthOf(rows) : 1;
+    for (let row = rows.lo; row < rows.hi; row += together) {
+      const address = rowAddress(view, row);
+      const place: Place = {
+        operand: operand.name,
+        origin: address - row * view.rowPitch,
+        isMoving,
+        ring: view.ring,
+        pixelPitch: view.pixelPitch,
+      };
+      const start = address + cols.lo * view.pixelPitch + bytes.lo;
+      if (isDense) this.sramRun(operand, place, start, start + (together - 1) * view.rowPitch + runBytes, isWrite);
+      else {
+        for (let pixel = 0; pixel < pixels; pixel++) {
+          const from = start + pixel * view.pixelPitch;
+          this.sramRun(operand, place, from, from + lengthOf(bytes), isWrite);
+        }
+      }
+    }
+  }
+
+  /** [start, end) of SRAM; `origin` is where byte 0 of the region would be. */
+  sramBytes(operand: Operand, start: number, end: number, origin: number, isWrite: boolean): void {
+    if (end <= start) return;
+    const place = { operand: operand.name, origin, isMoving: operand.isMoving, ring: 0, pixelPitch: 1 };
+    this.sramRun(operand, place, start, end, isWrite);
+  }
+
+  private sramRun(operand: Operand, place: Place, start: number, end: number, isWrite: boolean): void {
+    const { execution } = this;
+    if (execution === undefined) throw new Error('no command is being executed');
+    this.sramJudge.visit(place);
+    if (start < 0 || end > this.manifest.sramBytes) {
+      this.isUnsafe = true;
+      const message = `${operand.name} covers [${start}, ${end}) of an SRAM of ${this.manifest.sramBytes} B`;
+      this.sramJudge.fault('out-of-range', start, message);
+      return;
+    }
+    if (start % operand.alignBytes !== 0) {
+      this.isUnsafe = true;
+      this.sramJudge.fault('misaligned', start, `${operand.name} is not at a multiple of ${operand.alignBytes} B`);
+    }
+    if (isWrite) this.sram.write(start, end, this.sramJudge.eventForWrite(this.label), this.sramJudge);
+    else {
+      const reader = operand.isInPlace === true ? 0 : execution.sequence;
+      this.sram.read(start, end, reader, execution.queue === STORE, this.sramJudge);
+    }
+  }
+
+  /** A rectangle of a DRAM image, counted as traffic. Pixels and rows without a gap make one run. */
+  dramImage(base: number, rowPitch: number, pixelPitch: number, rows: Range, cols: Range, pixelBytes: number): void {
+    const pixels = lengthOf(cols);
+    if (lengthOf(rows) === 0 || pixels === 0 || pixelBytes === 0) return;
+    const isDense = pixels === 1 || pixelBytes === pixelPitch;
+    const runBytes = (pixels - 1) * pixelPitch + pixelBytes;
+    const together = isDense && runBytes === rowPitch ? lengthOf(rows) : 1;
+    for (let row = rows.lo; row < rows.hi; row += together) {
+      const start = base + row * rowPitch + cols.lo * pixelPitch;
+      if (isDense) this.dramBytes(start, start + (together - 1) * rowPitch + runBytes);
+      else
+        for (let pixel = 0; pixel < pixels; pixel++)
+          this.dramBytes(start + pixel * pixelPitch, start + pixel * pixelPitch + pixelBytes);
+    }
+  }
+
+  /** [start, end) of DRAM, read by a command of the load queue or written by one of the store queue. */
+  dramBytes(start: number, end: number): void {
+    const { execution } = this;
+    if (execution === undefined) throw new Error('no command is being executed');
+    if (end <= start) return;
+    const isWrite = execution.queue === STORE;
+    this.dramJudge.visit({ operand: 'DRAM side', origin: 0, isMoving: false, ring: 0, pixelPitch: 0 });
+    const burst = this.manifest.chip.dram.burstBytes;
+    this.traffic.occupiedBytes += Math.ceil((end - start) / burst) * burst;
+    if (isWrite) this.traffic.writeBytes += end - start;
+    else this.traffic.readBytes += end - start;
+    for (let from = start; from < end; ) {
+      const region = this.regionAt(from);
+      const problem = region === undefined ? 'DRAM that belongs to nothing' : misuse(region, isWrite);
+      if (region === undefined || problem !== undefined) {
+        this.isUnsafe = true;
+        this.dramJudge.fault('out-of-range', from, `[${start}, ${end}): ${isWrite ? 'writes' : 'reads'} ${problem}`);
+        return;
+      }
+      const to = Math.min(end, region.dramAddress + region.bytes);
+      this.traffic.byClass[region.class] += to - from;
+      this.label = region.name;
+      from = to;
+    }
+    if (isWrite) this.dram.write(start, end, this.dramJudge.eventForWrite(undefined), this.dramJudge);
+    else this.dram.read(start, end, execution.sequence, false, this.dramJudge);
+  }
+
+  private regionAt(address: number): ManifestRegion | undefined {
+    const cached = this.region;
+    if (cached !== undefined && address >= cached.dramAddress && address < cached.dramAddress + cached.bytes)
+      return cached;
+    let lo = 0;
+    let hi = this.regions.length;
+    while (lo < hi) {
+      const middle = (lo + hi) >> 1;
+      if ((this.regions[middle]?.dramAddress ?? 0) <= address) lo = middle + 1;
+      else hi = middle;
+    }
+    const found = this.regions[lo - 1];
+    this.region = found !== undefined && address < found.dramAddress + found.bytes ? found : undefined;
+    return this.region;
+  }
+}
+
+/** Constants, code and the model's inputs are not for commands to write, the code not for them to read. */
+function misuse(region: ManifestRegion, isWrite: boolean): string | undefined {
+  if (region.class === 'code') return `the code (${region.name})`;
+  if (isWrite && (region.class === 'weights' || region.class === 'input')) return `${region.class} (${region.name})`;
+  return undefined;
+}

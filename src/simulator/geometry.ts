@@ -1,0 +1,273 @@
+/**
+ * What a command is about, read from its fields and clipped: the part that checks accesses and the part that computes
+ * both start from here.
+ */
+import type { Fields } from './sequencer.js';
+
+/** Half-open. */
+export interface Range {
+  readonly lo: number;
+  readonly hi: number;
+}
+
+export interface View {
+  readonly base: number;
+  readonly rowPitch: number;
+  readonly pixelPitch: number;
+  readonly ring: number;
+}
+
+export interface Activation {
+  readonly kind: number;
+  readonly lo: number;
+  readonly hi: number;
+}
+
+export interface Rescale {
+  readonly leftShift: number;
+  readonly multiplierA: number;
+  readonly shiftA: number;
+  readonly multiplierB: number;
+  readonly shiftB: number;
+  readonly multiplierOut: number;
+  readonly shiftOut: number;
+}
+
+export interface Epilogue {
+  readonly first: Activation;
+  readonly addMode: number;
+  readonly add: View;
+  readonly addZeroValue: number;
+  readonly addZeroOther: number;
+  readonly addZeroOut: number;
+  readonly rescale: Rescale;
+  readonly second: Activation;
+}
+
+export interface Window {
+  readonly kernelH: number;
+  readonly kernelW: number;
+  readonly strideH: number;
+  readonly strideW: number;
+  readonly padTop: number;
+  readonly padLeft: number;
+  readonly dilationH: number;
+  readonly dilationW: number;
+}
+
+/** What all compute commands on images have in common. Ranges are of the output, clipped. */
+export interface ImageTask {
+  readonly isFloat: boolean;
+  readonly elementBytes: number;
+  readonly out: View;
+  readonly rows: Range;
+  readonly cols: Range;
+  readonly channels: Range;
+  readonly outZero: number;
+  readonly epilogue: Epilogue;
+}
+
+export interface InputImage {
+  readonly view: View;
+  readonly height: number;
+  readonly width: number;
+  readonly channels: number;
+  readonly zero: number;
+}
+
+export function at(fields: Fields, name: string): number {
+  return fields[name] ?? 0;
+}
+
+export function clip(start: number, length: number, limit: number): Range {
+  const lo = Math.max(0, start);
+  return { lo, hi: Math.max(lo, Math.min(limit, start + length)) };
+}
+
+export function lengthOf(range: Range): number {
+  return range.hi - range.lo;
+}
+
+export function viewOf(fields: Fields, prefix: string): View {
+  return {
+    base: at(fields, `${prefix}Base`),
+    rowPitch: at(fields, `${prefix}RowPitch`),
+    pixelPitch: at(fields, `${prefix}PixelPitch`),
+    ring: at(fields, `${prefix}Ring`),
+  };
+}
+
+export function windowOf(fields: Fields): Window {
+  return {
+    kernelH: at(fields, 'kernelH'),
+    kernelW: at(fields, 'kernelW'),
+    strideH: at(fields, 'strideH'),
+    strideW: at(fields, 'strideW'),
+    padTop: at(fields, 'padTop'),
+    padLeft: at(fields, 'padLeft'),
+    dilationH: at(fields, 'dilationH'),
+    dilationW: at(fields, 'dilationW'),
+  };
+}
+
+export function rescaleOf(fields: Fields, prefix: '' | 'add'): Rescale {
+  const name = (field: string) => (prefix === '' ? field : `add${field[0]?.toUpperCase()}${field.slice(1)}`);
+  return {
+    leftShift: at(fields, name('leftShift')),
+    multiplierA: at(fields, name('multiplierA')),
+    shiftA: at(fields, name('shiftA')),
+    multiplierB: at(fields, name('multiplierB')),
+    shiftB: at(fields, name('shiftB')),
+    multiplierOut: at(fields, name('multiplierOut')),
+    shiftOut: at(fields, name('shiftOut')),
+  };
+}
+
+/** Instructions without a channel range (all but conv) work on all channels of the output. */
+export function imageTask(fields: Fields): ImageTask {
+  const isFloat = at(fields, 'dtype') === 1;
+  const outC = at(fields, 'outC');
+  const hasChannelRange = fields.ch0 !== undefined;
+  return {
+    isFloat,
+    elementBytes: isFloat ? 4 : 1,
+    out: viewOf(fields, 'out'),
+    rows: clip(at(fields, 'row0'), at(fields, 'rows'), at(fields, 'outH')),
+    cols: clip(at(fields, 'col0'), at(fields, 'cols'), at(fields, 'outW')),
+    channels: hasChannelRange ? clip(at(fields, 'ch0'), at(fields, 'chs'), outC) : { lo: 0, hi: outC },
+    outZero: at(fields, 'outZero'),
+    epilogue: {
+      first: { kind: at(fields, 'act1'), lo: at(fields, 'act1Lo'), hi: at(fields, 'act1Hi') },
+      addMode: at(fields, 'addMode'),
+      add: viewOf(fields, 'add'),
+      addZeroValue: at(fields, 'addZeroValue'),
+      addZeroOther: at(fields, 'addZeroOther'),
+      addZeroOut: at(fields, 'addZeroOut'),
+      rescale: rescaleOf(fields, 'add'),
+      second: { kind: at(fields, 'act2'), lo: at(fields, 'act2Lo'), hi: at(fields, 'act2Hi') },
+    },
+  };
+}
+
+export function inputImage(fields: Fields): InputImage {
+  return {
+    view: viewOf(fields, 'in'),
+    height: at(fields, 'inH'),
+    width: at(fields, 'inW'),
+    channels: at(fields, 'inC'),
+    zero: at(fields, 'inZero'),
+  };
+}
+
+export function isEmpty(task: ImageTask): boolean {
+  return lengthOf(task.rows) === 0 || lengthOf(task.cols) === 0 || lengthOf(task.channels) === 0;
+}
+
+/** Byte address of row r, column 0, channel 0. */
+export function rowAddress(view: View, row: number): number {
+  return view.base + (view.ring === 0 ? row : row % view.ring) * view.rowPitch;
+}
+
+/**
+ * Input positions under the windows of output positions, inside [0, limit): exactly those, as disjoint ranges in
+ * rising order. One range unless the stride leaves gaps.
+ */
+export function positionsUnder(
+  outputs: Range,
+  kernel: number,
+  stride: number,
+  dilation: number,
+  pad: number,
+  limit: number,
+): Range[] {
+  if (stride <= kernel && (dilation === 1 || kernel === 1)) {
+    const lo = Math.max(0, outputs.lo * stride - pad);
+    const hi = Math.min(limit, (outputs.hi - 1) * stride - pad + kernel);
+    return hi > lo ? [{ lo, hi }] : [];
+  }
+  const ranges: { lo: number; hi: number }[] = [];
+  const touched = new Set<number>();
+  for (let output = outputs.lo; output < outputs.hi; output++) {
+    for (let tap = 0; tap < kernel; tap++) {
+      const position = output * stride + tap * dilation - pad;
+      if (position >= 0 && position < limit) touched.add(position);
+    }
+  }
+  for (const position of [...touched].sort((a, b) => a - b)) {
+    const last = ranges.at(-1);
+    if (last !== undefined && last.hi === position) last.hi += 1;
+    else ranges.push({ lo: position, hi: position + 1 });
+  }
+  return ranges;
+}
+
+/** Why the values of a command mean nothing; undefined when they do. Float parameters are bit patterns and always do. */
+export function illegalValue(op: string, fields: Fields): string | undefined {
+  for (const [name, value] of Object.entries(fields)) {
+    if (!Number.isSafeInteger(value)) return `${name} = ${value} is beyond 2^53`;
+    if (value < 0 && MUST_NOT_BE_NEGATIVE.has(name)) return `${name} = ${value} is negative`;
+  }
+  const limit = (name: string, most: number) =>
+    at(fields, name) > most || at(fields, name) < 0 ? `${name} = ${at(fields, name)} has no meaning` : undefined;
+  const least = (name: string) => (at(fields, name) < 1 ? `${name} = ${at(fields, name)} is below 1` : undefined);
+  const isFloat = at(fields, 'dtype') === 1;
+  const common =
+    limit('dtype', 1) ??
+    limit('addMode', 2) ??
+    activationProblem(fields, 'act1', isFloat) ??
+    activationProblem(fields, 'act2', isFloat);
+  if (common !== undefined) return common;
+  if (op === 'conv' || op === 'pool') {
+    for (const name of ['kernelH', 'kernelW', 'strideH', 'strideW']) {
+      const problem = least(name);
+      if (problem !== undefined) return problem;
+    }
+    if (at(fields, 'kernelH') > 1 && at(fields, 'dilationH') < 1) return 'dilationH is 0 with several kernel rows';
+    if (at(fields, 'kernelW') > 1 && at(fields, 'dilationW') < 1) return 'dilationW is 0 with several kernel columns';
+  }
+  if (op === 'conv') return least('groups') ?? groupProblem(fields);
+  if (op === 'pool') return limit('mode', 2) ?? sameChannels(fields);
+  if (op === 'binary') return limit('mode', 2);
+  if (op === 'map') return least('scaleH') ?? least('scaleW') ?? sameChannels(fields);
+  if (op === 'lrn') return least('size');
+  return undefined;
+}
+
+const MUST_NOT_BE_NEGATIVE = new Set(
+  [
+    'rows',
+    'cols',
+    'chs',
+    'bytes',
+    'offset',
+    'limit',
+    'pixelBytes',
+    'elementBytes',
+    'wait',
+    'signal',
+    'imageH',
+    'imageW',
+  ].concat(
+    ['inH', 'inW', 'inC', 'outH', 'outW', 'outC', 'inRing', 'outRing', 'aRing', 'bRing', 'addRing', 'sramRing'],
+    ['inRowPitch', 'outRowPitch', 'inPixelPitch', 'outPixelPitch', 'count0', 'count1', 'count2', 'count3'],
+  ),
+);
+
+function activationProblem(fields: Fields, name: string, isFloat: boolean): string | undefined {
+  const kind = at(fields, name);
+  if (kind === 0 || kind === 1) return undefined;
+  if (kind === 2) return isFloat ? `${name} is a table, which float32 does not have` : undefined;
+  if (kind < 0 || kind > 10) return `${name} = ${kind} has no meaning`;
+  return isFloat ? undefined : `${name} = ${kind} exists for float32 only`;
+}
+
+function groupProblem(fields: Fields): string | undefined {
+  const groups = at(fields, 'groups');
+  if (at(fields, 'inC') % groups === 0 && at(fields, 'outC') % groups === 0) return undefined;
+  return `${groups} groups do not divide ${at(fields, 'inC')} input and ${at(fields, 'outC')} output channels`;
+}
+
+function sameChannels(fields: Fields): string | undefined {
+  if (at(fields, 'inC') === at(fields, 'outC')) return undefined;
+  return `${at(fields, 'inC')} input channels become ${at(fields, 'outC')}`;
+}

@@ -1,0 +1,255 @@
+/** Which bytes each command touches: reads first, then writes, as the machine is defined to. */
+import type { Accesses, Operand } from './accesses.js';
+import {
+  at,
+  clip,
+  type ImageTask,
+  illegalValue,
+  imageTask,
+  inputImage,
+  isEmpty,
+  lengthOf,
+  positionsUnder,
+  type Range,
+  type View,
+  viewOf,
+  windowOf,
+} from './geometry.js';
+import type { CodeLine, Fields } from './sequencer.js';
+
+/** Reports to `accesses` everything that the command touches. */
+export function touch(accesses: Accesses, line: CodeLine, fields: Fields): void {
+  const op = line.instruction.name;
+  const problem = illegalValue(op, fields);
+  if (problem !== undefined) {
+    accesses.illegal(problem);
+    return;
+  }
+  switch (op) {
+    case 'loadRows':
+    case 'storeRows':
+      touchRows(accesses, line, fields);
+      return;
+    case 'load':
+    case 'store':
+      touchLinear(accesses, line, fields);
+      return;
+    case 'loadStrided':
+    case 'storeStrided':
+      touchStrided(accesses, line, fields);
+      return;
+    case 'permute':
+      touchPermute(accesses, fields);
+      return;
+    case 'conv':
+      touchConv(accesses, line, fields);
+      return;
+    case 'pool':
+    case 'binary':
+    case 'map':
+    case 'softmax':
+    case 'lrn':
+      touchImages(accesses, line, fields, op);
+      return;
+    default:
+      throw new Error(`command ${op} reached a queue`);
+  }
+}
+
+/** A view moves when its base is stepped; a rolling buffer always does. */
+function imageOperand(line: CodeLine, prefix: string, alignBytes: number): Operand {
+  return { name: prefix, isMoving: line.stepped.has(`${prefix}Base`), alignBytes };
+}
+
+function touchRows(accesses: Accesses, line: CodeLine, fields: Fields): void {
+  const rows = clip(at(fields, 'row0'), at(fields, 'rows'), at(fields, 'imageH'));
+  const cols = clip(at(fields, 'col0'), at(fields, 'cols'), at(fields, 'imageW'));
+  const pixelBytes = at(fields, 'pixelBytes');
+  const sram = () => {
+    const isWrite = line.instruction.queue === 'load';
+    const bytes = { lo: 0, hi: pixelBytes };
+    accesses.sramImage(imageOperand(line, 'sram', 1), viewOf(fields, 'sram'), rows, cols, bytes, isWrite);
+  };
+  if (line.instruction.queue === 'store') sram();
+  const pitches = [at(fields, 'dramRowPitch'), at(fields, 'dramPixelPitch')] as const;
+  accesses.dramImage(at(fields, 'dramBase'), ...pitches, rows, cols, pixelBytes);
+  if (line.instruction.queue === 'load') sram();
+}
+
+/** The bytes of the region that `load` and `store` move, after clipping. */
+export function linearRange(fields: Fields): Range {
+  return clip(at(fields, 'offset'), at(fields, 'bytes'), at(fields, 'limit'));
+}
+
+function touchLinear(accesses: Accesses, line: CodeLine, fields: Fields): void {
+  const { lo, hi } = linearRange(fields);
+  if (hi <= lo) return;
+  const origin = at(fields, 'sramBase') - at(fields, 'offset');
+  const isMoving = line.stepped.has('sramBase') || line.stepped.has('offset');
+  const operand = { name: 'sram', isMoving, alignBytes: 1 };
+  const isLoad = line.instruction.queue === 'load';
+  const sram = () => accesses.sramBytes(operand, origin + lo, origin + hi, origin, isLoad);
+  if (!isLoad) sram();
+  accesses.dramBytes(at(fields, 'dramBase') + lo, at(fields, 'dramBase') + hi);
+  if (isLoad) sram();
+}
+
+/** Elements along the four dimensions; 0 stands for 1. */
+export function counts(fields: Fields): readonly [number, number, number, number] {
+  const count = (d: number) => Math.max(1, at(fields, `count${d}`));
+  return [count(0), count(1), count(2), count(3)];
+}
+
+export function strides(fields: Fields, prefix: string): readonly [number, number, number, number] {
+  const stride = (d: number) => at(fields, `${prefix}Stride${d}`);
+  return [stride(0), stride(1), stride(2), stride(3)];
+}
+
+/** Calls `run` with the start and bytes of every run of consecutive elements. */
+function forEachRun(
+  base: number,
+  elementBytes: number,
+  count: readonly [number, number, number, number],
+  stride: readonly [number, number, number, number],
+  run: (start: number, bytes: number) => void,
+): void {
+  const isDense = count[3] === 1 || stride[3] === elementBytes;
+  const inner = isDense ? 1 : count[3];
+  const bytes = isDense ? count[3] * elementBytes : elementBytes;
+  for (let i = 0; i < count[0]; i++) {
+    for (let j = 0; j < count[1]; j++) {
+      for (let k = 0; k < count[2]; k++) {
+        const start = base + i * stride[0] + j * stride[1] + k * stride[2];
+        for (let l = 0; l < inner; l++) run(start + l * stride[3], bytes);
+      }
+    }
+  }
+}
+
+function touchStrided(accesses: Accesses, line: CodeLine, fields: Fields): void {
+  const elementBytes = at(fields, 'elementBytes');
+  const count = counts(fields);
+  const isLoad = line.instruction.queue === 'load';
+  const origin = at(fields, 'sramBase');
+  const operand = { name: 'sram', isMoving: line.stepped.has('sramBase'), alignBytes: 1 };
+  const sram = () =>
+    forEachRun(origin, elementBytes, count, strides(fields, 'sram'), (start, bytes) =>
+      accesses.sramBytes(operand, start, start + bytes, origin, isLoad),
+    );
+  if (!isLoad) sram();
+  forEachRun(at(fields, 'dramBase'), elementBytes, count, strides(fields, 'dram'), (start, bytes) =>
+    accesses.dramBytes(start, start + bytes),
+  );
+  if (isLoad) sram();
+}
+
+function touchPermute(accesses: Accesses, fields: Fields): void {
+  const elementBytes = at(fields, 'elementBytes');
+  const count = counts(fields);
+  for (const prefix of ['in', 'out']) {
+    const base = at(fields, `${prefix}Base`);
+    const operand = { name: prefix, isMoving: false, alignBytes: 1 };
+    forEachRun(base, elementBytes, count, strides(fields, prefix), (start, bytes) =>
+      accesses.sramBytes(operand, start, start + bytes, base, prefix === 'out'),
+    );
+  }
+}
+
+/** Bytes of one weight record; its layout is in the instruction table. */
+export function recordBytes(isFloat: boolean, weights: number): number {
+  return isFloat ? 4 + 4 * weights : 8 + weights;
+}
+
+function touchConv(accesses: Accesses, line: CodeLine, fields: Fields): void {
+  const task = imageTask(fields);
+  if (isEmpty(task)) return;
+  const input = inputImage(fields);
+  const window = windowOf(fields);
+  const groups = at(fields, 'groups');
+  const groupIn = input.channels / groups;
+  const groupOut = at(fields, 'outC') / groups;
+  const channels = {
+    lo: Math.floor(task.channels.lo / groupOut) * groupIn,
+    hi: Math.ceil(task.channels.hi / groupOut) * groupIn,
+  };
+  touchWindowed(accesses, line, fields, task, channels);
+  const bytes = recordBytes(task.isFloat, window.kernelH * window.kernelW * groupIn);
+  const origin = at(fields, 'records') - at(fields, 'ch0') * bytes;
+  const isMoving = line.stepped.has('records') || line.stepped.has('ch0');
+  const records = { name: 'records', isMoving, alignBytes: task.isFloat ? 4 : 1 };
+  accesses.sramBytes(records, origin + task.channels.lo * bytes, origin + task.channels.hi * bytes, origin, false);
+  touchEpilogueAndOutput(accesses, line, task);
+}
+
+/** The input of conv and pool. */
+function touchWindowed(accesses: Accesses, line: CodeLine, fields: Fields, task: ImageTask, channels: Range): void {
+  const input = inputImage(fields);
+  const w = windowOf(fields);
+  const rows = positionsUnder(task.rows, w.kernelH, w.strideH, w.dilationH, w.padTop, input.height);
+  const cols = positionsUnder(task.cols, w.kernelW, w.strideW, w.dilationW, w.padLeft, input.width);
+  const bytes = { lo: channels.lo * task.elementBytes, hi: channels.hi * task.elementBytes };
+  const operand = imageOperand(line, 'in', task.elementBytes);
+  for (const r of rows) for (const c of cols) accesses.sramImage(operand, input.view, r, c, bytes, false);
+}
+
+function touchImages(accesses: Accesses, line: CodeLine, fields: Fields, op: string): void {
+  const task = imageTask(fields);
+  if (isEmpty(task)) return;
+  const bytes = { lo: 0, hi: task.channels.hi * task.elementBytes };
+  const table = { name: 'table', isMoving: false, alignBytes: 4 };
+  if (op === 'pool') touchWindowed(accesses, line, fields, task, task.channels);
+  else if (op === 'map') {
+    const [rows, cols] = [scaled(task.rows, at(fields, 'scaleH')), scaled(task.cols, at(fields, 'scaleW'))];
+    const view = viewOf(fields, 'in');
+    const isCopy = at(fields, 'scaleH') === 1 && at(fields, 'scaleW') === 1;
+    touchPixels(accesses, line, 'in', view, rows, cols, bytes, task, isCopy);
+  } else if (op === 'binary') {
+    touchPixels(accesses, line, 'a', viewOf(fields, 'a'), task.rows, task.cols, bytes, task, true);
+    touchPixels(accesses, line, 'b', viewOf(fields, 'b'), task.rows, task.cols, bytes, task, true);
+  } else touchPixels(accesses, line, 'in', viewOf(fields, 'in'), task.rows, task.cols, bytes, task, op === 'softmax');
+  const tableEntries = op === 'softmax' ? 256 : op === 'lrn' ? 1024 : 0;
+  const tableBase = at(fields, 'table');
+  if (!task.isFloat) accesses.sramBytes(table, tableBase, tableBase + 4 * tableEntries, tableBase, false);
+  touchEpilogueAndOutput(accesses, line, task);
+}
+
+/** An operand that is read at the positions where the output is written; it may be the output's own memory. */
+function touchPixels(
+  accesses: Accesses,
+  line: CodeLine,
+  prefix: string,
+  view: View,
+  rows: Range,
+  cols: Range,
+  bytes: Range,
+  task: ImageTask,
+  mayBeInPlace: boolean,
+): void {
+  const operand = imageOperand(line, prefix, task.elementBytes);
+  const isInPlace = mayBeInPlace && isSameView(view, task.out);
+  accesses.sramImage({ ...operand, isInPlace }, view, rows, cols, bytes, false);
+}
+
+function isSameView(a: View, b: View): boolean {
+  return a.base === b.base && a.rowPitch === b.rowPitch && a.pixelPitch === b.pixelPitch && a.ring === b.ring;
+}
+
+/** Input positions of nearest-neighbour upsampling. */
+function scaled(range: Range, scale: number): Range {
+  return { lo: Math.floor(range.lo / scale), hi: Math.floor((range.hi - 1) / scale) + 1 };
+}
+
+function touchEpilogueAndOutput(accesses: Accesses, line: CodeLine, task: ImageTask): void {
+  const { epilogue, rows, cols, channels, elementBytes } = task;
+  const bytes = { lo: channels.lo * elementBytes, hi: channels.hi * elementBytes };
+  for (const { kind, lo } of [epilogue.first, epilogue.second]) {
+    if (kind === 2) accesses.sramBytes({ name: 'table', isMoving: false, alignBytes: 1 }, lo, lo + 256, lo, false);
+  }
+  if (epilogue.addMode !== 0) touchPixels(accesses, line, 'add', epilogue.add, rows, cols, bytes, task, true);
+  accesses.sramImage(imageOperand(line, 'out', elementBytes), task.out, rows, cols, bytes, true);
+}
+
+/** Output elements of a compute command, for its timing. */
+export function outputElements(task: ImageTask): number {
+  return lengthOf(task.rows) * lengthOf(task.cols) * lengthOf(task.channels);
+}
