@@ -34,7 +34,7 @@ import {
   scaleOf,
   withScale,
 } from './parameters.js';
-import { quantizeLayer, requantTable } from './quantize-weights.js';
+import { quantizeLayer, requantTable, rowMagnitudes } from './quantize-weights.js';
 import { boundsOf, type Range, unaryFunction } from './real-functions.js';
 import { constantOf, realConstant } from './real-weights.js';
 import { rangeOf, sampleRanges } from './sample-run.js';
@@ -57,11 +57,13 @@ class Quantizer {
   private readonly ops: Op[] = [];
   private readonly quants: Map<TensorId, Quantization>; // by activation
   private readonly rescaledSoftmax: ReadonlySet<TensorId>;
+  private readonly magnitudes: ReadonlyMap<TensorId, Float64Array>; // by weights: largest of each row
   private nextTensor: number;
   private nextOp: number;
 
   constructor(private readonly program: Program) {
-    const { quants, rescaledSoftmax } = activationQuants(program);
+    this.magnitudes = weightMagnitudes(program);
+    const { quants, rescaledSoftmax } = activationQuants(program, this.magnitudes);
     this.quants = quants;
     this.rescaledSoftmax = rescaledSoftmax;
     this.nextTensor = 1 + Math.max(-1, ...program.tensors.keys());
@@ -122,7 +124,8 @@ class Quantizer {
     const inputScale = scaleOf(this.useOperand(x));
     const weights = tensorOf(program, weightsId);
     const real = constantOf(program, weightsId);
-    const layer = quantizeLayer(real, weights.quant, realConstant(program, biasId), inputScale);
+    const magnitudes = this.magnitudes.get(weightsId) ?? new Float64Array();
+    const layer = quantizeLayer(real, weights.quant, magnitudes, realConstant(program, biasId), inputScale);
     const requant = requantTable(layer.scales, inputScale, scaleOf(this.quantOf(op.output)));
     const bias = tensorOf(program, biasId).name;
     const inputs = [
@@ -231,7 +234,7 @@ interface ActivationQuants {
 }
 
 /** The quantisation of every activation, and of every constant that stands where an activation could. */
-function activationQuants(program: Program): ActivationQuants {
+function activationQuants(program: Program, magnitudes: ReadonlyMap<TensorId, Float64Array>): ActivationQuants {
   const ranges = sampleRanges(program);
   for (const op of program.ops) {
     if (op.kind !== 'unary') continue;
@@ -241,7 +244,7 @@ function activationQuants(program: Program): ActivationQuants {
   for (const id of constantActivations(program)) ranges.set(id, constantRange(program, id));
   const groups = scaleGroups(program, ranges);
   const byGroup = new Map(groups.quants);
-  widenForAccumulators(program, groups.groupOf, byGroup);
+  widenForAccumulators(program, magnitudes, groups.groupOf, byGroup);
   const quants = new Map<TensorId, Quantization>();
   for (const id of ranges.keys()) {
     quants.set(id, byGroup.get(groups.groupOf(id)) ?? activationQuantization({ min: 0, max: 0 }));
@@ -269,11 +272,12 @@ function constantRange(program: Program, id: TensorId): Range {
  */
 function widenForAccumulators(
   program: Program,
+  magnitudes: ReadonlyMap<TensorId, Float64Array>,
   groupOf: (id: TensorId) => TensorId,
   byGroup: Map<TensorId, Quantization>,
 ): void {
   const layers = program.ops.filter((op) => op.kind === 'conv2d' || op.kind === 'dense');
-  const reach = new Map(layers.map((op) => [op.id, largestProductSum(program, op)]));
+  const reach = new Map(layers.map((op) => [op.id, largestProductSum(program, magnitudes, op)]));
   for (let round = 0; round < 4; round++) {
     let widened = false;
     for (const op of layers) {
@@ -290,13 +294,24 @@ function widenForAccumulators(
 }
 
 /** Bound on |sum (x - zx) * w| in units of the input's scale. */
-function largestProductSum(program: Program, op: Op): number {
+function largestProductSum(
+  program: Program,
+  magnitudes: ReadonlyMap<TensorId, Float64Array>,
+  op: Conv2dOp | DenseOp,
+): number {
   const weightsId = op.inputs[1];
   if (weightsId === undefined) return 0;
-  const weights = tensorOf(program, weightsId);
-  const data = constantOf(program, weightsId);
-  const taps = elementCountOf(weights.shape.slice(1));
-  const largest = data instanceof Float32Array ? rangeOf(data) : { min: -128, max: 127 };
-  const unit = data instanceof Float32Array ? 1 : Math.max(...(weights.quant?.scales ?? [1]));
-  return 255 * taps * Math.max(-largest.min, largest.max) * unit;
+  const taps = elementCountOf(tensorOf(program, weightsId).shape.slice(1));
+  return 255 * taps * Math.max(0, ...(magnitudes.get(weightsId) ?? []));
+}
+
+function weightMagnitudes(program: Program): Map<TensorId, Float64Array> {
+  const magnitudes = new Map<TensorId, Float64Array>();
+  for (const op of program.ops) {
+    const weightsId = op.inputs[1];
+    if ((op.kind !== 'conv2d' && op.kind !== 'dense') || weightsId === undefined || magnitudes.has(weightsId)) continue;
+    const { quant, shape } = tensorOf(program, weightsId);
+    magnitudes.set(weightsId, rowMagnitudes(constantOf(program, weightsId), quant, shape[0] ?? 1));
+  }
+  return magnitudes;
 }

@@ -1,7 +1,7 @@
 /** Weights, bias and requantisation of convolutions and matrix products. */
 import type { ConstantData, Quantization } from '../../ir/types.js';
 import { fixedPoint } from './parameters.js';
-import { scaleOfRow } from './real-weights.js';
+import { dequantized, scaleOfRow } from './real-weights.js';
 
 export interface LayerParameters {
   readonly weights: Int8Array; // [M, taps]; the very array that came in where it was int8 and could stay
@@ -19,91 +19,66 @@ const LARGEST_INPUT = 255; // |x - zx|
 /** Bits that a bias keeps where the scale is free: enough to round well, far from LARGEST_SUM. */
 const BIAS_LIMIT = 2 ** 24;
 
+/** The largest |weight| of every row of [rows, taps]; for int8 the largest that its scale allows. */
+export function rowMagnitudes(weights: ConstantData, quant: Quantization | undefined, rows: number): Float64Array {
+  const taps = (weights.length / rows) | 0;
+  const magnitudes = new Float64Array(rows);
+  for (let row = 0; row < rows; row++) {
+    magnitudes[row] =
+      weights instanceof Float32Array ? largestMagnitude(weights, row * taps, taps) : 128 * scaleOfRow(quant, row);
+  }
+  return magnitudes;
+}
+
+function largestMagnitude(values: Float32Array, from: number, count: number): number {
+  const end = (from + count) | 0;
+  let largest = 0;
+  for (let i = from | 0; i < end; i++) {
+    const magnitude = Math.abs(values[i] as number);
+    if (magnitude > largest) largest = magnitude;
+  }
+  return largest;
+}
+
 /**
  * Symmetric int8 weights per output channel, in [-127, 127], and the bias in their scale.
  * int8 weights stay as they are. The scale of a row grows only when its bias would not fit otherwise, which includes a
  * row of zeros: its bias would be lost.
  *
  * @param weights [M, taps]
+ * @param magnitudes their `rowMagnitudes`
  * @param bias [M], real
  * @param inputScale scale of the input
  */
 export function quantizeLayer(
   weights: ConstantData,
   quant: Quantization | undefined,
+  magnitudes: Float64Array,
   bias: Float32Array,
   inputScale: number,
 ): LayerParameters {
-  const rows = bias.length;
-  const taps = weights.length / rows;
-  const limit = Math.max(1, Math.min(127, Math.floor(LARGEST_SUM / (LARGEST_INPUT * taps))));
-  const scales = new Float64Array(rows);
-  let keep = weights instanceof Int8Array && (quant?.zeroPoint ?? 0) === 0;
-  for (let row = 0; row < rows; row++) {
-    const own = keep ? scaleOfRow(quant, row) : ownScale(weights, quant, row, taps, limit);
-    const needed = Math.abs(bias[row] as number) / (inputScale * BIAS_LIMIT);
-    const usable = own > 0 && own >= needed;
-    scales[row] = usable ? own : Math.max(own, needed);
-    if (!usable && needed > 0) keep = false;
+  const taps = weights.length / bias.length;
+  const least = Float64Array.from(bias, (value) => Math.abs(value) / (inputScale * BIAS_LIMIT));
+  if (weights instanceof Int8Array && (quant?.zeroPoint ?? 0) === 0) {
+    const scales = Float64Array.from(bias, (_, row) => scaleOfRow(quant, row));
+    if (scales.every((scale, row) => scale > 0 && scale >= (least[row] as number))) {
+      return { weights, scales, bias: quantizeBias(bias, scales, inputScale) };
+    }
   }
-  const stored = keep && weights instanceof Int8Array ? weights : requantizeRows(weights, quant, scales, taps, limit);
+  const limit = Math.max(1, Math.min(127, Math.floor(LARGEST_SUM / (LARGEST_INPUT * taps))));
+  const real = weights instanceof Float32Array ? weights : dequantized(weights, quant);
+  const largest = real === weights ? magnitudes : rowMagnitudes(real, undefined, bias.length);
+  const scales = largest.map((magnitude, row) => Math.max(magnitude / limit, least[row] as number));
+  const stored = new Int8Array(weights.length);
+  for (let row = 0; row < scales.length; row++) storeRow(real, scales[row] as number, stored, row * taps, taps);
   return { weights: stored, scales, bias: quantizeBias(bias, scales, inputScale) };
 }
 
-/** The scale that maps the largest weight of the row to `limit`; 0 for a row of zeros. */
-function ownScale(
-  weights: ConstantData,
-  quant: Quantization | undefined,
-  row: number,
-  taps: number,
-  limit: number,
-): number {
-  const unit = weights instanceof Float32Array ? 1 : scaleOfRow(quant, row);
-  const zeroPoint = weights instanceof Float32Array ? 0 : (quant?.zeroPoint ?? 0);
-  return (largestMagnitude(weights, row * taps, taps, zeroPoint) * unit) / limit;
-}
-
-function largestMagnitude(weights: ConstantData, from: number, count: number, zeroPoint: number): number {
-  let largest = 0;
-  for (let i = from; i < from + count; i++) {
-    const magnitude = Math.abs((weights[i] as number) - zeroPoint);
-    if (magnitude > largest) largest = magnitude;
-  }
-  return largest;
-}
-
-function requantizeRows(
-  weights: ConstantData,
-  quant: Quantization | undefined,
-  scales: Float64Array,
-  taps: number,
-  limit: number,
-): Int8Array {
-  const out = new Int8Array(weights.length);
-  const real = weights instanceof Float32Array;
-  const zeroPoint = real ? 0 : (quant?.zeroPoint ?? 0);
-  for (let row = 0; row < scales.length; row++) {
-    const scale = scales[row] as number;
-    const factor = scale === 0 ? 0 : (real ? 1 : scaleOfRow(quant, row)) / scale;
-    scaleRow(weights, out, row * taps, taps, zeroPoint, factor, limit);
-  }
-  return out;
-}
-
-function scaleRow(
-  weights: ConstantData,
-  out: Int8Array,
-  from: number,
-  count: number,
-  zeroPoint: number,
-  factor: number,
-  limit: number,
-): void {
-  for (let i = from; i < from + count; i++) {
-    const value = ((weights[i] as number) - zeroPoint) * factor;
-    const rounded = (value + (value < 0 ? -0.5 : 0.5)) | 0;
-    out[i] = rounded > limit ? limit : Math.max(rounded, -limit);
-  }
+/** Stores round(value / scale), which the scale keeps in [-127, 127]: adding 128 first makes truncation round down. */
+function storeRow(values: Float32Array, scale: number, out: Int8Array, from: number, count: number): void {
+  const factor = scale === 0 ? 0 : 1 / scale;
+  const end = (from + count) | 0;
+  for (let i = from | 0; i < end; i++) out[i] = (((values[i] as number) * factor + 128.5) | 0) - 128;
 }
 
 function quantizeBias(bias: Float32Array, scales: Float64Array, inputScale: number): Int32Array {

@@ -3,7 +3,7 @@
  *
  * A full-size run would cost more than the whole compile (YOLOv3 at 1440 x 1440: 390 GMAC), so the graph is run on a
  * fraction of the image: rows and columns of every image shrink by one factor, chosen so that the longer side of the
- * input is at most 64 pixels and the run at most 0.25 GMAC. Channels stay whole, and so do vectors. Since an extent is
+ * input is at most 64 pixels and the run at most 0.2 GMAC. Channels stay whole, and so do vectors. Since an extent is
  * a function of the full extent, additions and concatenations still fit. A tensor that is needed larger than it was
  * sampled repeats itself, axis by axis; so does an image under the padding of a window: on a map of one or two pixels
  * most taps would be padding, and the ranges far smaller than those inside a real image. A network that fits the

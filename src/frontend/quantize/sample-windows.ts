@@ -1,7 +1,7 @@
 /** The operators of the sample run that cost something: convolutions, matrix products, pools. */
 import { elementCountOf, tensorOf } from '../../ir/facts.js';
 import type { Conv2dOp, DenseOp, PoolOp, Program, TensorId, Window2d } from '../../ir/types.js';
-import { constantOf, readRow, realConstant } from './real-weights.js';
+import { constantOf, readRow, realConstant, scaleOfRow } from './real-weights.js';
 import { repeated, type Sample } from './sample.js';
 
 /** The convolution at the pixels of `shape`; see sample-run.ts for the padding. */
@@ -22,15 +22,17 @@ export function sampleConvolution(op: Conv2dOp, program: Program, x: Sample, sha
   const patches = new Float64Array(Math.ceil(count / 4) * 4 * taps);
   const rows = new Float64Array(2 * taps);
   for (let group = 0; group < op.groups; group++) {
-    gather(input, pixels, group * channels, channels, patches);
+    gather(input, pixels, group * channels, channels, taps, patches);
     for (let m = group * perGroup; m < (group + 1) * perGroup; m += 2) {
       const pair = m + 1 < (group + 1) * perGroup;
-      readRow(weights, quant, m, taps, rows, 0);
-      if (pair) readRow(weights, quant, m + 1, taps, rows, taps);
+      readRow(weights, quant, m, taps, rows, 0, 2);
+      if (pair) readRow(weights, quant, m + 1, taps, rows, 1, 2);
       multiplyTwoRows(patches, count, rows, taps, data, outC, m, pair);
     }
   }
-  for (let i = 0; i < data.length; i++) data[i] = (data[i] as number) + (bias[i % outC] as number);
+  for (let start = 0; start < data.length; start += outC) {
+    for (let m = 0; m < outC; m++) data[start + m] = (data[start + m] as number) + (bias[m] as number);
+  }
   return { shape, data };
 }
 
@@ -40,15 +42,27 @@ export function sampleDense(op: DenseOp, program: Program, x: Sample, shape: rea
   const weights = constantOf(program, weightsId);
   const quant = tensorOf(program, weightsId).quant;
   const bias = realConstant(program, biasId);
-  const row = new Float64Array(input.length);
-  const data = Float64Array.from(bias);
-  for (let m = 0; m < data.length; m++) {
-    readRow(weights, quant, m, row.length, row, 0);
-    let sum = 0;
-    for (let k = 0; k < row.length; k++) sum += (row[k] as number) * (input[k] as number);
-    data[m] = (data[m] as number) + sum;
-  }
+  const data = Float64Array.from(bias, (value, m) => {
+    const from = m * input.length;
+    if (weights instanceof Float32Array) return value + dotFloat32(weights, from, input);
+    if (weights instanceof Int8Array) return value + dotInt8(weights, from, input) * scaleOfRow(quant, m);
+    throw new Error(`'${op.name}' has int32 weights`);
+  });
   return { shape, data };
+}
+
+function dotFloat32(weights: Float32Array, from: number, x: Float64Array): number {
+  let sum = 0;
+  let i = from | 0;
+  for (let k = 0; k < x.length; k++) sum += (weights[i++] as number) * (x[k] as number);
+  return sum;
+}
+
+function dotInt8(weights: Int8Array, from: number, x: Float64Array): number {
+  let sum = 0;
+  let i = from | 0;
+  for (let k = 0; k < x.length; k++) sum += (weights[i++] as number) * (x[k] as number);
+  return sum;
 }
 
 export function samplePool(op: PoolOp, program: Program, x: Sample, shape: readonly number[]): Sample {
@@ -121,18 +135,34 @@ function sourcePixels(
   return out;
 }
 
-/** Channels [first, first + channels) under every tap, pixel after pixel. */
-function gather(x: Sample, pixels: Int32Array, first: number, channels: number, patches: Float64Array): void {
+/** Channels [first, first + channels) under every tap, as [quad of output pixels][tap][4]. */
+function gather(
+  x: Sample,
+  pixels: Int32Array,
+  first: number,
+  channels: number,
+  taps: number,
+  patches: Float64Array,
+): void {
   const inC = x.shape[3] ?? 1;
-  let to = 0;
+  const { data } = x;
+  const windowTaps = taps / channels;
   for (let i = 0; i < pixels.length; i++) {
+    const p = Math.floor(i / windowTaps);
+    let to = (p >> 2) * taps * 4 + (i - p * windowTaps) * channels * 4 + (p & 3);
     const pixel = pixels[i] as number;
     const from = pixel * inC + first;
-    for (let c = 0; c < channels; c++) patches[to++] = pixel < 0 ? 0 : (x.data[from + c] as number);
+    for (let c = 0; c < channels; c++) {
+      patches[to] = pixel < 0 ? 0 : (data[from + c] as number);
+      to += 4;
+    }
   }
 }
 
-/** out[p * pitch + channel] and, for a pair, its neighbour: the products of every patch with one or two rows of weights. */
+/**
+ * out[p * pitch + channel] and, for a pair, its neighbour: the products of every patch with one or two rows of weights,
+ * which are interleaved as [tap][2].
+ */
 function multiplyTwoRows(
   patches: Float64Array,
   count: number,
@@ -144,17 +174,24 @@ function multiplyTwoRows(
   pair: boolean,
 ): void {
   for (let p = 0; p < count; p += 4) {
-    let [a0, a1, a2, a3, b0, b1, b2, b3] = [0, 0, 0, 0, 0, 0, 0, 0];
-    const base = (p * taps) | 0;
-    const step2 = 2 * taps;
-    const step3 = 3 * taps;
-    for (let k = 0; k < taps; k++) {
-      const w0 = rows[k] as number;
-      const w1 = rows[k + taps] as number;
-      const x0 = patches[base + k] as number;
-      const x1 = patches[base + k + taps] as number;
-      const x2 = patches[base + k + step2] as number;
-      const x3 = patches[base + k + step3] as number;
+    let a0 = 0;
+    let a1 = 0;
+    let a2 = 0;
+    let a3 = 0;
+    let b0 = 0;
+    let b1 = 0;
+    let b2 = 0;
+    let b3 = 0;
+    let i = (p * taps) | 0;
+    const end = (2 * taps) | 0;
+    for (let j = 0; j < end; j += 2) {
+      const w0 = rows[j] as number;
+      const w1 = rows[j + 1] as number;
+      const x0 = patches[i] as number;
+      const x1 = patches[i + 1] as number;
+      const x2 = patches[i + 2] as number;
+      const x3 = patches[i + 3] as number;
+      i = (i + 4) | 0;
       a0 += x0 * w0;
       a1 += x1 * w0;
       a2 += x2 * w0;
