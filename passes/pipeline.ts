@@ -1,6 +1,7 @@
 import { canonicalise } from './canonicalise.js';
 import { fuse } from './fuse.js';
 import { lowerConcat } from './lower-concat.js';
+import { order } from './order.js';
 import type { Pass } from './pass.js';
 import { resolveViews } from './resolve-views.js';
 
@@ -10,4 +11,5 @@ export const PIPELINE: readonly Pass[] = [
   lowerConcat, // before views: an operand that is a reshape can still be written through it
   resolveViews, // from here on every op moves or computes data
   fuse, // after copies are made, since they can carry an epilogue; before order, which counts layers
+  order, // last of those that change ops: nothing after it moves a layer
 ];

@@ -1,0 +1,165 @@
+/**
+ * The best order of a segment of ops: a shortest path over sets of finished ops. What is live depends on the set alone, not
+ * on how it was reached, so of all ways to the same set only the cheapest is kept.
+ *
+ * Sets grow by one op per level. Where a level has more sets than the beam holds, the best are kept, and always the one that
+ * the given order goes through, so that the result is never worse than that.
+ */
+
+export interface SegmentOp {
+  readonly before: readonly number[]; // ops of the segment that come first
+  readonly roots: readonly number[]; // all that it reads or writes, as indexes into roots, each once
+}
+
+export interface SegmentRoot {
+  readonly sizeBytes: number;
+  readonly isLiveBefore: boolean; // written before the segment
+  readonly isLiveAfter: boolean; // needed after it
+  readonly users: readonly number[]; // ops of the segment that read or write it
+}
+
+/** Ops are numbered in the given order, which is a sound one. */
+export interface Segment {
+  readonly ops: readonly SegmentOp[];
+  readonly roots: readonly SegmentRoot[];
+  readonly baseBytes: number; // live throughout without any op of the segment using it
+}
+
+export interface Found {
+  readonly cost: number;
+  readonly steps: readonly number[];
+}
+
+/** An order with the least largest sum of live bytes at any step; exact where the beam was wide enough. */
+export function leastPeak(segment: Segment): Found {
+  return search(segment, (cost, stepBytes) => Math.max(cost, stepBytes));
+}
+
+/** An order with the least sum of live bytes over its steps, none of them above the limit; its cost is Infinity if the beam lost all such orders. */
+export function leastSum(segment: Segment, limitBytes: number): Found {
+  return search(segment, (sum, stepBytes) => (stepBytes > limitBytes ? Number.POSITIVE_INFINITY : sum + stepBytes));
+}
+
+/** States expanded per segment, roughly: what bounds the time, whatever the graph is. */
+const WORK_LIMIT = 100_000;
+const WIDEST_BEAM = 4096;
+/** Of more ready ops than this, those that leave the fewest bytes are tried. */
+const MOST_TRIED = 12;
+
+interface State {
+  readonly done: bigint; // set of finished ops
+  readonly ready: readonly number[]; // ascending
+  readonly liveBytes: number;
+  readonly cost: number;
+  readonly last: number; // the op that made this state
+  readonly from: State | undefined;
+}
+
+interface Masks {
+  readonly bit: readonly bigint[];
+  readonly before: readonly bigint[];
+  readonly after: readonly (readonly number[])[];
+  readonly users: readonly bigint[]; // by root
+}
+
+function masksOf(segment: Segment): Masks {
+  const bit = segment.ops.map((_, i) => 1n << BigInt(i));
+  const setOf = (ops: readonly number[]): bigint => ops.reduce((set, op) => set | (bit[op] ?? 0n), 0n);
+  const after: number[][] = segment.ops.map(() => []);
+  for (const [i, op] of segment.ops.entries()) for (const j of op.before) after[j]?.push(i);
+  return {
+    bit,
+    before: segment.ops.map((op) => setOf(op.before)),
+    after,
+    users: segment.roots.map((root) => setOf(root.users)),
+  };
+}
+
+type Accumulate = (cost: number, stepBytes: number) => number;
+
+function search(segment: Segment, accumulate: Accumulate): Found {
+  const masks = masksOf(segment);
+  const count = segment.ops.length;
+  const beam = Math.max(8, Math.min(WIDEST_BEAM, Math.floor(WORK_LIMIT / count)));
+  let level: readonly State[] = [startState(segment, masks)];
+  for (let step = 0; step < count; step++) {
+    const next = new Map<bigint, State>();
+    const givenSet = (1n << BigInt(step + 1)) - 1n;
+    for (const state of level) {
+      for (const op of choices(state, step, segment, masks)) {
+        const made = advance(state, op, segment, masks, accumulate);
+        const known = next.get(made.done);
+        if (known === undefined || made.cost < known.cost) next.set(made.done, made);
+      }
+    }
+    level = narrow([...next.values()], beam, givenSet);
+  }
+  const [end] = level;
+  if (end === undefined) throw new Error('an order search lost its last state');
+  return { cost: end.cost, steps: stepsTo(end) };
+}
+
+function startState(segment: Segment, masks: Masks): State {
+  let liveBytes = segment.baseBytes;
+  for (const root of segment.roots) if (root.isLiveBefore) liveBytes += root.sizeBytes;
+  const ready = [...segment.ops.keys()].filter((op) => masks.before[op] === 0n);
+  return { done: 0n, ready, liveBytes, cost: 0, last: -1, from: undefined };
+}
+
+/** Bytes that come alive with the op, and bytes that die after it. */
+function changes(state: State, op: number, segment: Segment, masks: Masks): { born: number; dead: number } {
+  const done = state.done | (masks.bit[op] ?? 0n);
+  let born = 0;
+  let dead = 0;
+  for (const index of segment.ops[op]?.roots ?? []) {
+    const root = segment.roots[index];
+    const users = masks.users[index] ?? 0n;
+    if (root === undefined) continue;
+    if (!root.isLiveBefore && (users & state.done) === 0n) born += root.sizeBytes;
+    if (!root.isLiveAfter && (users & ~done) === 0n) dead += root.sizeBytes;
+  }
+  return { born, dead };
+}
+
+function advance(state: State, op: number, segment: Segment, masks: Masks, accumulate: Accumulate): State {
+  const { born, dead } = changes(state, op, segment, masks);
+  const done = state.done | (masks.bit[op] ?? 0n);
+  const freed = (masks.after[op] ?? []).filter((next) => ((masks.before[next] ?? 0n) & ~done) === 0n);
+  const ready = state.ready.filter((other) => other !== op);
+  if (freed.length > 0) ready.push(...freed);
+  ready.sort((a, b) => a - b);
+  const stepBytes = state.liveBytes + born;
+  const cost = accumulate(state.cost, stepBytes);
+  return { done, ready, liveBytes: stepBytes - dead, cost, last: op, from: state };
+}
+
+/** Ready ops to try from a state; the given order's next op is among them when it is ready. */
+function choices(state: State, step: number, segment: Segment, masks: Masks): readonly number[] {
+  if (state.ready.length <= MOST_TRIED) return state.ready;
+  const grows = (op: number): number => {
+    const { born, dead } = changes(state, op, segment, masks);
+    return born - dead;
+  };
+  const ranked = state.ready.map((op) => ({ op, bytes: grows(op) })).sort((a, b) => a.bytes - b.bytes || a.op - b.op);
+  const tried = ranked.slice(0, MOST_TRIED).map(({ op }) => op);
+  if (state.ready.includes(step) && !tried.includes(step)) tried.push(step);
+  return tried;
+}
+
+/** The cheapest states, ties in the order in which they were found; the given order's state is never dropped. */
+function narrow(states: readonly State[], beam: number, givenSet: bigint): State[] {
+  if (states.length <= beam) return states;
+  const ranked = states.toSorted((a, b) => a.cost - b.cost || a.liveBytes - b.liveBytes);
+  const kept = ranked.slice(0, beam);
+  const given = ranked.find((state) => state.done === givenSet);
+  if (given !== undefined && !kept.includes(given)) kept.push(given);
+  return kept;
+}
+
+function stepsTo(end: State): number[] {
+  const steps: number[] = [];
+  for (let state: State | undefined = end; state !== undefined && state.last >= 0; state = state.from) {
+    steps.push(state.last);
+  }
+  return steps.reverse();
+}
