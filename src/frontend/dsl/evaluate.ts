@@ -5,6 +5,7 @@ import { LAYERS } from './layers.js';
 import { Machine } from './machine.js';
 import { loadModule, newModuleLoader } from './modules.js';
 import { type NativeCall, nativeFunction } from './native.js';
+import { NAME } from './options.js';
 import { type ParamValue, resolveParams } from './params.js';
 import { Recording } from './recording.js';
 import { describe, isObject, type ModelValue, recordOf, type TensorValue, type Value } from './values.js';
@@ -41,7 +42,7 @@ export function evaluateModelFile(path: string, given: ReadonlyMap<string, strin
 }
 
 function isStackOverflow(error: unknown): boolean {
-  return error instanceof Error && error.name === 'RangeError' && /call stack/i.test(error.message);
+  return String(error) === 'RangeError: Maximum call stack size exceeded';
 }
 
 function evaluate(machine: Machine, path: string, given: ReadonlyMap<string, string>): EvaluatedModel {
@@ -134,7 +135,10 @@ function readOutputs(machine: Machine, recording: Recording, result: Value, site
     return machine.fail('SW1008', `build must return the outputs of the model, not ${describe(result)}`, site, hint);
   }
   const seen = new Set<number>();
-  for (const { tensor } of outputs) {
+  for (const { tensor, name } of outputs) {
+    if (name !== undefined && !NAME.test(name)) {
+      machine.fail('SW1008', `'${name.slice(0, 60)}' is no name for an output`, site, 'letters, digits and . + - _');
+    }
     if (seen.has(tensor.index)) machine.fail('SW1008', `'${tensor.name}' is returned twice as an output`, site);
     if (recording.isInput(tensor)) machine.fail('SW1008', `the input '${tensor.name}' is returned as an output`, site);
     seen.add(tensor.index);

@@ -2,16 +2,19 @@ import { type Diagnostic, formatLoc, type SourceLoc, SpillwayError } from '../..
 import type { FunctionValue, Value } from './values.js';
 
 /**
- * Budgets of one model file. They bound time and memory of an untrusted file: a million steps take well under a second,
- * and what a step may allocate is charged element by element.
+ * Budgets of one model file. They bound time and memory of an untrusted file: a million steps take well under a second.
+ * What one step can cost is bounded too: long statements count as several steps (`stepsOf`), lists and strings are
+ * charged by their length, strings and scopes are small.
  */
 export const LIMITS = {
-  /** Statements, calls, loop turns, and list or string elements made. */
+  /** Statements, calls, loop turns, and elements of lists that are made or searched. */
   steps: 2_000_000,
   /** Calls within calls; the host's stack holds several times as many. */
   callDepth: 200,
   listElements: 200_000,
-  stringCharacters: 100_000,
+  stringCharacters: 4096,
+  /** Names declared in one block. */
+  namesPerBlock: 500,
   /** One source file. */
   sourceBytes: 1 << 20,
   /** Source files of one model, with those it imports. */
@@ -80,9 +83,13 @@ export class Machine {
     this.charge(1 + (characters >> 4), site);
   }
 
-  /** Runs the body of a function of the model file, as a call within the calls under way. */
-  within<T>(name: string, site: SourceLoc, body: () => T): T {
-    this.charge(1, site);
+  /**
+   * Runs the body of a function of the model file, as a call within the calls under way.
+   *
+   * @param steps what the call is charged
+   */
+  within<T>(name: string, site: SourceLoc, steps: number, body: () => T): T {
+    this.charge(steps, site);
     if (this.calls.length >= LIMITS.callDepth) {
       this.fail('SW1006', `${name} is called more than ${LIMITS.callDepth} calls deep`, site, 'does a recursion end?');
     }

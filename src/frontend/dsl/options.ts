@@ -8,8 +8,12 @@ export interface Options {
   readonly fields: ReadonlyMap<string, Value>;
 }
 
+/** Names of layers, inputs and outputs: they end up in reports and in names of files. */
+export const NAME = /^\w[\w.+-]{0,119}$/;
+
 /** Extents and factors above this are typing errors, and would only cost time. */
 const LARGEST_EXTENT = 1 << 20;
+const LARGEST_KERNEL = 4096;
 
 function wrong(options: Options, key: string, needed: string, value: Value): never {
   const { call } = options;
@@ -59,8 +63,8 @@ export function booleanOption(options: Options, key: string, otherwise: boolean)
 export function nameOption(options: Options): string | undefined {
   const value = options.fields.get('name');
   if (value === undefined) return undefined;
-  if (typeof value === 'string' && /^[\w.:/+-]{1,120}$/.test(value)) return value;
-  return wrong(options, 'name', 'letters, digits and . : / + - _, at most 120 of them', value);
+  if (typeof value === 'string' && NAME.test(value)) return value;
+  return wrong(options, 'name', 'a letter or digit, then letters, digits and . + - _, at most 120 of them', value);
 }
 
 function isInteger(value: Value, least: number): value is number {
@@ -89,11 +93,15 @@ export function windowOption(options: Options, x: TensorValue, defaultStride: 'o
   const stride = pairOption(options, 'stride', defaultStride === 'one' ? [1, 1] : kernel);
   const dilation = pairOption(options, 'dilation', [1, 1]);
   const { call } = options;
+  if (Math.max(...kernel) > LARGEST_KERNEL) wrong(options, 'kernel', `at most ${LARGEST_KERNEL}`, Math.max(...kernel));
   if (x.shape.length !== 4) {
     const hint = 'images have the shape [1, H, W, C]';
     call.machine.fail('SW1011', `${call.name} takes an image, not ${describe(x)}`, call.site, hint);
   }
-  return { kernel, stride, dilation, pad: padOption(options, x, { kernel, stride, dilation }) };
+  const pad = padOption(options, x, { kernel, stride, dilation });
+  // Shape inference looks for windows that lie in the padding alone, tap by tap.
+  call.machine.charge(Math.floor((kernel[0] * pad.top + kernel[1] * pad.left) / 64), call.site);
+  return { kernel, stride, dilation, pad };
 }
 
 function padOption(options: Options, x: TensorValue, window: Omit<Window2d, 'pad'>): Window2d['pad'] {

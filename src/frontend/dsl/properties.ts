@@ -99,6 +99,7 @@ export function callMethod(
 ): Value {
   machine.charge(1, site);
   if (typeof object === 'string') {
+    machine.chargeCharacters(object.length, site);
     const method = STRING_METHODS.get(name);
     if (method !== undefined) return method(object, args, { machine, site, name });
     return noProperty(machine, object, name, site, [...STRING_METHODS.keys()]);

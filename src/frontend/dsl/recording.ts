@@ -9,7 +9,7 @@ import { seededFloat32, seededInt8, seededWeightQuant } from './weights.js';
 
 /** Limits of a graph, far above any network and far below what would exhaust the host. */
 const LIMITS = {
-  ops: 20_000,
+  tensors: 20_000,
   /** Of one activation tensor. */
   tensorElements: 2 ** 30,
   /** Of all weights together. */
@@ -63,6 +63,7 @@ export interface RecordRequest {
 export class Recording {
   private readonly ops: RecordedOp[] = [];
   private readonly inputs: RecordedInput[] = [];
+  private readonly inputIndices = new Set<number>();
   private readonly names = new Map<string, SourceLoc>();
   private readonly numbers = new Map<string, number>();
   private tensorCount = 0;
@@ -71,13 +72,14 @@ export class Recording {
   addInput(call: NativeCall, name: string | undefined, shape: readonly number[]): TensorValue {
     const tensor = this.newTensor(call, this.claimName(call, name, 'input'), shape);
     this.inputs.push({ tensor, loc: call.site });
+    this.inputIndices.add(tensor.index);
     return tensor;
   }
 
   /** @throws SpillwayError at the call: SW1011 when shapes do not go together, SW1006 over a limit */
   addOp(request: RecordRequest): TensorValue {
     const { call, spec, inputs, weights } = request;
-    if (this.ops.length >= LIMITS.ops) call.machine.fail('SW1006', `over the limit of ${LIMITS.ops} layers`, call.site);
+    call.machine.charge(inputs.length, call.site);
     const name = this.claimName(call, request.name, request.kindName);
     if (weights !== undefined) this.chargeWeights(call, name, weights);
     const operands = [
@@ -122,7 +124,7 @@ export class Recording {
   }
 
   isInput(tensor: TensorValue): boolean {
-    return this.inputs.some((input) => input.tensor.index === tensor.index);
+    return this.inputIndices.has(tensor.index);
   }
 
   private liveTensors(outputs: readonly TensorValue[]): Set<number> {
@@ -139,6 +141,10 @@ export class Recording {
       const limit = `over the limit of ${LIMITS.tensorElements}`;
       call.machine.fail('SW1006', `${name} ${formatShape(shape)} has ${elements} elements, ${limit}`, call.site);
     }
+    if (this.tensorCount >= LIMITS.tensors) {
+      call.machine.fail('SW1006', `the model has more than ${LIMITS.tensors} layers`, call.site);
+    }
+    call.machine.charge(Math.max(...shape) >> 4, call.site); // shape inference looks at each row and column of a pool
     const tensor: TensorValue = { kind: 'tensor', index: this.tensorCount, name, shape };
     this.tensorCount += 1;
     return tensor;

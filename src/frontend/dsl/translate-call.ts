@@ -9,7 +9,7 @@ import { isObject } from './values.js';
 export function translateCall(unit: Unit, scope: Scope, node: CallExpression): Expr {
   let callee: Expression = node.getExpression();
   while (Node.isParenthesizedExpression(callee) || Node.isNonNullExpression(callee)) callee = callee.getExpression();
-  if (callee.getText() === 'import' || Node.isSuperExpression(callee)) {
+  if (Node.isImportExpression(callee) || Node.isSuperExpression(callee)) {
     reportNotEvaluated(unit, `${callee.getText()}(...) is`, node, 'import at the top of the file');
     return () => undefined;
   }

@@ -10,6 +10,7 @@ import {
   type PropertyName,
   type TemplateExpression,
 } from 'ts-morph';
+import { LIMITS } from './machine.js';
 import { toText, typeName } from './operators.js';
 import { readElement, readProperty } from './properties.js';
 import { type Frame, readSlot, resolve, type Scope } from './scope.js';
@@ -35,6 +36,9 @@ export function translateExpression(unit: Unit, scope: Scope, node: Expression):
 function translateLiteral(unit: Unit, scope: Scope, node: Expression): Expr | undefined {
   if (Node.isNumericLiteral(node) || Node.isStringLiteral(node) || Node.isNoSubstitutionTemplateLiteral(node)) {
     const value = node.getLiteralValue();
+    if (typeof value === 'string' && value.length > LIMITS.stringCharacters) {
+      report(unit, 'SW1006', `a string of more than ${LIMITS.stringCharacters} characters`, node);
+    }
     return () => value;
   }
   if (Node.isTrueLiteral(node)) return () => true;

@@ -9,7 +9,7 @@ import { type Frame, innerScope, newFrame, type Scope } from './scope.js';
 import { translateExpression } from './translate-expression.js';
 import { type Bind, declareNames, translateBinding } from './translate-pattern.js';
 import { translateBlock } from './translate-statement.js';
-import { reportNotEvaluated, type Unit } from './unit.js';
+import { reportNotEvaluated, stepsOf, type Unit } from './unit.js';
 import type { FunctionValue, Value } from './values.js';
 
 type FunctionNode = ArrowFunction | FunctionExpression | FunctionDeclaration | MethodDeclaration;
@@ -23,16 +23,24 @@ export function translateFunction(unit: Unit, scope: Scope, node: FunctionNode):
   const bindParameters = translateParameters(unit, inner, node);
   const run = translateBody(unit, inner, node);
   const { machine } = unit;
+  const steps = callSteps(node);
   return (closure) => ({
     kind: 'function',
     name,
     call: (args, site) =>
-      machine.within(name, site, () => {
+      machine.within(name, site, steps, () => {
         const frame = newFrame(inner, closure);
         bindParameters(frame, args);
         return run(frame);
       }),
   });
+}
+
+/** Statements of a body are charged one by one; parameters and an expression as body belong to the call. */
+function callSteps(node: FunctionNode): number {
+  const body = node.getBody();
+  const parameters = node.getParameters().reduce((sum, parameter) => sum + stepsOf(parameter), 1);
+  return Node.isBlock(body) ? parameters : parameters + stepsOf(body);
 }
 
 function functionName(node: FunctionNode): string {

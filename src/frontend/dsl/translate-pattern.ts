@@ -5,6 +5,7 @@ import {
   Node,
   type ObjectBindingPattern,
 } from 'ts-morph';
+import { LIMITS } from './machine.js';
 import { readProperty } from './properties.js';
 import { declare, type Frame, frameAt, resolve, type Scope } from './scope.js';
 import { translateExpression, translatePropertyKey } from './translate-expression.js';
@@ -19,6 +20,8 @@ export function declareNames(unit: Unit, scope: Scope, name: BindingName, mutabl
   if (Node.isIdentifier(name)) {
     if (!declare(scope, name.getText(), mutable)) {
       report(unit, 'SW1002', `'${name.getText()}' is declared twice in one block`, name);
+    } else if (scope.bindings.size > LIMITS.namesPerBlock) {
+      report(unit, 'SW1006', `a block declares more than ${LIMITS.namesPerBlock} names`, name);
     }
     return;
   }

@@ -11,11 +11,11 @@ import {
   type VariableDeclarationList,
   type WhileStatement,
 } from 'ts-morph';
-import { declare, type Frame, initSlot, innerScope, newFrame, type Scope } from './scope.js';
+import { type Frame, initSlot, innerScope, newFrame, type Scope } from './scope.js';
 import { translateExpression } from './translate-expression.js';
 import { translateFunction } from './translate-function.js';
 import { declareNames, translateBinding } from './translate-pattern.js';
-import { type Completion, locate, report, reportNotEvaluated, type Stmt, type Unit } from './unit.js';
+import { type Completion, locate, reportNotEvaluated, type Stmt, stepsOf, type Unit } from './unit.js';
 import { describe, isObject, isTruthy, type Value } from './values.js';
 
 const NOTHING: Stmt = () => undefined;
@@ -42,11 +42,9 @@ export function declareStatements(unit: Unit, scope: Scope, statements: readonly
         const mutable = statement.getDeclarationKind() === VariableDeclarationKind.Let;
         declareNames(unit, scope, declaration.getNameNode(), mutable);
       }
-    } else if (Node.isFunctionDeclaration(statement)) {
-      const name = statement.getName();
-      if (name !== undefined && !statement.isOverload() && !declare(scope, name, false)) {
-        report(unit, 'SW1002', `'${name}' is declared twice in one block`, statement);
-      }
+    } else if (Node.isFunctionDeclaration(statement) && !statement.isOverload()) {
+      const name = statement.getNameNode();
+      if (name !== undefined) declareNames(unit, scope, name, false);
     }
   }
 }
@@ -84,10 +82,11 @@ function translateStatement(unit: Unit, scope: Scope, node: Statement): Stmt {
   }
   const { machine } = unit;
   const site = locate(unit, node);
+  const steps = stepsOf(node);
   if (Node.isExpressionStatement(node)) {
     const value = translateExpression(unit, scope, node.getExpression());
     return (frame) => {
-      machine.charge(1, site);
+      machine.charge(steps, site);
       value(frame);
       return undefined;
     };
@@ -95,7 +94,10 @@ function translateStatement(unit: Unit, scope: Scope, node: Statement): Stmt {
   if (Node.isReturnStatement(node)) {
     const expression = node.getExpression();
     const value = expression === undefined ? () => undefined : translateExpression(unit, scope, expression);
-    return (frame) => ({ value: value(frame) });
+    return (frame) => {
+      machine.charge(steps, site);
+      return { value: value(frame) };
+    };
   }
   if (Node.isIfStatement(node)) return translateIf(unit, scope, node);
   if (Node.isForStatement(node)) return translateFor(unit, scope, node);
@@ -136,8 +138,9 @@ function translateDeclarations(unit: Unit, scope: Scope, list: VariableDeclarati
     const bind = translateBinding(unit, scope, declaration.getNameNode());
     const value = initializer === undefined ? () => undefined : translateExpression(unit, scope, initializer);
     const site = locate(unit, declaration);
+    const steps = stepsOf(declaration);
     return (frame: Frame): void => {
-      machine.charge(1, site);
+      machine.charge(steps, site);
       bind(frame, value(frame));
     };
   });
@@ -152,7 +155,13 @@ function translateIf(unit: Unit, scope: Scope, node: IfStatement): Stmt {
   const then = translateStatement(unit, scope, node.getThenStatement());
   const elseNode = node.getElseStatement();
   const otherwise = elseNode === undefined ? NOTHING : translateStatement(unit, scope, elseNode);
-  return (frame) => (isTruthy(condition(frame)) ? then(frame) : otherwise(frame));
+  const { machine } = unit;
+  const site = locate(unit, node);
+  const steps = stepsOf(node.getExpression());
+  return (frame) => {
+    machine.charge(steps, site);
+    return isTruthy(condition(frame)) ? then(frame) : otherwise(frame);
+  };
 }
 
 function translateWhile(unit: Unit, scope: Scope, node: WhileStatement | DoStatement): Stmt {
@@ -160,10 +169,11 @@ function translateWhile(unit: Unit, scope: Scope, node: WhileStatement | DoState
   const body = translateStatement(unit, scope, node.getStatement());
   const site = locate(unit, node);
   const { machine } = unit;
+  const steps = stepsOf(node.getExpression());
   const bodyFirst = Node.isDoStatement(node);
   return (frame) => {
     for (let first = bodyFirst; first || isTruthy(condition(frame)); first = false) {
-      machine.charge(1, site);
+      machine.charge(steps, site);
       const completion = body(frame);
       if (completion === 'break') return undefined;
       if (typeof completion === 'object') return completion;
@@ -192,11 +202,12 @@ function translateFor(unit: Unit, scope: Scope, node: ForStatement): Stmt {
   const body = translateStatement(unit, inner, node.getStatement());
   const site = locate(unit, node);
   const { machine } = unit;
+  const steps = stepsOf(conditionNode) + stepsOf(stepNode);
   return (outer) => {
     let frame = newFrame(inner, outer);
     start(frame);
     while (isTruthy(condition(frame))) {
-      machine.charge(1, site);
+      machine.charge(steps, site);
       const completion = body(frame);
       if (completion === 'break') break;
       if (typeof completion === 'object') return completion;
@@ -222,13 +233,14 @@ function translateForOf(unit: Unit, scope: Scope, node: ForOfStatement): Stmt {
   const body = translateStatement(unit, inner, node.getStatement());
   const site = locate(unit, node);
   const { machine } = unit;
+  const steps = stepsOf(initializer);
   return (outer) => {
     const value = items(outer);
     const list: readonly Value[] | undefined =
       typeof value === 'string' ? [...value] : isObject(value) && value.kind === 'list' ? value.items : undefined;
     if (list === undefined) return machine.fail('SW1005', `for-of goes over a list, not ${describe(value)}`, site);
     for (let index = 0; index < list.length; index++) {
-      machine.charge(1, site);
+      machine.charge(steps, site);
       const frame = newFrame(inner, outer);
       bind(frame, list[index]);
       const completion = body(frame);
@@ -248,7 +260,14 @@ function translateSwitch(unit: Unit, scope: Scope, node: SwitchStatement): Stmt 
     test: Node.isCaseClause(clause) ? translateExpression(unit, inner, clause.getExpression()) : undefined,
     body: translateSequence(unit, inner, clause.getStatements()),
   }));
+  const { machine } = unit;
+  const site = locate(unit, node);
+  const steps = clauses.reduce(
+    (sum, clause) => sum + stepsOf(Node.isCaseClause(clause) ? clause.getExpression() : undefined),
+    stepsOf(node.getExpression()),
+  );
   return (outer) => {
+    machine.charge(steps, site);
     const value = subject(outer);
     const frame = newFrame(inner, outer);
     let at = cases.findIndex(({ test }) => test !== undefined && test(frame) === value);

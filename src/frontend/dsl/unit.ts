@@ -24,8 +24,14 @@ export interface Unit {
 }
 
 export function locate(unit: Unit, node: Node): SourceLoc {
-  const { line, column } = node.getSourceFile().getLineAndColumnAtPos(node.getStart());
-  return { file: unit.file, line, column };
+  // The compiler's own node has a table of lines; ts-morph's method counts them from the start of the file each time.
+  const { line, character } = node.getSourceFile().compilerNode.getLineAndCharacterOfPosition(node.getStart());
+  return { file: unit.file, line: line + 1, column: character + 1 };
+}
+
+/** What evaluating the node once is charged: its length bounds the work in it, calls and loops aside. */
+export function stepsOf(node: Node | undefined): number {
+  return node === undefined ? 1 : 1 + (node.getWidth() >> 5);
 }
 
 /** Notes what is wrong at the node; translation goes on, so that one run lists everything that is not evaluated. */
