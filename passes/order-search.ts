@@ -40,9 +40,10 @@ export function leastSum(segment: Segment, limitBytes: number): Found {
   return search(segment, (sum, stepBytes) => (stepBytes > limitBytes ? Number.POSITIVE_INFINITY : sum + stepBytes));
 }
 
-/** States expanded per segment, roughly: what bounds the time, whatever the graph is. */
-const WORK_LIMIT = 100_000;
-const WIDEST_BEAM = 4096;
+/** States expanded per segment: what bounds the time, whatever the graph is. Levels share what earlier ones left over. */
+const MOST_STATES = 30_000;
+const NARROWEST_BEAM = 8;
+
 /** Of more ready ops than this, those that leave the fewest bytes are tried. */
 const MOST_TRIED = 12;
 
@@ -80,7 +81,7 @@ type Accumulate = (cost: number, stepBytes: number) => number;
 function search(segment: Segment, accumulate: Accumulate): Found {
   const masks = masksOf(segment);
   const count = segment.ops.length;
-  const beam = Math.max(8, Math.min(WIDEST_BEAM, Math.floor(WORK_LIMIT / count)));
+  let statesLeft = MOST_STATES;
   let level: readonly State[] = [startState(segment, masks)];
   for (let step = 0; step < count; step++) {
     const next = new Map<bigint, State>();
@@ -92,7 +93,9 @@ function search(segment: Segment, accumulate: Accumulate): Found {
         if (known === undefined || made.cost < known.cost) next.set(made.done, made);
       }
     }
+    const beam = Math.max(NARROWEST_BEAM, Math.floor(statesLeft / (count - step)));
     level = narrow([...next.values()], beam, givenSet);
+    statesLeft -= level.length;
   }
   const [end] = level;
   if (end === undefined) throw new Error('an order search lost its last state');
@@ -147,7 +150,7 @@ function choices(state: State, step: number, segment: Segment, masks: Masks): re
 }
 
 /** The cheapest states, ties in the order in which they were found; the given order's state is never dropped. */
-function narrow(states: readonly State[], beam: number, givenSet: bigint): State[] {
+function narrow(states: readonly State[], beam: number, givenSet: bigint): readonly State[] {
   if (states.length <= beam) return states;
   const ranked = states.toSorted((a, b) => a.cost - b.cost || a.liveBytes - b.liveBytes);
   const kept = ranked.slice(0, beam);

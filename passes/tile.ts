@@ -116,6 +116,7 @@ function withWeights(layer: Layer, base: Tiling, streaming: boolean): Tiling[] {
       const stripeRows = Math.ceil(output.h / passes / scale) * scale;
       if (stripeRows < output.h) list.push({ ...streamed, depth: 1, stripeRows });
     }
+    list.push({ ...streamed, stripeRows: output.h }); // all rows at once: weights are read once
   }
   if (!streaming) return list;
   for (const passes of PASS_COUNTS) {
