@@ -1,0 +1,262 @@
+import {
+  at,
+  type ImageTask,
+  type InputImage,
+  imageTask,
+  inputImage,
+  isEmpty,
+  lengthOf,
+  rowAddress,
+  type Window,
+  windowOf,
+} from '../geometry.js';
+import type { Memory } from '../memory.js';
+import type { Fields } from '../sequencer.js';
+import { clamp8, mbqm } from './fixed-point.js';
+import { finishLine, type Line, makeLine } from './line.js';
+
+/** Elements of gathered input that are worked on at once: they should stay in the cache. */
+const PATCH_ELEMENTS = 1 << 17;
+
+/** Weights of channels [first, first + count) of one group, unpacked: weights[channel * taps + tap]. */
+interface Records {
+  readonly weights: Float64Array;
+  readonly biases: Float64Array;
+  readonly multipliers: Int32Array;
+  readonly shifts: Int32Array;
+}
+
+interface ConvWork {
+  readonly memory: Memory;
+  readonly task: ImageTask;
+  readonly input: InputImage;
+  readonly window: Window;
+  readonly groupIn: number; // input channels of a group
+  readonly taps: number; // KH * KW * groupIn
+  /** SRAM address of the record that channel 0 would have. */
+  readonly recordBase: number;
+}
+
+/** The conv command: every group as a matrix product of gathered input windows and weight records. */
+export function runConv(memory: Memory, fields: Fields): void {
+  const task = imageTask(fields);
+  if (isEmpty(task)) return;
+  const input = inputImage(fields);
+  const window = windowOf(fields);
+  const groups = at(fields, 'groups');
+  const groupIn = input.channels / groups;
+  const groupOut = at(fields, 'outC') / groups;
+  const taps = window.kernelH * window.kernelW * groupIn;
+  const recordBase = at(fields, 'records') - at(fields, 'ch0') * recordSize(task.isFloat, taps);
+  const work = { memory, task, input, window, groupIn, taps, recordBase };
+  if (groupIn === 1 && groupOut === 1) {
+    runDepthwise(work);
+    return;
+  }
+  for (let first = task.channels.lo; first < task.channels.hi; ) {
+    const group = Math.floor(first / groupOut);
+    const end = Math.min(task.channels.hi, (group + 1) * groupOut);
+    runGroup({ ...work, task: { ...task, channels: { lo: first, hi: end } } }, group);
+    first = end;
+  }
+}
+
+function recordSize(isFloat: boolean, taps: number): number {
+  return isFloat ? 4 * (1 + taps) : 8 + taps;
+}
+
+function unpackRecords({ memory, task, taps, recordBase }: ConvWork): Records {
+  const count = lengthOf(task.channels);
+  const weights = new Float64Array(count * taps);
+  const biases = new Float64Array(count);
+  const multipliers = new Int32Array(count);
+  const shifts = new Int32Array(count);
+  const size = recordSize(task.isFloat, taps);
+  for (let c = 0; c < count; c++) {
+    const address = recordBase + (task.channels.lo + c) * size;
+    if (task.isFloat) {
+      biases[c] = memory.view.getFloat32(address, true);
+      const from = address / 4 + 1;
+      for (let k = 0; k < taps; k++) weights[c * taps + k] = memory.float32[from + k] ?? 0;
+    } else {
+      biases[c] = memory.view.getInt32(address, true);
+      const packed = memory.view.getInt32(address + 4, true);
+      multipliers[c] = (packed & 0xffffff) * 128;
+      shifts[c] = packed >> 24;
+      for (let k = 0; k < taps; k++) weights[c * taps + k] = memory.int8[address + 8 + k] ?? 0;
+    }
+  }
+  return { weights, biases, multipliers, shifts };
+}
+
+function runGroup(work: ConvWork, group: number): void {
+  const { task, taps } = work;
+  const records = unpackRecords(work);
+  const columns = lengthOf(task.cols);
+  const channels = lengthOf(task.channels);
+  const rowsAtOnce = Math.max(1, Math.min(lengthOf(task.rows), Math.floor(PATCH_ELEMENTS / (columns * taps))));
+  // Pairs of pixels are multiplied together, so there is room for one more.
+  const patches = new Float64Array((rowsAtOnce * columns + 1) * taps);
+  const sums = new Float64Array((rowsAtOnce * columns + 1) * channels);
+  const other = makeLine(task);
+  for (let row = task.rows.lo; row < task.rows.hi; row += rowsAtOnce) {
+    const rows = Math.min(rowsAtOnce, task.rows.hi - row);
+    patches.fill(0);
+    for (let r = 0; r < rows; r++) gatherRow(work, group, row + r, patches, r * columns * taps);
+    multiply(patches, records.weights, sums, rows * columns, taps, channels);
+    for (let r = 0; r < rows; r++) {
+      const line = sums.subarray(r * columns * channels, (r + 1) * columns * channels);
+      scaleLine(task, records, line);
+      finishLine(work.memory, task, row + r, line, other);
+    }
+  }
+}
+
+/** The windows of one output row, one after the other: taps in the order KH, KW, C; taps in the padding stay 0. */
+function gatherRow(work: ConvWork, group: number, row: number, patches: Float64Array, start: number): void {
+  const { memory, task, input, window, groupIn, taps } = work;
+  const { view, zero } = input;
+  const source = task.isFloat ? memory.float32 : memory.int8;
+  const unit = task.elementBytes;
+  const pixelPitch = view.pixelPitch / unit;
+  for (let kh = 0; kh < window.kernelH; kh++) {
+    const inRow = row * window.strideH + kh * window.dilationH - window.padTop;
+    if (inRow < 0 || inRow >= input.height) continue;
+    const rowStart = rowAddress(view, inRow) / unit + group * groupIn;
+    for (let kw = 0; kw < window.kernelW; kw++) {
+      let to = start + (kh * window.kernelW + kw) * groupIn;
+      for (let x = task.cols.lo; x < task.cols.hi; x++) {
+        const inCol = x * window.strideW + kw * window.dilationW - window.padLeft;
+        if (inCol >= 0 && inCol < input.width) {
+          const from = rowStart + inCol * pixelPitch;
+          for (let c = 0; c < groupIn; c++) patches[to + c] = (source[from + c] ?? 0) - zero;
+        }
+        to += taps;
+      }
+    }
+  }
+}
+
+/**
+ * sums[pixel * channels + channel] = patch . weights, added up in the order of the taps. int8 sums are exact (below
+ * 2^53), so that wrapping them to 32 bits at the end is the same as wrapping after every step. Doubles, because V8
+ * multiplies them faster than integers; two pixels by four channels keep eight sums in registers.
+ */
+function multiply(
+  patches: Float64Array,
+  weights: Float64Array,
+  sums: Float64Array,
+  pixels: number,
+  taps: number,
+  channels: number,
+): void {
+  let c = 0;
+  for (; c + 4 <= channels; c += 4) {
+    const w0 = c * taps;
+    const w1 = w0 + taps;
+    const w2 = w1 + taps;
+    const w3 = w2 + taps;
+    for (let p = 0; p < pixels; p += 2) {
+      let a0 = 0;
+      let a1 = 0;
+      let a2 = 0;
+      let a3 = 0;
+      let b0 = 0;
+      let b1 = 0;
+      let b2 = 0;
+      let b3 = 0;
+      const x0 = p * taps;
+      const x1 = x0 + taps;
+      for (let k = 0; k < taps; k++) {
+        const u = patches[x0 + k] ?? 0;
+        const v = patches[x1 + k] ?? 0;
+        let w = weights[w0 + k] ?? 0;
+        a0 += u * w;
+        b0 += v * w;
+        w = weights[w1 + k] ?? 0;
+        a1 += u * w;
+        b1 += v * w;
+        w = weights[w2 + k] ?? 0;
+        a2 += u * w;
+        b2 += v * w;
+        w = weights[w3 + k] ?? 0;
+        a3 += u * w;
+        b3 += v * w;
+      }
+      const o = p * channels + c;
+      sums[o] = a0;
+      sums[o + 1] = a1;
+      sums[o + 2] = a2;
+      sums[o + 3] = a3;
+      sums[o + channels] = b0;
+      sums[o + channels + 1] = b1;
+      sums[o + channels + 2] = b2;
+      sums[o + channels + 3] = b3;
+    }
+  }
+  for (; c < channels; c++) {
+    const w0 = c * taps;
+    for (let p = 0; p < pixels; p++) {
+      const x0 = p * taps;
+      let sum = 0;
+      for (let k = 0; k < taps; k++) sum += (patches[x0 + k] ?? 0) * (weights[w0 + k] ?? 0);
+      sums[p * channels + c] = sum;
+    }
+  }
+}
+
+/** Sums become results: bias, then rescaling (int8) or rounding (float32). */
+function scaleLine(task: ImageTask, records: Records, line: Line): void {
+  const channels = lengthOf(task.channels);
+  const pixels = lengthOf(task.cols);
+  const { biases, multipliers, shifts } = records;
+  for (let c = 0; c < channels; c++) {
+    const bias = biases[c] ?? 0;
+    const multiplier = multipliers[c] ?? 0;
+    const shift = shifts[c] ?? 0;
+    let at = c;
+    for (let p = 0; p < pixels; p++) {
+      const sum = (line[at] ?? 0) + bias;
+      line[at] = task.isFloat ? Math.fround(sum) : clamp8(mbqm(sum | 0, multiplier, shift) + task.outZero);
+      at += channels;
+    }
+  }
+}
+
+/** One input channel for each output channel: taps are added up channel by channel, along the pixels as they lie. */
+function runDepthwise(work: ConvWork): void {
+  const { memory, task, input, window, taps } = work;
+  const records = unpackRecords(work);
+  const channels = lengthOf(task.channels);
+  // weights[tap * channels + channel], so that the innermost loop runs along channels.
+  const byTap = new Float64Array(taps * channels);
+  for (let c = 0; c < channels; c++) {
+    for (let k = 0; k < taps; k++) byTap[k * channels + c] = records.weights[c * taps + k] ?? 0;
+  }
+  const source = task.isFloat ? memory.float32 : memory.int8;
+  const unit = task.elementBytes;
+  const line = makeLine(task);
+  const other = makeLine(task);
+  const pixelPitch = input.view.pixelPitch / unit;
+  for (let row = task.rows.lo; row < task.rows.hi; row++) {
+    line.fill(0);
+    for (let tap = 0; tap < taps; tap++) {
+      const inRow = row * window.strideH + Math.floor(tap / window.kernelW) * window.dilationH - window.padTop;
+      if (inRow < 0 || inRow >= input.height) continue;
+      const rowStart = rowAddress(input.view, inRow) / unit + task.channels.lo;
+      const shiftX = (tap % window.kernelW) * window.dilationW - window.padLeft;
+      let to = 0;
+      for (let x = task.cols.lo; x < task.cols.hi; x++, to += channels) {
+        const inCol = x * window.strideW + shiftX;
+        if (inCol < 0 || inCol >= input.width) continue;
+        const from = rowStart + inCol * pixelPitch;
+        for (let c = 0; c < channels; c++) {
+          line[to + c] =
+            (line[to + c] ?? 0) + ((source[from + c] ?? 0) - input.zero) * (byTap[tap * channels + c] ?? 0);
+        }
+      }
+    }
+    scaleLine(task, records, line);
+    finishLine(memory, task, row, line, other);
+  }
+}

@@ -1,0 +1,122 @@
+/**
+ * One output row of a command on its way: values[pixel * channels + channel] for the clipped columns and channels.
+ * int8 values are integers, float32 values are rounded to float32 after every stage.
+ */
+import { type Activation, at, type ImageTask, lengthOf, rowAddress, type View } from '../geometry.js';
+import type { Memory } from '../memory.js';
+import type { Fields } from '../sequencer.js';
+import { clamp8, floatFromBits, mbqm } from './fixed-point.js';
+
+export type Line = Float64Array;
+
+export function makeLine(task: ImageTask): Line {
+  return new Float64Array(lengthOf(task.cols) * lengthOf(task.channels));
+}
+
+/** Reads the elements of a view at the positions of the task's columns and channels in `row`. */
+export function readLine(memory: Memory, task: ImageTask, view: View, row: number, line: Line): void {
+  const channels = lengthOf(task.channels);
+  const source = task.isFloat ? memory.float32 : memory.int8;
+  const unit = task.elementBytes;
+  let to = 0;
+  for (let x = task.cols.lo; x < task.cols.hi; x++) {
+    const from = (rowAddress(view, row) + x * view.pixelPitch) / unit + task.channels.lo;
+    for (let c = 0; c < channels; c++) line[to + c] = source[from + c] ?? 0;
+    to += channels;
+  }
+}
+
+/** Applies the epilogue to the anchor's results of a row and stores them. */
+export function finishLine(memory: Memory, task: ImageTask, row: number, line: Line, other: Line): void {
+  const { epilogue } = task;
+  activate(memory, task, epilogue.first, line);
+  if (epilogue.addMode !== 0) {
+    readLine(memory, task, epilogue.add, row, other);
+    if (task.isFloat) for (let i = 0; i < line.length; i++) line[i] = Math.fround((line[i] ?? 0) + (other[i] ?? 0));
+    else addInt8(task, line, other);
+  }
+  activate(memory, task, epilogue.second, line);
+  writeLine(memory, task, row, line);
+}
+
+function writeLine(memory: Memory, task: ImageTask, row: number, line: Line): void {
+  const channels = lengthOf(task.channels);
+  const target = task.isFloat ? memory.float32 : memory.int8;
+  let from = 0;
+  for (let x = task.cols.lo; x < task.cols.hi; x++) {
+    const to = (rowAddress(task.out, row) + x * task.out.pixelPitch) / task.elementBytes + task.channels.lo;
+    for (let c = 0; c < channels; c++) target[to + c] = line[from + c] ?? 0;
+    from += channels;
+  }
+}
+
+function activate(memory: Memory, task: ImageTask, activation: Activation, line: Line): void {
+  if (activation.kind === 0) return;
+  if (task.isFloat) activateFloat(activation, line);
+  else if (activation.kind === 1) {
+    const { lo, hi } = activation;
+    for (let i = 0; i < line.length; i++) line[i] = Math.min(Math.max(line[i] ?? 0, lo), hi);
+  } else {
+    const table = memory.int8.subarray(activation.lo, activation.lo + 256);
+    for (let i = 0; i < line.length; i++) line[i] = table[(line[i] ?? 0) + 128] ?? 0;
+  }
+}
+
+function activateFloat(activation: Activation, line: Line): void {
+  const alpha = floatFromBits(activation.lo);
+  const beta = floatFromBits(activation.hi);
+  const fn = FLOAT_FUNCTIONS[activation.kind];
+  if (fn === undefined) throw new Error(`activation ${activation.kind} passed the check of its command`);
+  for (let i = 0; i < line.length; i++) line[i] = Math.fround(fn(line[i] ?? 0, alpha, beta));
+}
+
+type FloatFunction = (x: number, alpha: number, beta: number) => number;
+
+/** By activation kind; see the instruction table. */
+const FLOAT_FUNCTIONS: readonly (FloatFunction | undefined)[] = [
+  undefined,
+  (x, lo, hi) => Math.min(Math.max(x, lo), hi),
+  undefined,
+  (x, alpha) => (x < 0 ? x * alpha : x),
+  (x) => 1 / (1 + Math.exp(-x)),
+  (x) => Math.tanh(x),
+  (x) => (x * Math.min(Math.max(x + 3, 0), 6)) / 6,
+  (x, alpha, beta) => Math.min(Math.max(alpha * x + beta, 0), 1),
+  (x, alpha) => (x < 0 ? alpha * (Math.exp(x) - 1) : x),
+  (x) => Math.exp(x),
+  (x) => Math.sqrt(x),
+];
+
+/** Stage 2 on int8: the sum of `line` and `other` into `line`. */
+function addInt8(task: ImageTask, line: Line, other: Line): void {
+  const { rescale: r, addMode, addZeroValue, addZeroOther, addZeroOut } = task.epilogue;
+  const valueIsA = addMode === 1;
+  const [shiftValue, shiftOther] = valueIsA ? [r.shiftA, r.shiftB] : [r.shiftB, r.shiftA];
+  const [multiplierValue, multiplierOther] = valueIsA ? [r.multiplierA, r.multiplierB] : [r.multiplierB, r.multiplierA];
+  const values = scaledTable(addZeroValue, r.leftShift, multiplierValue, shiftValue);
+  const others = scaledTable(addZeroOther, r.leftShift, multiplierOther, shiftOther);
+  for (let i = 0; i < line.length; i++) {
+    const sum = ((values[(line[i] ?? 0) + 128] ?? 0) + (others[(other[i] ?? 0) + 128] ?? 0)) | 0;
+    line[i] = clamp8(mbqm(sum, r.multiplierOut, r.shiftOut) + addZeroOut);
+  }
+}
+
+/** mbqm((x - zero) << leftShift, multiplier, shift) for every int8 x, at x + 128. */
+export function scaledTable(zero: number, leftShift: number, multiplier: number, shift: number): Int32Array {
+  return Int32Array.from({ length: 256 }, (_, index) => mbqm((index - 128 - zero) << leftShift, multiplier, shift));
+}
+
+/** Runs `compute` for every output row and finishes it. */
+export function forEachLine(memory: Memory, task: ImageTask, compute: (row: number, line: Line) => void): void {
+  const line = makeLine(task);
+  const other = makeLine(task);
+  for (let row = task.rows.lo; row < task.rows.hi; row++) {
+    compute(row, line);
+    finishLine(memory, task, row, line, other);
+  }
+}
+
+/** A float parameter of a command. */
+export function floatField(fields: Fields, name: string): number {
+  return floatFromBits(at(fields, name));
+}

@@ -1,0 +1,183 @@
+import { SpillwayError } from '../base/diagnostic.js';
+import { type Manifest, type ManifestPort, sha256Hex, type TrafficClass } from '../commands/manifest.js';
+import { Accesses, noTraffic } from './accesses.js';
+import { type Fault, FaultLog } from './faults.js';
+import { runCommand } from './kernels/run-command.js';
+import type { LoadedProgram } from './load-program.js';
+import { Machine, type SectionResult } from './machine.js';
+import { type Memory, makeMemory } from './memory.js';
+import { type GivenData, givenFrames, outsideShape, type PortData, seededFrame, toOutside } from './ports.js';
+import { type CodeLine, codeLines } from './sequencer.js';
+
+export interface SimulationOptions {
+  /** By input name, in outside order; one frame, or all frames of the batch one after the other. */
+  readonly inputs?: ReadonlyMap<string, GivenData>;
+  /** For the inputs that are not given; 1 when absent. */
+  readonly seed?: number;
+  /** No data is moved or computed; traffic, order, shadow memory and time are as always. */
+  readonly timingOnly?: boolean;
+  /** How many periods are run; traffic and time are those of the first, outputs those of the last. */
+  readonly periods?: number;
+}
+
+export interface SimulatedOutput {
+  readonly name: string;
+  readonly dtype: 'int8' | 'float32';
+  /** As the outside sees it; of a batch, the first axis holds the frames one after the other. */
+  readonly shape: readonly number[];
+  readonly data: PortData;
+  /** The frames in storage order, one array each. */
+  readonly storageFrames: readonly PortData[];
+  readonly sha256: string; // of the bytes of `data`
+}
+
+export interface SimulationResult {
+  readonly outputs: readonly SimulatedOutput[]; // none when timing-only
+  /** Of one period, code included. */
+  readonly dramReadBytes: number;
+  readonly dramWriteBytes: number;
+  readonly bytesByClass: Readonly<Record<TrafficClass, number>>;
+  /** Code included, file header too. */
+  readonly prologueReadBytes: number;
+  readonly prologueWriteBytes: number;
+  readonly prologueCycles: number;
+  /** Of one period. */
+  readonly cycles: number;
+  readonly seconds: number;
+  readonly macs: number;
+  readonly macUtilization: number;
+  readonly dramUtilization: number;
+  readonly busyCycles: SectionResult['busyCycles'];
+  readonly commands: number;
+  readonly faults: readonly Fault[]; // the first hundred
+  readonly faultCount: number;
+}
+
+/**
+ * Runs the prologue once, then the periods.
+ * @throws SpillwayError SW5002, SW5003 when the given inputs do not fit the program
+ */
+export function simulate(loaded: LoadedProgram, options: SimulationOptions = {}): SimulationResult {
+  const { manifest, program, dramImage } = loaded;
+  const log = new FaultLog();
+  const history: [CodeLine[], CodeLine[], CodeLine[]] = [[], [], []];
+  const accesses = new Accesses(manifest, dramImage.length, log, history);
+  const memory =
+    options.timingOnly === true ? undefined : makeMemory(manifest.sramBytes, manifest.dramBytes, dramImage);
+  const machine = new Machine(manifest.chip, accesses, log, history, memory && mover(memory));
+  const frames = inputFrames(manifest, options, memory !== undefined);
+
+  const prologueLines = codeLines('prologue', program.prologue, 0);
+  const periodLines = codeLines('period', program.period, prologueLines.length);
+  const prologue = machine.run('prologue', prologueLines);
+  const prologueTraffic = accesses.traffic;
+  const headerBytes = program.prologueBytes - prologueLines.reduce((sum, line) => sum + line.bytes, 0);
+
+  accesses.traffic = noTraffic();
+  let period: SectionResult | undefined;
+  let traffic = accesses.traffic;
+  for (let index = 0; index < Math.max(1, options.periods ?? 1); index++) {
+    if (log.count > 0 && index > 0) break;
+    accesses.traffic = noTraffic();
+    putInputs(manifest, accesses, memory, frames);
+    const result = machine.run('period', periodLines);
+    period ??= result;
+    if (index === 0) traffic = accesses.traffic;
+  }
+  if (period === undefined) throw new Error('no period was run');
+  checkOutputsWritten(manifest, accesses, log, periodLines);
+
+  const { chip } = manifest;
+  return {
+    outputs: memory === undefined ? [] : manifest.outputs.map((port) => output(manifest, port, memory)),
+    dramReadBytes: traffic.readBytes + period.codeBytes,
+    dramWriteBytes: traffic.writeBytes,
+    bytesByClass: { ...traffic.byClass, code: traffic.byClass.code + period.codeBytes },
+    prologueReadBytes: prologueTraffic.readBytes + headerBytes + prologue.codeBytes,
+    prologueWriteBytes: prologueTraffic.writeBytes,
+    prologueCycles: prologue.cycles,
+    cycles: period.cycles,
+    seconds: period.cycles / chip.clockHz,
+    macs: period.macs,
+    macUtilization: share(period.macs, period.cycles * chip.mac.rows * chip.mac.columns),
+    dramUtilization: share(period.busyCycles.dram, period.cycles),
+    busyCycles: period.busyCycles,
+    commands: period.commands,
+    faults: log.kept,
+    faultCount: log.count,
+  };
+}
+
+function share(part: number, whole: number): number {
+  return whole === 0 ? 0 : Math.min(1, part / whole);
+}
+
+function mover(memory: Memory): (line: CodeLine, fields: CodeLine['base']) => void {
+  return (line, fields) => runCommand(memory, line.instruction.name, fields);
+}
+
+/** Per input, its frames in storage order; checked also when no data is moved. */
+function inputFrames(manifest: Manifest, options: SimulationOptions, withData: boolean): PortData[][] {
+  for (const name of options.inputs?.keys() ?? []) {
+    if (manifest.inputs.some((port) => port.name === name)) continue;
+    const names = manifest.inputs.map((port) => port.name).join(', ');
+    const message = `the model has no input '${name}'; its inputs are: ${names}`;
+    throw new SpillwayError([{ code: 'SW5003', blame: 'input', message, loc: { file: 'simulate' } }]);
+  }
+  return manifest.inputs.map((port, index) => {
+    const given = options.inputs?.get(port.name);
+    if (given !== undefined) return givenFrames(port, given, manifest.batch);
+    if (!withData) return [];
+    return Array.from({ length: manifest.batch }, (_, frame) =>
+      seededFrame(port, options.seed ?? 1, frame * manifest.inputs.length + index),
+    );
+  });
+}
+
+function putInputs(
+  manifest: Manifest,
+  accesses: Accesses,
+  memory: Memory | undefined,
+  frames: readonly (readonly PortData[])[],
+): void {
+  manifest.inputs.forEach((port, index) => {
+    for (let frame = 0; frame < manifest.batch; frame++) {
+      const start = port.dramAddress + frame * port.frameStrideBytes;
+      accesses.hostWrites(start, port.bytes);
+      const data = frames[index]?.[frame];
+      if (memory === undefined || data === undefined) continue;
+      memory.dram.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), start);
+    }
+  });
+}
+
+function checkOutputsWritten(manifest: Manifest, accesses: Accesses, log: FaultLog, lines: readonly CodeLine[]): void {
+  if (log.isFull) return;
+  for (const port of manifest.outputs) {
+    for (let frame = 0; frame < manifest.batch; frame++) {
+      const address = port.dramAddress + frame * port.frameStrideBytes;
+      if (accesses.isWrittenByProgram(address, port.bytes)) continue;
+      const message = `the period ends, but output ${port.name} (frame ${frame}) is not written completely`;
+      const where = { section: 'period', command: lines.length - 1, queue: 'processor', op: 'endPeriod' } as const;
+      log.add({ kind: 'unwritten', ...where, message, memory: 'DRAM', address, region: port.name });
+    }
+  }
+}
+
+function output(manifest: Manifest, port: ManifestPort, memory: Memory): SimulatedOutput {
+  const storageFrames = Array.from({ length: manifest.batch }, (_, frame) => {
+    const start = port.dramAddress + frame * port.frameStrideBytes;
+    const bytes = memory.dram.slice(start, start + port.bytes);
+    return port.dtype === 'int8' ? new Int8Array(bytes.buffer) : new Float32Array(bytes.buffer);
+  });
+  const [first = 1, ...rest] = outsideShape(port);
+  const elements = port.shape.reduce((a, b) => a * b, 1);
+  const length = elements * manifest.batch;
+  const data = port.dtype === 'int8' ? new Int8Array(length) : new Float32Array(length);
+  storageFrames.forEach((frame, index) => {
+    data.set(toOutside(port, frame), index * elements);
+  });
+  const sha256 = sha256Hex(new Uint8Array(data.buffer));
+  const shape = outsideShape(port).length === 0 ? [] : [first * manifest.batch, ...rest];
+  return { name: port.name, dtype: port.dtype, shape, data, storageFrames, sha256 };
+}
