@@ -59,7 +59,9 @@ function normalise(view: View): View {
 
 /** The view with another shape of the same element count; undefined when the new axes cut atoms where they do not divide. */
 export function reshaped(view: View, dims: readonly number[]): View | undefined {
-  const split = splitAtoms(view, dims);
+  // What is one run of elements in both orders may be cut anywhere, whatever axes it came from.
+  const flat = normalise({ ...view, axes: [logicalOrder(view)] });
+  const split = splitAtoms(flat, dims);
   return split === undefined ? undefined : normalise(split);
 }
 
