@@ -21,6 +21,10 @@
  * the latest `ring` rows. r and x are always absolute positions in the image, so a base may point below the
  * buffer when a tile holds columns from x0 on; every byte touched must lie inside the SRAM.
  *
+ * Every compute command but `pool` and `conv` reads all channels of its operands' pixels before it writes the pixel of the
+ * output at the same place, and `conv` reads the other operand of its addition before it writes: an output may be written
+ * over such an operand.
+ *
  * Rows [row0, row0 + rows) are clipped to [0, the image's rows), columns and channels likewise: an empty range makes the
  * command do nothing (it still waits and signals). That is how the first and last stripes of a loop need no code of their own.
  */

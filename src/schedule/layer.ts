@@ -31,7 +31,7 @@ export interface Operand {
   readonly offsetBytes: number;
   readonly rowPitchBytes: number;
   readonly pixelPitchBytes: number;
-  /** The output may be written over it: element for element, a root of its own, of the output's size. */
+  /** The output may be written over it: pixel for pixel (the machine reads a pixel before it writes it), of the output's size. */
   readonly canBeOverwritten: boolean;
 }
 
@@ -146,7 +146,8 @@ function operandOf(program: Program, op: Op, role: OperandRole, id: TensorId, ou
   const elementBytes = DTYPE_BYTES[tensor.dtype];
   const storage = storageOf(tensor);
   const shape = imageShape(tensor);
-  const isElementwise = role !== 'main' || ['add', 'sub', 'mul', 'clamp', 'unary', 'lut', 'copy'].includes(op.kind);
+  const isPixelwise =
+    role !== 'main' || ['add', 'sub', 'mul', 'clamp', 'unary', 'lut', 'copy', 'softmax', 'lrn'].includes(op.kind);
   const ownsRoot = tensor.storage === undefined && output.root === output.tensor;
   const isSameSize =
     shape.h === output.h && shape.w === output.w && shape.c === output.c && elementBytes === output.elementBytes;
@@ -160,7 +161,7 @@ function operandOf(program: Program, op: Op, role: OperandRole, id: TensorId, ou
     offsetBytes: storage.offsetElements * elementBytes,
     rowPitchBytes: storage.rowPitchElements * elementBytes,
     pixelPitchBytes: storage.pixelPitchElements * elementBytes,
-    canBeOverwritten: isElementwise && ownsRoot && isSameSize && isContiguous(tensor),
+    canBeOverwritten: isPixelwise && ownsRoot && isSameSize && isContiguous(tensor),
   };
 }
 

@@ -1,0 +1,128 @@
+/** The whole story of a compile in one file: passes, tilings, placement, addresses, commands. */
+import { assignAddresses } from '../../passes/assign-addresses.js';
+import { growTiles } from '../../passes/grow-tiles.js';
+import { type Observer, runPasses } from '../../passes/pass.js';
+import { PIPELINE } from '../../passes/pipeline.js';
+import { type PlaceOptions, place } from '../../passes/place.js';
+import { type EmittedProgram, emitProgram } from '../backend/emit-program.js';
+import { SpillwayError } from '../base/diagnostic.js';
+import type { Program } from '../ir/types.js';
+import { addressProblems } from '../schedule/check-addresses.js';
+import type { Schedule } from '../schedule/schedule.js';
+import { loadGlpk } from '../solver/linear/glpk.js';
+import { loadHighs } from '../solver/linear/highs.js';
+import type { LinearSolver } from '../solver/linear/model.js';
+import type { Chip } from '../target/chip.js';
+
+export interface CompileOptions {
+  readonly chip: Chip;
+  readonly batch: number;
+  readonly dtype: 'int8' | 'float32';
+  readonly placement: 'ilp' | 'greedy' | 'none';
+  readonly solver: 'glpk' | 'highs';
+  readonly gap: number;
+  readonly timeLimitSeconds: number;
+  readonly disabledPasses?: ReadonlySet<string>;
+  readonly stopAfter?: string;
+  readonly observe?: Observer;
+  readonly onStage?: (stage: string) => void;
+}
+
+export interface Compiled {
+  readonly imported: Program; // before any pass: what the reference interpreter runs
+  readonly schedule: Schedule;
+  readonly emitted: EmittedProgram;
+}
+
+export const SPILLWAY_VERSION = '0.1.0';
+
+/** Nodes of the exact allocator for one packing; a plan that needs more is cut off and placed again. */
+const ALLOCATOR_NODES = 60_000;
+
+export function optimise(
+  program: Program,
+  options: Pick<CompileOptions, 'disabledPasses' | 'observe' | 'stopAfter'>,
+): Program {
+  return runPasses(program, PIPELINE, {
+    ...(options.disabledPasses === undefined ? {} : { disabled: options.disabledPasses }),
+    ...(options.observe === undefined ? {} : { observe: options.observe }),
+    ...(options.stopAfter === undefined ? {} : { stopAfter: options.stopAfter }),
+  });
+}
+
+/** @throws SpillwayError SW3xxx when no schedule fits the chip */
+export async function compileProgram(imported: Program, options: CompileOptions): Promise<Compiled> {
+  const stage = options.onStage ?? (() => {});
+  stage('passes');
+  const program = optimise(imported, options);
+  const solver = await loadSolver(options.solver);
+  const schedule = scheduleProgram(program, solver, options, stage);
+  stage('emit');
+  const emitted = emitProgram(schedule, {
+    chip: options.chip,
+    batch: options.batch,
+    dtype: options.dtype,
+    version: SPILLWAY_VERSION,
+  });
+  return { imported, schedule, emitted };
+}
+
+async function loadSolver(name: 'glpk' | 'highs'): Promise<LinearSolver> {
+  return name === 'glpk' ? loadGlpk() : loadHighs();
+}
+
+/** Places, then packs; a plan that cannot be packed is cut off by lowering the capacity that placement sees. */
+export function scheduleProgram(
+  program: Program,
+  solver: LinearSolver,
+  options: CompileOptions,
+  stage: (name: string) => void,
+): Schedule {
+  const { chip } = options;
+  let reservedBytes = 0;
+  for (let round = 0; round < 12; round += 1) {
+    stage('place');
+    const placeOptions: PlaceOptions = {
+      capacityBytes: Math.floor(chip.sram.bytes / chip.sram.alignmentBytes) * chip.sram.alignmentBytes - reservedBytes,
+      alignmentBytes: chip.sram.alignmentBytes,
+      placement: options.placement,
+      solver,
+      gap: options.gap,
+      timeLimitSeconds: options.timeLimitSeconds,
+      targetName: chip.name,
+    };
+    const placed = place(program, placeOptions);
+    stage('addresses');
+    let excessBytes = 0;
+    for (const share of [1, 0.5, 0]) {
+      const result = assignAddresses(withCapacity(growTiles(placed, share), chip.sram.bytes), ALLOCATOR_NODES);
+      if ('schedule' in result) return checked(result.schedule);
+      excessBytes = result.excessBytes;
+    }
+    reservedBytes += Math.ceil(excessBytes / chip.sram.alignmentBytes) * chip.sram.alignmentBytes;
+  }
+  throw new SpillwayError([
+    {
+      code: 'SW3002',
+      blame: 'target',
+      message: `no packing of the placed buffers into ${chip.sram.bytes} B of SRAM was found, though their live bytes fit`,
+      loc: { file: program.source },
+      hint: 'try --placement greedy, or a target with a little more SRAM',
+    },
+  ]);
+}
+
+/** Placement may have seen less than there is; packing sees all of it. */
+function withCapacity(schedule: Schedule, capacityBytes: number): Schedule {
+  return { ...schedule, capacityBytes };
+}
+
+function checked(schedule: Schedule): Schedule {
+  const problems = addressProblems(schedule);
+  if (problems.length === 0) return schedule;
+  throw new SpillwayError(
+    problems
+      .slice(0, 5)
+      .map((message) => ({ code: 'SW9201', blame: 'bug', message, loc: { file: 'assign-addresses' } })),
+  );
+}

@@ -1,0 +1,61 @@
+/** Reads a model file of any kind into the graph that everything else starts from: quantised, or in float32. */
+import { existsSync } from 'node:fs';
+import { basename } from 'node:path';
+import { SpillwayError } from '../base/diagnostic.js';
+import type { Program } from '../ir/types.js';
+
+export interface ImportOptions {
+  readonly params: ReadonlyMap<string, string>;
+  readonly dtype: 'int8' | 'float32';
+}
+
+export interface ImportedModel {
+  readonly program: Program;
+  readonly batch: number; // the model's own default
+}
+
+/** @throws SpillwayError for a missing file, an unknown kind, and whatever the front end finds wrong */
+export async function importModel(path: string, options: ImportOptions): Promise<ImportedModel> {
+  const { program, batch } = await readFloat(path, options.params);
+  if (options.dtype === 'float32') {
+    const { toFloat32 } = await import('../frontend/quantize/to-float32.js');
+    return { program: toFloat32(program), batch };
+  }
+  const { quantizeProgram } = await import('../frontend/quantize/quantize-program.js');
+  return { program: quantizeProgram(program), batch };
+}
+
+async function readFloat(path: string, params: ReadonlyMap<string, string>): Promise<ImportedModel> {
+  if (!existsSync(path)) {
+    throw new SpillwayError([
+      { code: 'SW8002', blame: 'input', message: `there is no file '${path}'`, loc: { file: path } },
+    ]);
+  }
+  if (path.endsWith('.model.ts')) {
+    const { loadModelFile } = await import('../frontend/dsl/load.js');
+    return loadModelFile(path, params);
+  }
+  if (path.endsWith('.onnx')) {
+    if (params.size > 0) {
+      throw new SpillwayError([
+        {
+          code: 'SW8003',
+          blame: 'usage',
+          message: `--param is for .model.ts files; '${basename(path)}' has no parameters`,
+          loc: { file: path },
+        },
+      ]);
+    }
+    const { loadOnnx } = await import('../frontend/onnx/load-onnx.js');
+    return { program: loadOnnx(path), batch: 1 };
+  }
+  throw new SpillwayError([
+    {
+      code: 'SW8004',
+      blame: 'unsupported',
+      message: `'${basename(path)}' is no kind of model file that this version reads`,
+      loc: { file: path },
+      hint: 'models are .model.ts or .onnx files; .tflite comes in a later version',
+    },
+  ]);
+}
