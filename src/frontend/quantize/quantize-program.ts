@@ -266,9 +266,9 @@ function constantRange(program: Program, id: TensorId): Range {
 }
 
 /**
- * mbqm shifts an accumulator left when a layer's result is finer than its products, and that must not wrap. Where the
- * sample run saw so narrow a result that the largest possible accumulator would, the result's scale is widened. It takes
- * products that cancel out in the sample: hardly ever, so a few rounds over the graph settle it.
+ * mbqm shifts its operand left when a result is finer than what it is computed from, and that must not wrap. Where the
+ * sample run saw so narrow a result that the largest possible operand would, the result's scale is widened. It takes
+ * values that cancel out in the sample: hardly ever, so a few rounds over the graph settle it.
  */
 function widenForAccumulators(
   program: Program,
@@ -276,20 +276,43 @@ function widenForAccumulators(
   groupOf: (id: TensorId) => TensorId,
   byGroup: Map<TensorId, Quantization>,
 ): void {
-  const layers = program.ops.filter((op) => op.kind === 'conv2d' || op.kind === 'dense');
-  const reach = new Map(layers.map((op) => [op.id, largestProductSum(program, magnitudes, op)]));
+  const scaleAt = (id: TensorId | undefined): number => {
+    const quant = id === undefined ? undefined : byGroup.get(groupOf(id));
+    return quant === undefined ? 0 : scaleOf(quant);
+  };
   for (let round = 0; round < 4; round++) {
     let widened = false;
-    for (const op of layers) {
-      const input = byGroup.get(groupOf(op.inputs[0] ?? op.output));
+    for (const op of program.ops) {
       const result = byGroup.get(groupOf(op.output));
-      if (input === undefined || result === undefined || result === SOFTMAX_QUANT) continue;
-      const least = (scaleOf(input) * (reach.get(op.id) ?? 0)) / 2 ** 29;
-      if (scaleOf(result) >= least) continue;
+      const least = leastResultScale(op, program, magnitudes, scaleAt);
+      if (result === undefined || result === SOFTMAX_QUANT || scaleOf(result) >= least) continue;
       byGroup.set(groupOf(op.output), withScale(result, Math.fround(least * 1.001)));
       widened = true;
     }
     if (!widened) return;
+  }
+}
+
+/** Below this scale of the result an operand of mbqm could wrap; 0 for operators that do not rescale. */
+function leastResultScale(
+  op: Op,
+  program: Program,
+  magnitudes: ReadonlyMap<TensorId, Float64Array>,
+  scaleAt: (id: TensorId | undefined) => number,
+): number {
+  const [a, b] = op.inputs;
+  switch (op.kind) {
+    case 'conv2d':
+    case 'dense':
+      return (scaleAt(a) * largestProductSum(program, magnitudes, op)) / 2 ** 29;
+    case 'add':
+    case 'sub':
+      // The sum of two operands with 20 bits of fraction is below 2^28: it may be shifted by 2.
+      return (2 * Math.max(scaleAt(a), scaleAt(b))) / 2 ** 21;
+    case 'mul':
+      return (scaleAt(a) * scaleAt(b)) / 2 ** 13; // products are below 2^16
+    default:
+      return 0;
   }
 }
 
