@@ -11,6 +11,7 @@
  * nothing to search.
  */
 import { activationInputs, rootOf, sizeBytes, tensorOf } from '../src/ir/facts.js';
+import { dataflowGraph, producersIn } from '../src/ir/graph.js';
 import type { Program, TensorId } from '../src/ir/types.js';
 import { liveBytesByStep } from './compute-lifetimes.js';
 import { comparableWithAll } from './op-ancestors.js';
@@ -98,20 +99,16 @@ function rootsOf(program: Program): Roots {
 }
 
 /** Steps that must come before each step: the writers of all that it reads. */
-function predecessors(program: Program, { writers }: Roots): number[][] {
-  return program.ops.map((op) => {
-    const before = new Set<number>();
-    for (const id of activationInputs(op, program)) {
-      for (const step of writers.get(rootOf(tensorOf(program, id))) ?? []) before.add(step);
-    }
-    return [...before];
-  });
+function predecessors(program: Program): number[][] {
+  const graph = dataflowGraph(program);
+  const stepOf = new Map(program.ops.map((op, step) => [op.id, step]));
+  return program.ops.map((op) => producersIn(graph, op).map(({ id }) => stepOf.get(id) ?? 0));
 }
 
 /** The stretches of at least two ops between ops whose place is fixed. */
 function segmentsOf(program: Program): PlacedSegment[] {
   const roots = rootsOf(program);
-  const before = predecessors(program, roots);
+  const before = predecessors(program);
   const fixed = comparableWithAll(before);
   const segments: PlacedSegment[] = [];
   for (let first = 0; first < program.ops.length; first++) {

@@ -64,8 +64,10 @@ interface Import {
 
 function importsOf(file: string): Import[] {
   const text = readFileSync(file, 'utf8');
-  const found = text.matchAll(/(?:^|\n)\s*(?:import|export)(?![.(])\b[^;'"]*?['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]/g);
-  return [...found].map((match) => ({ file, from: match[1] ?? match[2] ?? '' }));
+  const statement = /^\s*(?:import|export)\s(?:[^;'"]*\sfrom\s)?\s*['"]([^'"]+)['"]/gm;
+  const call = /\bimport\(\s*['"]([^'"]+)['"]/g;
+  const found = [...text.matchAll(statement), ...text.matchAll(call)];
+  return found.map((match) => ({ file, from: match[1] ?? '' }));
 }
 
 const FILES = [...sources('src'), ...sources('passes')];

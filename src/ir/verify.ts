@@ -5,6 +5,7 @@
  */
 import type { Diagnostic, SourceLoc } from '../base/diagnostic.js';
 import { elementCount, epilogueOperands, operandsOf } from './facts.js';
+import { cyclesOf, dataflowGraph } from './graph.js';
 import { dtypeOfData, formatShape, inferResult, sameShape } from './shape.js';
 import type { Op, OpId, Program, Tensor, TensorId } from './types.js';
 import { numberProblems } from './verify-numbers.js';
@@ -65,6 +66,10 @@ function idProblems(program: Program): Diagnostic[] {
 /** Tensors that are not slices of another one: every operand made by an earlier op, every output made at all. */
 function orderProblems(program: Program): Diagnostic[] {
   const { found, report } = reporter('SW9020');
+  const cycles = (): string => {
+    const [first] = cyclesOf(dataflowGraph(program));
+    return first === undefined ? '' : `; @${first.toReversed().join(', @')} depend on each other in a circle`;
+  };
   const defined = new Set<TensorId>([...program.inputs, ...program.constants.keys()]);
   const isWritten = writtenRoots(program);
   const ready = (id: TensorId): boolean => {
@@ -73,7 +78,7 @@ function orderProblems(program: Program): Diagnostic[] {
   };
   for (const op of program.ops) {
     for (const id of operandsOf(op)) {
-      if (!ready(id)) report(op.loc, `@${op.id} ${op.name} reads %${id}, which no earlier op makes`);
+      if (!ready(id)) report(op.loc, `@${op.id} ${op.name} reads %${id}, which no earlier op makes${cycles()}`);
     }
     defined.add(op.output);
   }
