@@ -118,7 +118,8 @@ function withWeights(layer: Layer, base: Tiling, streaming: boolean): Tiling[] {
     }
     list.push({ ...streamed, stripeRows: output.h }); // all rows at once: weights are read once
   }
-  if (!streaming) return list;
+  // In a pass of its own a chunk sees all input channels as its own: grouped convolutions are not cut that way.
+  if (!streaming || (layer.op.kind === 'conv2d' && layer.op.groups > 1)) return list;
   for (const passes of PASS_COUNTS) {
     // Whole chunks only: the DMA moves a fixed number of channels a pixel.
     const chunkChannels = weights.channels / passes;
