@@ -8,7 +8,15 @@ import { type NativeCall, nativeFunction } from './native.js';
 import { NAME } from './options.js';
 import { type ParamValue, resolveParams } from './params.js';
 import { Recording } from './recording.js';
-import { describe, isObject, type ModelValue, recordOf, type TensorValue, type Value } from './values.js';
+import {
+  describe,
+  fieldsInOrder,
+  isObject,
+  type ModelValue,
+  recordOf,
+  type TensorValue,
+  type Value,
+} from './values.js';
 
 export interface EvaluatedModel {
   readonly program: Program;
@@ -107,7 +115,7 @@ function buildModel(
   const params = resolveParams(machine, definition.fields.get('params'), given, site);
   const recording = new Recording();
   stage.recording = recording;
-  const result = machine.call(build, [recordOf(params)], site, () => 'the field build of the model');
+  const result = machine.enter(build, [recordOf(params)], site, () => 'the field build of the model');
   stage.recording = undefined;
   const outputs = readOutputs(machine, recording, result, site);
   const { program, unusedInputs } = recording.finish(name, path, outputs);
@@ -153,7 +161,7 @@ function asTensors(result: Value): NamedOutput[] | undefined {
     result.kind === 'list'
       ? result.items.map((item) => [undefined, item] as const)
       : result.kind === 'record'
-        ? [...result.fields]
+        ? fieldsInOrder(result.fields)
         : [];
   const outputs: NamedOutput[] = [];
   for (const [name, value] of entries) {

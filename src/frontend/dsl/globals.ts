@@ -10,6 +10,7 @@ import {
 import { toText } from './operators.js';
 import {
   describe,
+  fieldsInOrder,
   isObject,
   isTruthy,
   type ListValue,
@@ -124,9 +125,9 @@ function objectNamespace(machine: Machine): RecordValue {
   ];
   return {
     ...recordOf([
-      over('keys', (record) => listOf([...record.fields.keys()])),
-      over('values', (record) => listOf([...record.fields.values()])),
-      over('entries', (record) => listOf([...record.fields].map((entry) => listOf(entry)))),
+      over('keys', (record) => listOf(fieldsInOrder(record.fields).map(([key]) => key))),
+      over('values', (record) => listOf(fieldsInOrder(record.fields).map(([, value]) => value))),
+      over('entries', (record) => listOf(fieldsInOrder(record.fields).map((entry) => listOf(entry)))),
       over('freeze', (record) => record),
       ['fromEntries', nativeFunction(machine, 'Object.fromEntries', fromEntries)],
     ]),

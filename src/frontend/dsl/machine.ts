@@ -16,7 +16,7 @@ export const LIMITS = {
   /** Names declared in one block. */
   namesPerBlock: 500,
   /** One source file. */
-  sourceBytes: 1 << 20,
+  sourceBytes: 1 << 18,
   /** Source files of one model, with those it imports. */
   sourceFiles: 32,
 } as const;
@@ -37,10 +37,14 @@ interface ActiveCall {
 export class Machine {
   private stepsLeft: number = LIMITS.steps;
   private readonly calls: ActiveCall[] = [];
+  private entrySite: SourceLoc | undefined;
 
   /** @throws SpillwayError always: SW1xxx at the site, with the calls that led there as part of the hint */
   fail(code: DslCode, message: string, site: SourceLoc, hint?: string): never {
-    const trail = this.calls.slice(-3).reverse();
+    const trail = this.calls
+      .filter((call) => call.site !== this.entrySite)
+      .slice(-3)
+      .reverse();
     const calls = trail.map((call) => `in ${call.name}, called from ${formatLoc(call.site)}`).join('; ');
     const parts = [hint, calls].filter((part) => part !== undefined && part !== '');
     const diagnostic: Diagnostic = { code, blame: 'model', message, loc: site };
@@ -98,6 +102,12 @@ export class Machine {
     const result = body();
     this.calls.pop();
     return result;
+  }
+
+  /** The call that we make ourselves, of `build`: it stands in no trail of calls. */
+  enter(callee: Value, args: readonly Value[], site: SourceLoc, describeCallee: () => string): Value {
+    this.entrySite = site;
+    return this.call(callee, args, site, describeCallee);
   }
 
   call(callee: Value, args: readonly Value[], site: SourceLoc, describeCallee: () => string): Value {

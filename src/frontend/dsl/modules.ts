@@ -58,11 +58,11 @@ export function newModuleLoader(
   return { machine, project, root: dirname(real), shownRoot: dirname(path), globals, modelModule, modules: new Map() };
 }
 
-function realPathOf(path: string, site: SourceLoc): string {
+function realPathOf(path: string, site: SourceLoc, shown = path): string {
   try {
     return realpathSync(path);
   } catch {
-    return refuse('SW1001', `'${path}' cannot be read`, site, 'is the path right?');
+    return refuse('SW1001', `'${shown}' cannot be read`, site, 'is the path right?');
   }
 }
 
@@ -172,7 +172,6 @@ function resolveImport(
   for (const specifier of wanted) {
     const name = specifier.getName();
     if (!exports.has(name)) {
-      // Types need no `type` keyword in an editor with a lenient setting: an unused name costs nothing, so say so here.
       const hint = `exported: ${[...exports.keys()].join(', ')}; import types with 'import type'`;
       report(unit, 'SW1007', `'${name}' is not exported by ${node.getModuleSpecifierValue()}`, specifier, hint);
     }
@@ -200,12 +199,16 @@ function exportsOf(
     return undefined;
   }
   const site = locate(unit, node);
-  const path = realPathOf(join(folder, specifier.replace(/\.js$/, '.ts')), site);
-  if (!path.startsWith(loader.root + sep) || !path.endsWith('.ts')) {
-    report(unit, 'SW1007', `'${specifier}' lies outside the folder of the model`, node, hint);
-    return undefined;
-  }
-  return loadModule(loader, path, site).exports;
+  const path = join(folder, specifier.replace(/\.js$/, '.ts'));
+  // Outside by its name: refused before the disk is asked, so that a model cannot learn what exists. By a link: after.
+  const inside = isInside(loader, path) && isInside(loader, realPathOf(path, site, specifier));
+  if (inside) return loadModule(loader, path, site).exports;
+  report(unit, 'SW1007', `'${specifier}' lies outside the folder of the model`, node, hint);
+  return undefined;
+}
+
+function isInside(loader: ModuleLoader, path: string): boolean {
+  return path.startsWith(loader.root + sep) && path.endsWith('.ts');
 }
 
 interface Exported {

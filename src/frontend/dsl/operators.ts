@@ -104,9 +104,10 @@ function looselyEqual(a: Value, b: Value, machine: Machine, site: SourceLoc): bo
 /** What a template string shows for a value. Lists of plain values join with commas, as in JavaScript. */
 export function toText(value: Value, machine: Machine, site: SourceLoc): string {
   if (!isObject(value)) return String(value);
-  if (value.kind === 'list' && value.items.every((item) => !isObject(item))) {
-    machine.charge(value.items.length, site);
-    return value.items.map((item) => (item === undefined || item === null ? '' : String(item))).join(',');
+  if (value.kind === 'list') {
+    machine.chargeCharacters(value.items.length, site);
+    const texts = value.items.map((item) => (item === undefined || item === null ? '' : toText(item, machine, site)));
+    return machine.chargeString(texts.join(','), site);
   }
   return machine.fail('SW1005', `${describe(value)} has no text`, site, 'put a number or a string into the string');
 }

@@ -113,12 +113,12 @@ function parseValue(problems: Problems, name: string, text: string, otherwise: P
   if (typeof otherwise === 'boolean') {
     if (text === 'true' || text === 'false') return text === 'true';
   } else if (/^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i.test(text.trim())) return Number(text);
-  problems.messages.push(`parameter '${name}' is a ${typeof otherwise}; '${text.slice(0, 60)}' is none`);
+  problems.messages.push(`parameter '${name}' is a ${typeof otherwise}, which '${text.slice(0, 60)}' is not`);
   return otherwise;
 }
 
 function checkLimits(problems: Problems, name: string, value: ParamValue, spec: ParamSpec): void {
-  const say = (what: string) => problems.messages.push(`parameter '${name}' is ${value}; it must be ${what}`);
+  const say = (what: string) => problems.messages.push(`parameter '${name}' is ${value} but must be ${what}`);
   if (spec.oneOf !== undefined && !spec.oneOf.includes(value)) say(`one of ${spec.oneOf.join(', ')}`);
   if (typeof value !== 'number') return;
   if (spec.min !== undefined && !(value >= spec.min)) say(`at least ${spec.min}`);

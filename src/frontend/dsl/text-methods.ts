@@ -25,6 +25,8 @@ function padded(text: string, args: readonly Value[], call: NativeCall, side: 'p
 
 function replaceAll(text: string, args: readonly Value[], call: NativeCall): string {
   const [searched, by] = [stringArgument(call, args, 0), stringArgument(call, args, 1)];
+  if (by.includes('$'))
+    call.machine.fail('SW1005', "'$' in a replacement has a meaning that is not evaluated", call.site);
   const found = searched === '' ? text.length + 1 : text.split(searched).length - 1;
   call.machine.chargeCharacters(text.length + found * by.length, call.site);
   return text.replaceAll(searched, () => by);

@@ -20,7 +20,7 @@ export function declareNames(unit: Unit, scope: Scope, name: BindingName, mutabl
   if (Node.isIdentifier(name)) {
     if (!declare(scope, name.getText(), mutable)) {
       report(unit, 'SW1002', `'${name.getText()}' is declared twice in one block`, name);
-    } else if (scope.bindings.size > LIMITS.namesPerBlock) {
+    } else if (scope.bindings.size === LIMITS.namesPerBlock + 1) {
       report(unit, 'SW1006', `a block declares more than ${LIMITS.namesPerBlock} names`, name);
     }
     return;

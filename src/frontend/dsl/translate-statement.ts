@@ -1,5 +1,6 @@
 import {
   type DoStatement,
+  type Expression,
   type ForOfStatement,
   type ForStatement,
   type IfStatement,
@@ -62,7 +63,7 @@ export function translateSequence(unit: Unit, scope: Scope, statements: readonly
         const make = translateFunction(unit, scope, statement);
         hoisted.push((frame) => initSlot(frame, scope, name, make(frame)));
       }
-    } else if (!isTypeOnly(statement)) body.push(translateStatement(unit, scope, statement));
+    } else body.push(translateStatement(unit, scope, statement));
   }
   return (frame) => {
     for (const make of hoisted) make(frame);
@@ -75,6 +76,7 @@ export function translateSequence(unit: Unit, scope: Scope, statements: readonly
 }
 
 function translateStatement(unit: Unit, scope: Scope, node: Statement): Stmt {
+  if (isTypeOnly(node)) return NOTHING;
   if (Node.isBlock(node)) return translateBlock(unit, scope, node.getStatements());
   if (Node.isVariableStatement(node)) {
     if (node.hasDeclareKeyword()) reportNotEvaluated(unit, "'declare' is", node);
@@ -283,11 +285,12 @@ function translateSwitch(unit: Unit, scope: Scope, node: SwitchStatement): Stmt 
 
 /** `throw new Error('...')` and `throw '...'`: the model's own checks, reported at their place. */
 function translateThrow(unit: Unit, scope: Scope, node: ThrowStatement): Stmt {
-  let thrown = node.getExpression();
-  if (Node.isNewExpression(thrown) || Node.isCallExpression(thrown)) {
-    const message = thrown.getArguments()[0];
-    if (!/^(Range|Type)?Error$/.test(thrown.getExpression().getText()) || !Node.isExpression(message)) {
-      reportNotEvaluated(unit, 'throwing this is', node, "use throw new Error('what is wrong')");
+  let thrown: Expression = node.getExpression();
+  const made = Node.isNewExpression(thrown) || Node.isCallExpression(thrown) ? thrown : undefined;
+  if (made !== undefined && /^(Range|Type)?Error$/.test(made.getExpression().getText())) {
+    const message = made.getArguments()[0];
+    if (!Node.isExpression(message)) {
+      reportNotEvaluated(unit, 'throwing an error without a message is', node, "throw new Error('what is wrong')");
       return NOTHING;
     }
     thrown = message;

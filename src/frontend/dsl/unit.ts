@@ -31,7 +31,7 @@ export function locate(unit: Unit, node: Node): SourceLoc {
 
 /** What evaluating the node once is charged: its length bounds the work in it, calls and loops aside. */
 export function stepsOf(node: Node | undefined): number {
-  return node === undefined ? 1 : 1 + (node.getWidth() >> 5);
+  return node === undefined ? 1 : 1 + (node.getWidth() >> 3);
 }
 
 /** Notes what is wrong at the node; translation goes on, so that one run lists everything that is not evaluated. */

@@ -62,6 +62,16 @@ export function recordOf(fields: Iterable<readonly [string, Value]>): RecordValu
   return { kind: 'record', fields: new Map(fields) };
 }
 
+/** Fields in the order of JavaScript: keys that are array indices first, by value, then the others as they came. */
+export function fieldsInOrder(fields: ReadonlyMap<string, Value>): (readonly [string, Value])[] {
+  const entries = [...fields];
+  const isIndex = ([key]: readonly [string, Value]): boolean =>
+    /^(0|[1-9]\d{0,9})$/.test(key) && Number(key) < 2 ** 32 - 1;
+  if (!entries.some(isIndex)) return entries;
+  const indices = entries.filter(isIndex).sort(([a], [b]) => Number(a) - Number(b));
+  return [...indices, ...entries.filter((entry) => !isIndex(entry))];
+}
+
 export function isObject(value: Value): value is Exclude<Value, undefined | null | number | string | boolean> {
   return typeof value === 'object' && value !== null;
 }
@@ -86,7 +96,7 @@ export function describe(value: Value): string {
         ? 'an empty object'
         : `an object with ${[...value.fields.keys()].slice(0, 6).join(', ')}`;
     case 'function':
-      return `the function ${value.name}`;
+      return value.name.startsWith('the ') ? value.name : `the function ${value.name}`;
     case 'tensor':
       return `the tensor ${value.name} ${formatShape(value.shape)}`;
     case 'model':
