@@ -81,6 +81,7 @@ function proveInfeasible(problem: AllocationProblem, nodeLimit: number): { infea
   if (instance.count === 0 || !searchable(instance)) return { infeasible: false, nodes: 0 };
   const search = new Search(instance);
   const key = staticKeys(instance)[0] ?? instance.sizeUnits;
-  const outcome = search.run(targetFor(instance, problem.capacityBytes), key, nodeLimit);
+  const style = { key, lowFloors: 0, littleSlack: 0, learn: true };
+  const outcome = search.run(targetFor(instance, problem.capacityBytes), problem.capacityBytes, style, nodeLimit);
   return { infeasible: outcome === 'exhausted', nodes: search.nodes };
 }

@@ -28,6 +28,8 @@ export interface Instance {
   readonly fixedUnits: Float64Array;
   /** -1 where there is no hint. */
   readonly hintUnits: Float64Array;
+  /** Time that each buffer is live, gaps left out. */
+  readonly durations: Float64Array;
   /** The live ranges of buffer b are [rangeFirst[k], rangeLast[k]], both inclusive, for k in [rangeStart[b], rangeStart[b+1]). */
   readonly rangeStart: Int32Array;
   readonly rangeFirst: Int32Array;
@@ -157,6 +159,7 @@ export function buildInstance(problem: AllocationProblem): Instance {
     alignUnits,
     fixedUnits,
     hintUnits,
+    durations: Float64Array.from(liveOf, (windows) => windows.reduce((sum, [lower, upper]) => sum + upper - lower, 0)),
     rangeStart,
     rangeFirst: Int32Array.from(first),
     rangeLast: Int32Array.from(last),
@@ -177,19 +180,4 @@ export function sectionLoads(instance: Instance): Float64Array {
   }
   for (let s = 1; s <= instance.sectionCount; s++) steps[s] = (steps[s] ?? 0) + (steps[s - 1] ?? 0);
   return steps.subarray(0, instance.sectionCount);
-}
-
-/** Whether buffers a and b are ever live at the same time. */
-export function overlapInTime(instance: Instance, a: number, b: number): boolean {
-  const { rangeStart, rangeFirst, rangeLast } = instance;
-  let i = rangeStart[a] ?? 0;
-  let j = rangeStart[b] ?? 0;
-  const iEnd = rangeStart[a + 1] ?? 0;
-  const jEnd = rangeStart[b + 1] ?? 0;
-  while (i < iEnd && j < jEnd) {
-    if ((rangeLast[i] ?? 0) < (rangeFirst[j] ?? 0)) i += 1;
-    else if ((rangeLast[j] ?? 0) < (rangeFirst[i] ?? 0)) j += 1;
-    else return true;
-  }
-  return false;
 }

@@ -1,7 +1,8 @@
-import { type Arrangement, heightBytesOf, staticKeys } from './greedy.js';
+import { type Arrangement, heightBytesOf } from './greedy.js';
 import type { Instance } from './instance.js';
 import type { AllocationProblem } from './problem.js';
-import { Search, type SearchOutcome, type SearchTarget } from './search.js';
+import { Search, type SearchOutcome } from './search.js';
+import type { SearchTarget } from './search-state.js';
 
 /** Buffers times sections beyond which the search's tables would not pay: such problems are left to the heuristics. */
 const MOST_MEMBERSHIPS = 8_000_000;
@@ -87,20 +88,36 @@ export interface ExactAnswer {
   readonly nodes: number;
 }
 
+/**
+ * Ways to choose a section; each is quick where others hang. Floors and slacks are weighed against the height: 4 doubles the
+ * score of a section at a quarter of it.
+ */
+const SECTION_RULES = [
+  { lowFloors: 1, littleSlack: 4, learn: true },
+  { lowFloors: 0.01, littleSlack: 4, learn: false },
+  { lowFloors: 4, littleSlack: 0, learn: true },
+  { lowFloors: 0, littleSlack: 16, learn: true },
+  { lowFloors: 16, littleSlack: 4, learn: false },
+] as const;
+
+/** Angles between "long-lived first" (0) and "large first" (8), in sixteenths of a half turn; good ones first. */
+const ANGLES = [0, 2, 4, 3, 6, 1, 8, 5, 7] as const;
+
+/** Nodes that an attempt gets beyond one for each buffer. Most finds come soon or never: many short runs, not one long. */
+const SPARE_NODES = 800;
+
 /** One instance under search: the best arrangement so far, the proven bound, and the nodes that are left. */
 class Campaign {
-  readonly instance: Instance;
-  readonly search: Search;
-  readonly keys: Float64Array[];
   best: Arrangement;
   boundBytes: number;
   nodes = 0;
-  readonly nodeLimit: number;
+  readonly instance: Instance;
+  private readonly search: Search;
+  private readonly nodeLimit: number;
 
   constructor(instance: Instance, goal: ExactGoal) {
     this.instance = instance;
     this.search = new Search(instance);
-    this.keys = staticKeys(instance);
     this.best = goal.greedy;
     this.boundBytes = goal.boundBytes;
     this.nodeLimit = goal.nodeLimit;
@@ -110,19 +127,40 @@ class Campaign {
     return this.nodes >= this.nodeLimit;
   }
 
-  /** One run at one height under one order; keeps what it finds or proves. */
-  attempt(heightBytes: number, order: number, nodeLimit: number): SearchOutcome {
-    const key = this.keys[order % this.keys.length] ?? this.instance.sizeUnits;
-    const target = targetFor(this.instance, heightBytes);
-    const outcome = this.search.run(target, key, Math.min(nodeLimit, this.nodeLimit - this.nodes));
+  /** Run number `turn` at one height; keeps what it finds or proves. The same turn is the same run, everywhere. */
+  attempt(heightBytes: number, turn: number): SearchOutcome {
+    const { instance } = this;
+    const rule = SECTION_RULES[turn % SECTION_RULES.length] ?? SECTION_RULES[0];
+    const heightUnits = heightBytes / instance.unitBytes;
+    const style = {
+      key: keyFor(instance, turn),
+      lowFloors: rule.lowFloors / heightUnits,
+      littleSlack: rule.littleSlack / heightUnits,
+      learn: rule.learn,
+    };
+    const cycle = Math.floor(turn / (SECTION_RULES.length * ANGLES.length));
+    const nodeLimit = Math.min(instance.count + SPARE_NODES * 2 ** cycle, this.nodeLimit - this.nodes);
+    const outcome = this.search.run(targetFor(instance, heightBytes), heightBytes, style, nodeLimit);
     this.nodes += this.search.nodes;
     if (outcome === 'found') {
       const offsetUnits = this.search.offsets();
-      this.best = { offsetUnits, heightBytes: heightBytesOf(this.instance, offsetUnits) };
+      this.best = { offsetUnits, heightBytes: heightBytesOf(instance, offsetUnits) };
     }
     if (outcome === 'exhausted') this.boundBytes = Math.max(this.boundBytes, heightBytes + 1);
     return outcome;
   }
+}
+
+/** log(duration) and log(size), mixed by the angle of the turn, and shaken a little from the second use of an angle on. */
+function keyFor(instance: Instance, turn: number): Float64Array {
+  const angle = ((ANGLES[Math.floor(turn / SECTION_RULES.length + turn) % ANGLES.length] ?? 0) * Math.PI) / 16;
+  const shake = turn < ANGLES.length ? 0 : 0.3;
+  let seed = turn + 1;
+  return instance.sizeUnits.map((units, b) => {
+    seed = (Math.imul(seed, 1103515245) + 12345) & 0x7fffffff;
+    const noise = shake * (seed / 0x7fffffff - 0.5);
+    return Math.cos(angle) * Math.log(instance.durations[b] ?? 1) + Math.sin(angle) * Math.log(units) + noise;
+  });
 }
 
 export function exactSearch(instance: Instance, goal: ExactGoal): ExactAnswer {
@@ -133,17 +171,13 @@ export function exactSearch(instance: Instance, goal: ExactGoal): ExactAnswer {
   return { best: campaign.best, boundBytes: campaign.boundBytes, nodes: campaign.nodes };
 }
 
-/** Rounds over the orders, with the load and the capacity as targets in turn, each round with more nodes than the last. */
+/** The load and the capacity as targets in turn, until one is reached or the capacity is disproved. */
 function reachCapacity(campaign: Campaign, capacityBytes: number): void {
   const loadBytes = campaign.boundBytes;
-  for (let round = 0; !campaign.spent(); round++) {
-    const nodeLimit = 500 * (round + 1);
-    for (let order = 0; order < campaign.keys.length; order++) {
-      for (const heightBytes of loadBytes < capacityBytes ? [loadBytes, capacityBytes] : [capacityBytes]) {
-        if (campaign.best.heightBytes <= capacityBytes || campaign.boundBytes > capacityBytes || campaign.spent())
-          return;
-        if (heightBytes >= campaign.boundBytes) campaign.attempt(heightBytes, order, nodeLimit);
-      }
+  for (let turn = 0; ; turn++) {
+    for (const heightBytes of loadBytes < capacityBytes ? [loadBytes, capacityBytes] : [capacityBytes]) {
+      if (campaign.best.heightBytes <= capacityBytes || campaign.boundBytes > capacityBytes || campaign.spent()) return;
+      if (heightBytes >= campaign.boundBytes) campaign.attempt(heightBytes, turn);
     }
   }
 }
@@ -151,19 +185,24 @@ function reachCapacity(campaign: Campaign, capacityBytes: number): void {
 /** Bisects between the bound and the best height; a height that resists is passed over until the next, longer round. */
 function descend(campaign: Campaign): void {
   const { unitBytes } = campaign.instance;
-  for (let round = 0; !campaign.spent() && campaign.boundBytes < campaign.best.heightBytes; round++) {
+  let turn = 0;
+  for (let round = 1; !campaign.spent() && campaign.boundBytes < campaign.best.heightBytes; round++) {
     let resistsBytes = campaign.boundBytes - 1; // the greatest height that was not reached in this round
-    while (!campaign.spent() && resistsBytes + 1 < campaign.best.heightBytes) {
-      const spanUnits = Math.ceil((campaign.best.heightBytes - 1 - resistsBytes) / unitBytes);
-      const first = resistsBytes < campaign.boundBytes;
-      const heightBytes = first
-        ? campaign.boundBytes
-        : campaign.best.heightBytes - Math.ceil(spanUnits / 2) * unitBytes;
+    for (
+      let atBound = true;
+      !campaign.spent() && resistsBytes + unitBytes <= campaign.best.heightBytes;
+      atBound = false
+    ) {
+      const highestBytes = campaign.best.heightBytes - unitBytes;
+      const middleBytes = highestBytes - Math.floor((highestBytes - resistsBytes) / unitBytes / 2) * unitBytes;
+      const heightBytes = atBound ? campaign.boundBytes : Math.max(campaign.boundBytes, middleBytes);
+      if (heightBytes >= campaign.best.heightBytes) break;
       let outcome: SearchOutcome = 'budget';
-      for (let order = 0; order < campaign.keys.length && outcome === 'budget' && !campaign.spent(); order++) {
-        outcome = campaign.attempt(Math.max(heightBytes, campaign.boundBytes), order, 500 * (round + 1));
+      for (let left = SECTION_RULES.length * round; left > 0 && outcome === 'budget' && !campaign.spent(); left--) {
+        outcome = campaign.attempt(heightBytes, turn);
+        turn += 1;
       }
-      if (outcome !== 'found') resistsBytes = Math.max(resistsBytes, heightBytes, campaign.boundBytes - 1);
+      if (outcome !== 'found') resistsBytes = Math.max(resistsBytes, heightBytes);
     }
   }
 }
