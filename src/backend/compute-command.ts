@@ -51,15 +51,16 @@ export function computeCommand(
   const { op, output } = layer;
   const program = context.schedule.program;
   const isFloat = output.elementBytes === 4;
-  const chunkPixels =
-    tiling.outer === 'channels' && loops.chunks !== undefined ? tiling.chunkChannels * output.elementBytes : 0;
-  const out = outputView(context, tile);
+  // In a pass over the rows the chunk is a convolution of its own: channel 0 is the chunk's first. Whole images in SRAM
+  // are then addressed from that channel on.
+  const isPass = tiling.outer === 'channels' && loops.chunks !== undefined;
+  const passBytes = isPass ? tiling.chunkChannels * output.elementBytes : 0;
   const common: Fields = {
     dtype: isFloat ? 1 : 0,
-    ...viewFields('out', out),
+    ...viewFields('out', outputView(context, tile)),
     outH: output.h,
     outW: output.w,
-    outC: output.c,
+    outC: isPass ? tiling.chunkChannels : output.c,
     row0: 0,
     rows: tiling.stripeRows,
     col0: tile.start,
@@ -68,12 +69,12 @@ export function computeCommand(
   };
   const steps: (FieldStep | undefined)[] = [
     step('row0', loops.stripes, tiling.stripeRows),
-    tiling.toSram ? undefined : step('outBase', loops.chunks, -chunkPixels),
+    tiling.toSram ? step('outBase', loops.chunks, passBytes) : undefined,
   ];
   const residual = layer.operands.findIndex((operand) => operand.role === 'residual');
   if (residual >= 0) {
     Object.assign(common, viewFields('add', operandView(context, residual, tile)));
-    if (tiling.operandsFromSram[residual] !== true) steps.push(step('addBase', loops.chunks, -chunkPixels));
+    if (tiling.operandsFromSram[residual] === true) steps.push(step('addBase', loops.chunks, passBytes));
   }
   return { ...ownFields(context, tile, run, common), steps };
 }

@@ -295,7 +295,7 @@ function emitCompute(
       { ...command.fields, wait: i === 0 ? wait : 0, signal: i === list.length - 1 ? signal : 0 },
       [
         ...command.steps,
-        isChunk ? step('ch0', loops.chunks, run.count) : undefined,
+        isChunk && context.scheduled.tiling.outer === 'rows' ? step('ch0', loops.chunks, run.count) : undefined,
         isChunk && isRing ? step('records', loops.chunks, bytes, chunkModulus(context)) : undefined,
       ],
     );

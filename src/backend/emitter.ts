@@ -62,7 +62,10 @@ export class Emitter {
   /** Commands that move and compute nothing: they only wait and signal in their queue. */
   idle(queue: 'load' | 'compute' | 'store', wait: number, signal: number): void {
     if (wait === 0 && signal === 0) return;
-    this.add(queue === 'compute' ? 'map' : queue, { wait, signal });
+    this.add(
+      queue === 'compute' ? 'map' : queue,
+      queue === 'compute' ? { wait, signal, scaleH: 1, scaleW: 1 } : { wait, signal },
+    );
   }
 }
 
