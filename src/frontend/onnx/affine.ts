@@ -1,5 +1,5 @@
 import type { TensorId } from '../../ir/types.js';
-import type { ProgramBuilder } from './builder.js';
+import type { ConstantElements, ProgramBuilder } from './builder.js';
 
 /** y = x * scale[c] + shift[c], in double precision: chains of folded operators are rounded to float32 once. */
 export interface Affine {
@@ -57,7 +57,7 @@ export function addLayerConstants(
   builder: ProgramBuilder,
   name: string,
   shape: readonly number[],
-  weights: (affine: Affine | undefined) => Float32Array,
+  weights: (affine: Affine | undefined) => ConstantElements,
   bias: () => ArrayLike<number> | undefined,
   affine: () => Affine | undefined,
   loc: Parameters<ProgramBuilder['constant']>[3],
@@ -65,6 +65,6 @@ export function addLayerConstants(
   const channels = shape[0] ?? 0;
   return [
     builder.constant(`${name}:weights`, shape, () => weights(affine()), loc),
-    builder.constant(`${name}:bias`, [channels], () => foldedBias(channels, bias(), affine()), loc),
+    builder.constant(`${name}:bias`, [channels], () => ({ data: foldedBias(channels, bias(), affine()) }), loc),
   ];
 }

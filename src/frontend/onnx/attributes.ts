@@ -40,7 +40,7 @@ export function floatsAttribute(node: OnnxNode, name: string): readonly number[]
 
 export function stringAttribute(node: OnnxNode, name: string, fallback: string): string {
   const bytes = attribute(node, name, 'STRING')?.s;
-  return bytes === undefined ? fallback : new TextDecoder().decode(bytes);
+  return bytes === undefined ? fallback : Buffer.from(bytes).toString(); // an empty one may arrive as a plain array
 }
 
 /** @returns axis in [0, rank) */

@@ -116,8 +116,8 @@ export function exportOutput(
 
 /** The tensor in a shape whose dimensions lie within atoms, so that the model's order is a permutation of them. */
 function withWholeAxes(view: View, builder: ProgramBuilder, origin: Origin): View['tensor'] {
-  const shape = builder.shapeOf(view.tensor);
-  if (partsOfAtoms(view, shape) !== undefined) return view.tensor;
+  if (isStored(logicalOrder(view))) return view.tensor; // any shape will do
+  if (partsOfAtoms(view, builder.shapeOf(view.tensor)) !== undefined) return view.tensor;
   return builder.asShape(view.tensor, [1, ...view.atoms], origin);
 }
 
@@ -143,6 +143,13 @@ function outsideOf(
   shape: readonly number[],
   dims: readonly number[],
 ): Pick<Tensor, 'outsideAxes' | 'outsideShape'> {
+  const axes = isStored(logicalOrder(view)) ? shape.map((_, i) => i) : outsideAxesOf(view, shape);
+  const seen = axes.map((i) => shape[i] ?? 1);
+  const sameShape = seen.length === dims.length && seen.every((dim, i) => dim === dims[i]);
+  return { ...(isStored(axes) ? {} : { outsideAxes: axes }), ...(sameShape ? {} : { outsideShape: dims }) };
+}
+
+function outsideAxesOf(view: View, shape: readonly number[]): number[] {
   const parts = partsOfAtoms(view, shape);
   if (parts === undefined) throw new Error('the output was given a shape of whole atoms');
   const ones = shape.flatMap((dim, i) => (dim === 1 ? [i] : []));
@@ -154,13 +161,5 @@ function outsideOf(
       if (one !== undefined) axes.push(one);
     }
   }
-  axes.push(...ones);
-  // Nothing but ones may move when the atoms lie in order: then the shape alone says it.
-  const inOrder = isStored(logicalOrder(view));
-  const seen = inOrder ? shape : axes.map((i) => shape[i] ?? 1);
-  const sameShape = seen.length === dims.length && seen.every((dim, i) => dim === dims[i]);
-  return {
-    ...(inOrder || isStored(axes) ? {} : { outsideAxes: axes }),
-    ...(sameShape ? {} : { outsideShape: dims }),
-  };
+  return [...axes, ...ones];
 }

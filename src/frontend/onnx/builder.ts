@@ -1,5 +1,7 @@
 import type { SourceLoc } from '../../base/diagnostic.js';
-import type { ConstantData, Op, OpId, Program, Tensor, TensorId } from '../../ir/types.js';
+import { formatShape, inferResult, sameShape } from '../../ir/shape.js';
+import type { ConstantData, Op, OpId, Program, Quantization, Tensor, TensorId } from '../../ir/types.js';
+import { unsupported } from './problems.js';
 import { isStored, reordered, type View } from './view.js';
 
 type Distribute<T> = T extends Op ? Omit<T, 'id' | 'name' | 'loc' | 'output' | 'epilogue'> : never;
@@ -14,11 +16,17 @@ export interface Origin {
 
 type Draft = { -readonly [K in keyof Tensor]: Tensor[K] };
 
+/** Elements of a constant; int8 ones with the scales that make them real numbers. */
+export interface ConstantElements {
+  readonly data: ConstantData;
+  readonly quant?: Quantization;
+}
+
 /** A Program under construction. Constants stay functions until `finish`, so that nothing heavy runs for a file that is refused. */
 export class ProgramBuilder {
   private readonly tensors = new Map<TensorId, Draft>();
   private readonly ops: Op[] = [];
-  private readonly constants = new Map<TensorId, () => ConstantData>();
+  private readonly constants = new Map<TensorId, () => ConstantElements>();
   private readonly inputs: TensorId[] = [];
   private readonly outputs: TensorId[] = [];
   /** Views and transposes made already, by what they are of. */
@@ -36,7 +44,7 @@ export class ProgramBuilder {
     return id;
   }
 
-  constant(name: string, shape: readonly number[], elements: () => ConstantData, loc: SourceLoc): TensorId {
+  constant(name: string, shape: readonly number[], elements: () => ConstantElements, loc: SourceLoc): TensorId {
     const id = this.tensor(name, shape, loc);
     this.constants.set(id, elements);
     return id;
@@ -44,10 +52,21 @@ export class ProgramBuilder {
 
   /** Appends an operator whose result has `shape`, and returns the result. */
   emit(spec: OpSpec, resultName: string, shape: readonly number[], origin: Origin): TensorId {
+    this.check(spec, shape);
     const output = this.tensor(resultName, shape, origin.loc);
     const id = this.ops.length as OpId;
     this.ops.push({ ...spec, id, name: origin.name, loc: origin.loc, output, epilogue: [] });
     return output;
+  }
+
+  /** The IR's own rules: what an importer lets pass and they do not is a form that we do not support. */
+  private check(spec: OpSpec, shape: readonly number[]): void {
+    const operands = spec.inputs.map((id) => this.draft(id));
+    const inferred = inferResult({ ...spec, epilogue: [] }, operands, shape);
+    if (!inferred.ok) unsupported(inferred.problems.join('; '));
+    if (!sameShape(inferred.shape, shape)) {
+      throw new Error(`${spec.kind} gives ${formatShape(inferred.shape)}, the importer says ${formatShape(shape)}`);
+    }
   }
 
   shapeOf(id: TensorId): readonly number[] {
@@ -132,7 +151,11 @@ export class ProgramBuilder {
 
   finish(name: string, source: string): Program {
     const constants = new Map<TensorId, ConstantData>();
-    for (const [id, elements] of this.constants) constants.set(id, elements());
+    for (const [id, elements] of this.constants) {
+      const { data, quant } = elements();
+      constants.set(id, data);
+      if (quant !== undefined) Object.assign(this.draft(id), { dtype: 'int8', quant });
+    }
     return {
       name,
       source,

@@ -39,6 +39,10 @@ export interface Const {
   readonly elementCount: number;
   /** Set when all elements have this value. */
   readonly splat?: number;
+  /** The type that all elements fit, when a Cast has widened them and the array is still the narrow one. */
+  readonly narrow?: OnnxDType;
+  /** Set when the elements are those of an int8 constant times one scale for each of `scales.elementCount` equal runs. */
+  readonly scaled?: { readonly base: Const; readonly scales: Const };
   elements(): NumericArray;
 }
 

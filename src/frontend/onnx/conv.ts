@@ -1,6 +1,7 @@
 import type { Window2d } from '../../ir/types.js';
 import { type Affine, addLayerConstants, scaleRows, scalesWeights } from './affine.js';
 import { intAttribute, intsAttribute } from './attributes.js';
+import type { ConstantElements } from './builder.js';
 import { type Const, elementCountOf, type NumericArray, shapeText } from './constant.js';
 import { malformed, unsupported } from './problems.js';
 import {
@@ -53,7 +54,7 @@ export interface ConvLayer {
   readonly window: Window2d;
   readonly groups: number;
   readonly weightShape: readonly number[]; // [M, KH, KW, C / groups]
-  readonly weights: (affine: Affine | undefined) => Float32Array;
+  readonly weights: (affine: Affine | undefined) => ConstantElements;
   readonly bias: () => ArrayLike<number> | undefined;
 }
 
@@ -108,23 +109,52 @@ function checkChannels(ctx: NodeContext, image: Image, weights: Const, bias: Con
   }
 }
 
-/** Weights [M, C, KH, KW] as [M, KH, KW, C] in float32, rows scaled. May return the constant's own array. */
-function channelsLast(weights: Const, affine: Affine | undefined): Float32Array {
-  const [rows = 0, channels = 0, kernelRows = 0, kernelColumns = 0] = weights.dims;
-  const taps = kernelRows * kernelColumns;
+/**
+ * Weights [M, C, KH, KW] as [M, KH, KW, C], rows scaled: float32, or int8 with the scales that the model itself gives
+ * them. May return the constant's own array.
+ */
+function channelsLast(weights: Const, affine: Affine | undefined): ConstantElements {
+  const kept = keptInt8(weights, affine);
+  if (kept !== undefined) return kept;
   if (weights.splat !== undefined) {
     const result = new Float32Array(elementCountOf(weights.dims));
     if (weights.splat !== 0) result.fill(weights.splat);
-    return scaleRows(result, affine);
+    return { data: scaleRows(result, affine) };
   }
   const source = weights.elements();
-  if (taps > 1 && channels > 1) return scaleRows(interleave(source, rows, channels, taps), affine);
-  if (source instanceof Float32Array && !scalesWeights(affine)) return source;
-  return scaleRows(Float32Array.from(source), affine);
+  if (source instanceof Float32Array && !movesElements(weights) && !scalesWeights(affine)) return { data: source };
+  return { data: scaleRows(interleave(source, new Float32Array(source.length), weights.dims), affine) };
 }
 
-function interleave(source: NumericArray, rows: number, channels: number, taps: number): Float32Array {
-  const result = new Float32Array(source.length);
+/** Weights that the model holds as int8 times a scale per output channel stay so: a quarter of the bytes, and exact. */
+function keptInt8(weights: Const, affine: Affine | undefined): ConstantElements | undefined {
+  if (weights.scaled === undefined) return undefined;
+  const rows = weights.dims[0] ?? 0;
+  const given = weights.scaled.scales.elements();
+  if (given.length !== 1 && given.length !== rows) return undefined;
+  const scales = Array.from({ length: rows }, (_, row) => {
+    const scale = given[given.length === 1 ? 0 : row] ?? 0;
+    return scale * (affine?.scale[row] ?? 1);
+  });
+  if (!scales.every((scale) => scale > 0 && Number.isFinite(scale))) return undefined;
+  const source = weights.scaled.base.elements();
+  const data = interleave(source, new Int8Array(source.length), weights.dims);
+  return { data, quant: { scales, zeroPoint: 0 } };
+}
+
+function movesElements(weights: Const): boolean {
+  const [, channels = 1, kernelRows = 1, kernelColumns = 1] = weights.dims;
+  return kernelRows * kernelColumns > 1 && channels > 1;
+}
+
+/** [M, C, taps] -> [M, taps, C]. */
+function interleave<T extends Float32Array | Int8Array>(source: NumericArray, result: T, dims: readonly number[]): T {
+  const [rows = 0, channels = 0, kernelRows = 0, kernelColumns = 0] = dims;
+  const taps = kernelRows * kernelColumns;
+  if (taps === 1 || channels === 1) {
+    result.set(source);
+    return result;
+  }
   let to = 0;
   for (let row = 0; row < rows; row++) {
     const start = row * channels * taps;

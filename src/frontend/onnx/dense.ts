@@ -1,5 +1,6 @@
 import { type Affine, addLayerConstants, scaleRows } from './affine.js';
 import { floatAttribute, intAttribute } from './attributes.js';
+import type { ConstantElements } from './builder.js';
 import { type Const, elementCountOf, shapeText } from './constant.js';
 import { emitConv, POINT_WINDOW } from './conv.js';
 import { malformed, unsupported } from './problems.js';
@@ -74,9 +75,11 @@ function importMatrix(ctx: NodeContext, view: View, matrix: Matrix, bias: (() =>
     );
   }
   const rowCount = elementCountOf(dims.slice(0, -1));
-  const weights = (order: readonly number[] | undefined) => (affine: Affine | undefined) =>
-    scaleRows(layOutMatrix(matrix, order), affine);
-  if (rowCount === 1) return emitDense(ctx, view, matrix, weights(columnOrder(view, inner)), bias);
+  const order = columnOrder(view, inner);
+  const weights = (affine: Affine | undefined): ConstantElements => ({
+    data: scaleRows(layOutMatrix(matrix, order), affine),
+  });
+  if (rowCount === 1) return emitDense(ctx, view, matrix, weights, bias);
   // Several rows: a 1x1 convolution over them. The columns may stay in the order in which they are stored.
   const outer = view.atoms.map((_, atom) => atom).filter((atom) => !inner.includes(atom));
   const columns = [...inner].sort((a, b) => a - b);
@@ -92,7 +95,7 @@ function importMatrix(ctx: NodeContext, view: View, matrix: Matrix, bias: (() =>
       window: POINT_WINDOW,
       groups: 1,
       weightShape: [matrix.rows, 1, 1, matrix.columns],
-      weights: weights(columnOrder(view, inner)),
+      weights,
       bias: () => bias?.(),
     },
     height ?? 1,
@@ -112,7 +115,7 @@ function emitDense(
   ctx: NodeContext,
   view: View,
   matrix: Matrix,
-  weights: (affine: Affine | undefined) => Float32Array,
+  weights: (affine: Affine | undefined) => ConstantElements,
   bias: (() => Float64Array) | undefined,
 ): View {
   const input = ctx.builder.asShape(view.tensor, [1, matrix.columns], ctx.origin);

@@ -109,6 +109,7 @@ function isChannelVector(small: readonly number[], large: readonly number[]): bo
     large.length === 4 &&
     small[1] === large[1] &&
     small[0] === 1 &&
+    large[0] === 1 &&
     small[2] === 1 &&
     small[3] === 1
   );

@@ -56,14 +56,16 @@ export function foldBinary(node: OnnxNode, a: Const, b: Const): Const {
   const dims = broadcastDims(node, a.dims, b.dims);
   const dtype: OnnxDType = COMPARISONS.has(node.operator) ? 'bool' : a.dtype;
   const apply: BinaryFunction = node.operator === 'Div' && isIntegral(dtype) ? (x, y) => Math.trunc(x / y) : plain;
-  return lazyConst(dtype, dims, () => {
+  const leading = leadingRun(a.dims, b.dims, dims);
+  const product = lazyConst(dtype, dims, () => {
     const result = allocate(dtype, elementCountOf(dims));
-    const leading = leadingRun(a.dims, b.dims, dims);
     if (node.operator === 'Mul' && leading !== undefined && result instanceof Float32Array) {
       scaleRuns(result, a.elements(), b.elements(), leading);
     } else broadcastInto(result, a, b, dims, apply);
     return result;
   });
+  const isScaled = node.operator === 'Mul' && leading !== undefined && a.narrow === 'int8' && b.narrow === undefined;
+  return isScaled ? { ...product, scaled: { base: a, scales: b } } : product;
 }
 
 export function broadcastDims(node: OnnxNode, a: readonly number[], b: readonly number[]): number[] {

@@ -161,7 +161,7 @@ function foldCast(node: OnnxNode, input: Const): Const {
   if (input.splat !== undefined) return splatConst(dtype, input.dims, castNumber(input.splat, dtype));
   const keepsValues =
     dtype === input.dtype || (dtype === 'float32' && (input.dtype === 'int8' || input.dtype === 'uint8'));
-  if (keepsValues) return { ...input, dtype };
+  if (keepsValues) return dtype === input.dtype ? input : { ...input, dtype, narrow: input.dtype };
   return lazyConst(dtype, input.dims, () => {
     const source = input.elements();
     const result = allocate(dtype, input.elementCount);

@@ -171,6 +171,7 @@ class GraphImporter {
   private checkSize(node: OnnxNode, value: Value): void {
     if (value.kind !== 'activation') return;
     const elements = elementCountOf(dimsOf(value.view));
+    if (elements < 1) malformed('SW2007', node.loc, `the result of ${node.operator} is empty`);
     if (elements > MAX_ACTIVATION_ELEMENTS) {
       malformed('SW2010', node.loc, `the result of ${node.operator} has ${elements} elements`);
     }

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { SpillwayError } from '../../base/diagnostic.js';
 import type { Program } from '../../ir/types.js';
+import { toInteger } from './constant.js';
 import { readGraph } from './graph.js';
 import { importGraph } from './import-graph.js';
 import { malformed, ProblemList } from './problems.js';
@@ -34,6 +35,9 @@ export function importOnnx(bytes: Uint8Array, file: string, baseDir: string): Pr
   const graphMessage = model.graph;
   if (graphMessage === undefined || graphMessage === null) {
     return malformed('SW2002', { file }, 'the file holds no graph', 'is it an ONNX model?');
+  }
+  if ((model.opsetImport ?? []).length === 0 && toInteger(model.irVersion ?? 0) >= 3) {
+    return malformed('SW2001', { file }, 'the file names no operator set', 'it may be cut short');
   }
   const problems = new ProblemList(file);
   const graph = readGraph(model, graphMessage, file, problems);

@@ -1,4 +1,4 @@
-import { intAttribute, normaliseAxis } from './attributes.js';
+import { floatAttribute, intAttribute, normaliseAxis, stringAttribute } from './attributes.js';
 import { elementCountOf, shapeText } from './constant.js';
 import { malformed, unsupported } from './problems.js';
 import {
@@ -201,8 +201,8 @@ export function importPad(ctx: NodeContext): Value[] {
   const { node } = ctx;
   const value = paddedActivation(ctx, 0);
   const rank = value.view.axes.length;
-  const mode = node.attributes.get('mode')?.s;
-  if (mode !== undefined && new TextDecoder().decode(mode) !== 'constant') unsupported('a mode other than constant');
+  const mode = stringAttribute(node, 'mode', 'constant');
+  if (mode !== 'constant') unsupported(`mode '${mode}'`);
   const pads = integerListOrAttribute(node, constantOperand(ctx, 1), 'pads');
   if (pads === undefined) malformed('SW2007', node.loc, 'Pad without pads');
   const axes =
@@ -218,7 +218,7 @@ export function importPad(ctx: NodeContext): Value[] {
   if (rank !== 4 || [0, 1].some((axis) => amount(axis, 0) !== 0 || amount(axis, 1) !== 0)) {
     unsupported('padding of axes other than rows and columns');
   }
-  const fill = constantOperand(ctx, 2)?.elements()[0] ?? node.attributes.get('value')?.f ?? 0;
+  const fill = constantOperand(ctx, 2)?.elements()[0] ?? floatAttribute(node, 'value', 0);
   return [
     withPad(ctx, value, { top: amount(2, 0), left: amount(3, 0), bottom: amount(2, 1), right: amount(3, 1), fill }),
   ];

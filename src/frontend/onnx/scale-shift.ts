@@ -136,7 +136,7 @@ function depthwise(ctx: NodeContext, view: View, axis: number | undefined, affin
       window: POINT_WINDOW,
       groups: channels,
       weightShape: [channels, 1, 1, 1],
-      weights: (later) => Float32Array.from(scale, (s, c) => s * (later?.scale[c] ?? 1)),
+      weights: (later) => ({ data: Float32Array.from(scale, (s, c) => s * (later?.scale[c] ?? 1)) }),
       bias: () => shift,
     },
     height,
