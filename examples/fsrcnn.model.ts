@@ -9,8 +9,9 @@
  *   5x5 takes 4, each of five 3x3 takes 2, together 14: 974x554, one channel (luma).
  * - The 9x9 deconvolution at the end is a 3x3 convolution to 16 channels: the 4x4 output pixels of one input pixel, before
  *   they are put in their places.
- * - Input 539596 + output 8294400 + weights 15992 = 8849988 bytes in int8: the paper's 8.85 MB, one activation function
- *   (PReLU, a leaky ReLU with a trained slope) aside.
+ * - Input 539596 + output 8294400 + weights 15992 = 8849988 bytes in int8: the paper's 8.85 MB.
+ *
+ * The workload file has no activation functions. Here they are the PReLU of Dong et al., a leaky ReLU with a trained slope.
  */
 import { conv2d, input, model } from 'spillway/model';
 

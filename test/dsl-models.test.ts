@@ -5,6 +5,7 @@ import { loadModelFile } from '../src/frontend/dsl/load.js';
 import { seededInt8, seededWeightQuant } from '../src/frontend/dsl/weights.js';
 import { elementCountOf, macsOf, tensorOf } from '../src/ir/facts.js';
 import type { Op, Program } from '../src/ir/types.js';
+import { wellFormed } from '../src/ir/verify.js';
 import { buildText, LINES_BEFORE, loadFiles, loadText, modelText } from './dsl-fixture.js';
 
 const example = (name: string, params: Readonly<Record<string, string>> = {}) =>
@@ -80,6 +81,10 @@ describe('examples', () => {
     expect(554 * 974 + 540 * 960 * 16 + factsOf(program).weights).toBe(8849988);
   });
 
+  test.each(['fsrcnn', 'mobilenet-v2', 'resnet50', 'tiny'])('%s is well-formed', async (name) => {
+    expect(wellFormed((await example(name)).program)).toEqual([]);
+  });
+
   test('tiny has a residual and a concatenation', async () => {
     const { program } = await example('tiny');
     const kinds = program.ops.map((op) => op.kind);
@@ -113,7 +118,7 @@ describe('programs', () => {
   "2:11 dwconv1.leakyRelu unary 1x2x4x12",
   "3:11 avgpool1 avgPool 1x3x5x12",
   "4:100 relu1 clamp 1x3x5x12",
-  "4:100 relu61 clamp 1x3x5x12",
+  "4:100 relu6_1 clamp 1x3x5x12",
   "4:100 sigmoid1 unary 1x3x5x12",
   "4:100 tanh1 unary 1x3x5x12",
   "4:100 hardSwish1 unary 1x3x5x12",

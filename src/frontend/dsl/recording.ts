@@ -174,12 +174,13 @@ export class Recording {
   }
 
   private numberedName(call: NativeCall, kindName: string): string {
+    const prefix = /\d$/.test(kindName) ? `${kindName}_` : kindName; // relu6_1, not relu61
     let number = this.numbers.get(kindName) ?? 0;
     do number += 1;
-    while (this.names.has(`${kindName}${number}`));
+    while (this.names.has(`${prefix}${number}`));
     this.numbers.set(kindName, number);
-    this.names.set(`${kindName}${number}`, call.site);
-    return `${kindName}${number}`;
+    this.names.set(`${prefix}${number}`, call.site);
+    return `${prefix}${number}`;
   }
 }
 
