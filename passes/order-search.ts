@@ -32,28 +32,37 @@ export interface Found {
 
 /** An order with the least largest sum of live bytes at any step; exact where the beam was wide enough. */
 export function leastPeak(segment: Segment): Found {
-  return search(segment, (cost, stepBytes) => Math.max(cost, stepBytes));
+  return search(segment, { add: (cost, stepBytes) => Math.max(cost, stepBytes), estimate: (cost) => cost });
 }
 
-/** An order with the least sum of live bytes over its steps, none of them above the limit; its cost is Infinity if the beam lost all such orders. */
+/**
+ * An order with the least sum of live bytes over its steps, none of them above the limit; its cost is Infinity if the beam
+ * lost all such orders. The beam prefers sets that would be cheap if what is live now stayed so to the end.
+ */
 export function leastSum(segment: Segment, limitBytes: number): Found {
-  return search(segment, (sum, stepBytes) => (stepBytes > limitBytes ? Number.POSITIVE_INFINITY : sum + stepBytes));
+  return search(segment, {
+    add: (sum, stepBytes) => (stepBytes > limitBytes ? Number.POSITIVE_INFINITY : sum + stepBytes),
+    estimate: (sum, liveBytes, stepsLeft) => sum + liveBytes * stepsLeft,
+  });
 }
 
 /** States expanded per segment: what bounds the time, whatever the graph is. Levels share what earlier ones left over. */
-const MOST_STATES = 30_000;
-const NARROWEST_BEAM = 8;
+const MOST_STATES = 15_000;
+const NARROWEST_BEAM = 4;
 
 /** Of more ready ops than this, those that leave the fewest bytes are tried. */
 const MOST_TRIED = 12;
+/** Of more than this, only the first in the given order are looked at. */
+const MOST_RANKED = 48;
 
 interface State {
   readonly done: bigint; // set of finished ops
-  readonly ready: readonly number[]; // ascending
   readonly liveBytes: number;
   readonly cost: number;
   readonly last: number; // the op that made this state
   readonly from: State | undefined;
+  /** Ascending. Known once the state is expanded, which most never are. */
+  ready: readonly number[];
 }
 
 interface Masks {
@@ -76,9 +85,13 @@ function masksOf(segment: Segment): Masks {
   };
 }
 
-type Accumulate = (cost: number, stepBytes: number) => number;
+interface Objective {
+  readonly add: (cost: number, stepBytes: number) => number;
+  /** What a state that costs this much may cost in the end; ranks states of a level, and decides nothing else. */
+  readonly estimate: (cost: number, liveBytes: number, stepsLeft: number) => number;
+}
 
-function search(segment: Segment, accumulate: Accumulate): Found {
+function search(segment: Segment, objective: Objective): Found {
   const masks = masksOf(segment);
   const count = segment.ops.length;
   let statesLeft = MOST_STATES;
@@ -87,14 +100,16 @@ function search(segment: Segment, accumulate: Accumulate): Found {
     const next = new Map<bigint, State>();
     const givenSet = (1n << BigInt(step + 1)) - 1n;
     for (const state of level) {
+      state.ready = readyAfter(state, masks);
       for (const op of choices(state, step, segment, masks)) {
-        const made = advance(state, op, segment, masks, accumulate);
+        const made = advance(state, op, segment, masks, objective);
         const known = next.get(made.done);
         if (known === undefined || made.cost < known.cost) next.set(made.done, made);
       }
     }
     const beam = Math.max(NARROWEST_BEAM, Math.floor(statesLeft / (count - step)));
-    level = narrow([...next.values()], beam, givenSet);
+    const estimate = (state: State): number => objective.estimate(state.cost, state.liveBytes, count - step - 1);
+    level = narrow([...next.values()], beam, givenSet, estimate);
     statesLeft -= level.length;
   }
   const [end] = level;
@@ -124,16 +139,25 @@ function changes(state: State, op: number, segment: Segment, masks: Masks): { bo
   return { born, dead };
 }
 
-function advance(state: State, op: number, segment: Segment, masks: Masks, accumulate: Accumulate): State {
+function advance(state: State, op: number, segment: Segment, masks: Masks, objective: Objective): State {
   const { born, dead } = changes(state, op, segment, masks);
-  const done = state.done | (masks.bit[op] ?? 0n);
-  const freed = (masks.after[op] ?? []).filter((next) => ((masks.before[next] ?? 0n) & ~done) === 0n);
-  const ready = state.ready.filter((other) => other !== op);
-  if (freed.length > 0) ready.push(...freed);
-  ready.sort((a, b) => a - b);
   const stepBytes = state.liveBytes + born;
-  const cost = accumulate(state.cost, stepBytes);
-  return { done, ready, liveBytes: stepBytes - dead, cost, last: op, from: state };
+  return {
+    done: state.done | (masks.bit[op] ?? 0n),
+    liveBytes: stepBytes - dead,
+    cost: objective.add(state.cost, stepBytes),
+    last: op,
+    from: state,
+    ready: [],
+  };
+}
+
+/** Ops whose predecessors are all done: those of the state before, without its op, and what that op freed. */
+function readyAfter({ from, last, done, ready }: State, masks: Masks): readonly number[] {
+  if (from === undefined) return ready;
+  const left = from.ready.filter((op) => op !== last);
+  const freed = (masks.after[last] ?? []).filter((op) => ((masks.before[op] ?? 0n) & ~done) === 0n);
+  return freed.length === 0 ? left : [...left, ...freed].sort((a, b) => a - b);
 }
 
 /** Ready ops to try from a state; the given order's next op is among them when it is ready. */
@@ -143,16 +167,23 @@ function choices(state: State, step: number, segment: Segment, masks: Masks): re
     const { born, dead } = changes(state, op, segment, masks);
     return born - dead;
   };
-  const ranked = state.ready.map((op) => ({ op, bytes: grows(op) })).sort((a, b) => a.bytes - b.bytes || a.op - b.op);
+  const candidates = state.ready.slice(0, MOST_RANKED);
+  const ranked = candidates.map((op) => ({ op, bytes: grows(op) })).sort((a, b) => a.bytes - b.bytes || a.op - b.op);
   const tried = ranked.slice(0, MOST_TRIED).map(({ op }) => op);
   if (state.ready.includes(step) && !tried.includes(step)) tried.push(step);
   return tried;
 }
 
-/** The cheapest states, ties in the order in which they were found; the given order's state is never dropped. */
-function narrow(states: readonly State[], beam: number, givenSet: bigint): readonly State[] {
+/** The most promising states, ties in the order in which they were found; the given order's state is never dropped. */
+function narrow(
+  states: readonly State[],
+  beam: number,
+  givenSet: bigint,
+  estimate: (state: State) => number,
+): readonly State[] {
   if (states.length <= beam) return states;
-  const ranked = states.toSorted((a, b) => a.cost - b.cost || a.liveBytes - b.liveBytes);
+  // Infinity - Infinity is NaN, which is falsy: states that are all too expensive are ranked by what is live.
+  const ranked = states.toSorted((a, b) => estimate(a) - estimate(b) || a.liveBytes - b.liveBytes);
   const kept = ranked.slice(0, beam);
   const given = ranked.find((state) => state.done === givenSet);
   if (given !== undefined && !kept.includes(given)) kept.push(given);

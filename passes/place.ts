@@ -124,13 +124,17 @@ export function place(program: Program, options: PlaceOptions): Schedule {
     throw new Error('every layer fits on its own, but the placement without SRAM homes was not found');
   if (options.placement === 'none') return toSchedule(program, posed, none, recordOf('none', none, 'none'), options);
   const greedy = placeGreedy(posed.problem, round) ?? none;
-  if (options.placement === 'greedy')
-    return toSchedule(program, posed, greedy, recordOf('greedy', greedy, 'greedy'), options);
+  const simplerTrafficBytes = { greedy: greedy.evaluation.trafficBytes, none: none.evaluation.trafficBytes };
+  if (options.placement === 'greedy') {
+    const record = { ...recordOf('greedy', greedy, 'greedy'), simplerTrafficBytes };
+    return toSchedule(program, posed, greedy, record, options);
+  }
   const searched = searchPlacements(posed.problem, round);
   const incumbent =
     searched !== undefined && searched.evaluation.trafficBytes <= greedy.evaluation.trafficBytes ? searched : greedy;
   const outcome = solvePlacementIlp(posed.problem, incumbent, round, options.solver, options);
-  return toSchedule(program, posed, outcome.best, ilpRecord(options.solver.name, outcome), options);
+  const record = { ...ilpRecord(options.solver.name, outcome), simplerTrafficBytes };
+  return toSchedule(program, posed, outcome.best, record, options);
 }
 
 function recordOf(placement: 'greedy' | 'none', result: SearchResult, status: string): PlacementRecord {
