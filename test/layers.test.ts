@@ -40,7 +40,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   'ts-morph': ['frontend'],
   protobufjs: ['frontend'],
   '@dagrejs/graphlib': ['ir'],
-  commander: ['cli'],
+  commander: ['cli', 'driver'], // the driver's command files take it as a type only
 };
 
 const ROOT = resolve(import.meta.dirname, '..');

@@ -63,7 +63,13 @@ export const manifestSchema = z.strictObject({
   regions: z.array(region),
   /** Where program.bin lies in DRAM. dram.bin holds the bytes from 0 to its length, and need not include the code. */
   code: z.strictObject({ dramAddress: bytes, bytes: positive }),
-  hashes: z.strictObject({ 'program.bin': sha256, 'dram.bin': sha256 }),
+  hashes: z.strictObject({
+    'program.bin': sha256,
+    'dram.bin': sha256,
+    /** Of the imported graph, for whoever compares with the reference; the simulator does not look. */
+    'graph.ir': sha256.optional(),
+    'graph.bin': sha256.optional(),
+  }),
   /** Of this document without this field, in canonical form. */
   manifestHash: sha256,
 });

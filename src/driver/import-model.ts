@@ -16,7 +16,7 @@ export interface ImportedModel {
 
 /** @throws SpillwayError for a missing file, an unknown kind, and whatever the front end finds wrong */
 export async function importModel(path: string, options: ImportOptions): Promise<ImportedModel> {
-  const { program, batch } = await readFloat(path, options.params);
+  const { program, batch } = await readModel(path, options.params);
   if (options.dtype === 'float32') {
     const { toFloat32 } = await import('../frontend/quantize/to-float32.js');
     return { program: toFloat32(program), batch };
@@ -25,7 +25,8 @@ export async function importModel(path: string, options: ImportOptions): Promise
   return { program: quantizeProgram(program), batch };
 }
 
-async function readFloat(path: string, params: ReadonlyMap<string, string>): Promise<ImportedModel> {
+/** The model in float32, before quantisation. @throws SpillwayError as importModel */
+export async function readModel(path: string, params: ReadonlyMap<string, string>): Promise<ImportedModel> {
   if (!existsSync(path)) {
     throw new SpillwayError([
       { code: 'SW8002', blame: 'input', message: `there is no file '${path}'`, loc: { file: path } },

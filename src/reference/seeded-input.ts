@@ -7,10 +7,12 @@ import type { Elements } from './movement.js';
  * The inputs that `simulate --seed` makes, in storage order.
  *
  * @param seed unsigned 32-bit integer
+ * @param frame of a batch: input i of frame f is drawn as input f * (number of inputs) + i would be
  */
-export function seededInput(program: Program, seed: number): Map<TensorId, Elements> {
+export function seededInput(program: Program, seed: number, frame = 0): Map<TensorId, Elements> {
   const inputs = new Map<TensorId, Elements>();
-  for (const [index, id] of program.inputs.entries()) {
+  for (const [position, id] of program.inputs.entries()) {
+    const index = frame * program.inputs.length + position;
     const tensor = tensorOf(program, id);
     const draw = mulberry32((Math.imul(seed, 0x9e3779b1) + Math.imul(index, 0x85ebca6b)) | 0);
     const length = elementCount(tensor);

@@ -1,0 +1,60 @@
+/** `spillway compare`: the same model and chip under every placement, beside the bounds. */
+import type { Command } from 'commander';
+import { addCompileOptions, type CompileFlags, PLACEMENTS } from './command-options.js';
+import type { Report } from './report.js';
+
+interface Flags extends CompileFlags {
+  readonly json?: true;
+}
+
+const EXAMPLES = `
+none    everything at home in DRAM; each layer moves its operands once or more
+greedy  keeps what saves most bytes per byte and step that it takes
+ilp     the integer program, with its bound
+
+Examples:
+  spillway compare examples/resnet50.model.ts --target chip-a
+  spillway compare examples/mobilenet-v2.model.ts --target targets/chip-1m.json --json
+`;
+
+export function registerCompare(program: Command): void {
+  const command = program
+    .command('compare')
+    .summary('compare placements: none, greedy, ilp')
+    .description('Compiles the model with each placement and shows their DRAM traffic beside the bounds.')
+    .argument('<model>', 'a .model.ts or .onnx file');
+  addCompileOptions(command)
+    .option('--json', 'print { "rows": [report, ...] } and nothing else on stdout')
+    .addHelpText('after', EXAMPLES)
+    .action(async (model: string, flags: Flags) => {
+      const rows = await compareReports(model, flags);
+      if (flags.json) {
+        process.stdout.write(`${JSON.stringify({ rows }, null, 2)}\n`);
+        return;
+      }
+      const { formatComparison } = await import('./report-text.js');
+      process.stdout.write(formatComparison(rows));
+    });
+}
+
+async function compareReports(model: string, flags: CompileFlags): Promise<Report[]> {
+  const { startProgress } = await import('./progress.js');
+  const { compileOptions, prepare } = await import('./prepare.js');
+  const { compileProgram } = await import('./compile.js');
+  const { makeReport } = await import('./report.js');
+  const progress = startProgress();
+  try {
+    progress.stage('import');
+    const prepared = await prepare(model, flags);
+    const rows: Report[] = [];
+    for (const placement of PLACEMENTS) {
+      const options = compileOptions(prepared, flags, placement);
+      const onStage = (name: string): void => progress.stage(`${placement}: ${name}`);
+      const compiled = await compileProgram(prepared.program, { ...options, onStage });
+      rows.push(makeReport(compiled, { chip: prepared.chip, objective: flags.objective, placement }));
+    }
+    return rows;
+  } finally {
+    progress.done();
+  }
+}

@@ -1,0 +1,39 @@
+/** `spillway inspect`: what a model is made of, before any decision about memory. */
+import type { Command } from 'commander';
+import { addPair } from './command-options.js';
+
+interface Flags {
+  readonly param?: ReadonlyMap<string, string>;
+  readonly target?: string;
+  readonly json?: true;
+}
+
+const EXAMPLES = `
+Bytes are those of int8: one per element. Layers are those that the chip would run, after fusion, in their order.
+
+Examples:
+  spillway inspect examples/resnet50.model.ts
+  spillway inspect examples/yolov3.model.ts --param size=1440
+  spillway inspect net.onnx --target chip-a --json
+`;
+
+export function registerInspect(program: Command): void {
+  program
+    .command('inspect')
+    .summary('layers, shapes, MACs and bytes of a model')
+    .description('Shows the layers of a model with their sizes, the largest ones, the peak of live bytes, and totals.')
+    .argument('<model>', 'a .model.ts or .onnx file')
+    .option('-p, --param <name=value>', 'set a parameter of a .model.ts file; repeatable', addPair('--param'))
+    .option('-t, --target <target>', 'say for each layer whether this chip computes or moves for longer')
+    .option('--json', 'print one JSON document, and nothing else, on stdout')
+    .addHelpText('after', EXAMPLES)
+    .action(async (model: string, flags: Flags) => {
+      const { readModel } = await import('./import-model.js');
+      const { inspectProgram, formatInspection } = await import('./inspection.js');
+      const { loadChip } = await import('../target/chip.js');
+      const chip = flags.target === undefined ? undefined : loadChip(flags.target);
+      const { program: graph } = await readModel(model, flags.param ?? new Map());
+      const inspection = inspectProgram(graph, chip);
+      process.stdout.write(flags.json ? `${JSON.stringify(inspection, null, 2)}\n` : formatInspection(inspection));
+    });
+}

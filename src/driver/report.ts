@@ -1,0 +1,208 @@
+/** The report as data: what report.json and `compile --json` hold. report-text.ts makes the tables from it. */
+import { z } from 'zod';
+import { predictTiming } from '../backend/predict-timing.js';
+import type { Schedule } from '../schedule/schedule.js';
+import type { Chip } from '../target/chip.js';
+import type { Compiled } from './compile.js';
+import { countTraffic, type PeriodBytes } from './period-bytes.js';
+import { budgetOf, layerReports } from './report-layers.js';
+import { tensorReports } from './report-tensors.js';
+
+const bytes = z.int().nonnegative();
+const classes = z.strictObject({ weights: bytes, activations: bytes, input: bytes, output: bytes, code: bytes });
+
+const layerSchema = z.strictObject({
+  step: bytes,
+  name: z.string(),
+  kind: z.string(),
+  source: z.string(), // file:line:column or file#node
+  outputShape: z.array(z.int().positive()),
+  macs: bytes,
+  readBytes: bytes, // per period, like every count of bytes that move
+  writeBytes: bytes,
+  byClass: z.strictObject({ weights: bytes, activations: bytes, input: bytes, output: bytes }),
+  weightBytes: bytes, // as stored
+  residentBytes: bytes, // of them, in SRAM for ever
+  tiling: z.string(),
+  sramBytes: bytes, // live while the layer runs
+  cycles: bytes, // of one frame, estimated
+  computeCycles: bytes,
+  dramCycles: bytes,
+  /** DRAM bytes of a frame that one more byte of SRAM at this step would save (dual of the relaxation). */
+  sramValue: z.number().nonnegative(),
+});
+
+const tensorSchema = z.strictObject({
+  name: z.string(),
+  class: z.enum(['weights', 'activations', 'input', 'output', 'code']),
+  bytes,
+  home: z.enum(['sram', 'dram', 'sram+dram']),
+  readBytes: bytes,
+  writeBytes: bytes,
+  why: z.string(),
+});
+
+const budgetRow = z.strictObject({ sramBytes: bytes, dramBytes: bytes, periodBytes: bytes });
+
+export const reportSchema = z.strictObject({
+  schema: z.literal('spillway-report/1'),
+  model: z.strictObject({
+    name: z.string(),
+    source: z.string(),
+    dtype: z.enum(['int8', 'float32']),
+    layers: bytes,
+    macs: bytes,
+    weightBytes: bytes, // constants as stored: weights, biases, scales, tables
+    activationBytes: bytes, // all activation tensors together, inputs and outputs included
+    largestActivationBytes: bytes,
+  }),
+  target: z.strictObject({
+    name: z.string(),
+    sramBytes: bytes,
+    dramBytesPerSecond: bytes,
+    clockHz: bytes,
+    macsPerCycle: bytes,
+  }),
+  batch: z.int().positive(),
+  objective: z.enum(['traffic', 'latency']),
+  placement: z.enum(['none', 'greedy', 'ilp']),
+  prologue: z.strictObject({ readBytes: bytes, weightBytes: bytes, codeBytes: bytes }),
+  period: z.strictObject({ readBytes: bytes, writeBytes: bytes, totalBytes: bytes, byClass: classes }),
+  perFrameBytes: bytes,
+  sram: z.strictObject({ capacityBytes: bytes, peakBytes: bytes, residentWeightBytes: bytes, liveBytes: bytes }),
+  /** The three kinds of bytes: in SRAM at the fullest step, stored in DRAM, and moved per period. */
+  budget: z.strictObject({ weights: budgetRow, activations: budgetRow, code: budgetRow, fullestStep: z.string() }),
+  bound: z.strictObject({
+    compulsoryBytes: bytes,
+    solverBytes: bytes.nullable(), // the code of this program included, so that it compares with totalBytes
+    gap: z.number().min(0).max(1).nullable(), // (total - solver) / total
+    ratioToCompulsory: z.number().positive().nullable(),
+  }),
+  timing: z.strictObject({
+    cycles: bytes, // of one period
+    seconds: z.number().nonnegative(),
+    framesPerSecond: z.number().nonnegative(),
+    macUtilization: z.number().min(0).max(1),
+    dramUtilization: z.number().min(0).max(1),
+  }),
+  solver: z.strictObject({
+    name: z.string(),
+    status: z.string(),
+    seconds: z.number().nonnegative(),
+    variables: bytes,
+    constraints: bytes,
+  }),
+  layers: z.array(layerSchema),
+  tensors: z.array(tensorSchema),
+});
+
+export type Report = z.infer<typeof reportSchema>;
+export type LayerReport = z.infer<typeof layerSchema>;
+export type TensorReport = z.infer<typeof tensorSchema>;
+
+export interface ReportOptions {
+  readonly chip: Chip;
+  readonly objective: 'traffic' | 'latency';
+  readonly placement: 'none' | 'greedy' | 'ilp';
+}
+
+export function makeReport(compiled: Compiled, options: ReportOptions): Report {
+  const { schedule, emitted } = compiled;
+  const { chip } = options;
+  const { batch, dtype } = emitted.manifest;
+  const counted = countTraffic(schedule, emitted);
+  const { period } = counted;
+  const timing = predictTiming(schedule, chip);
+  const layers = layerReports(schedule, counted.entries, timing, batch);
+  const weightBytes = schedule.layers.reduce((total, { layer }) => total + layer.weights.totalBytes, 0);
+  const sizes = [...schedule.roots.values()].map((root) => root.sizeBytes);
+  const macs = layers.reduce((total, layer) => total + layer.macs, 0);
+  const { record } = schedule;
+  return {
+    schema: 'spillway-report/1',
+    model: {
+      name: schedule.program.name,
+      source: schedule.program.source,
+      dtype,
+      layers: layers.length,
+      macs,
+      weightBytes,
+      activationBytes: sizes.reduce((a, b) => a + b, 0),
+      largestActivationBytes: sizes.reduce((a, b) => Math.max(a, b), 0),
+    },
+    target: {
+      name: chip.name,
+      sramBytes: chip.sram.bytes,
+      dramBytesPerSecond: chip.dram.bytesPerSecond,
+      clockHz: chip.clockHz,
+      macsPerCycle: chip.mac.rows * chip.mac.columns,
+    },
+    batch,
+    objective: options.objective,
+    placement: options.placement,
+    prologue: counted.prologue,
+    period,
+    perFrameBytes: Math.round(period.totalBytes / batch),
+    sram: {
+      capacityBytes: chip.sram.bytes,
+      peakBytes: schedule.allocation?.heightBytes ?? 0,
+      residentWeightBytes: counted.prologue.weightBytes,
+      liveBytes: schedule.loadBytes.reduce((a, b) => Math.max(a, b), 0),
+    },
+    budget: budgetOf(schedule, emitted, period),
+    bound: boundOf(schedule, period, batch, weightBytes, chip.sram.bytes),
+    timing: timingOf(timing, period, macs, batch, chip),
+    solver: {
+      name: record.solver,
+      status: record.status,
+      seconds: Math.round(record.seconds * 1000) / 1000,
+      variables: record.variables,
+      constraints: record.constraints,
+    },
+    layers,
+    tensors: tensorReports(schedule, counted, emitted, options.placement),
+  };
+}
+
+/** Input and output of every frame, and the stored weights that the SRAM cannot carry from one period to the next. */
+function boundOf(
+  schedule: Schedule,
+  period: PeriodBytes,
+  batch: number,
+  weightBytes: number,
+  sramBytes: number,
+): Report['bound'] {
+  let portBytes = 0;
+  for (const root of schedule.roots.values()) if (root.role !== 'activation') portBytes += root.sizeBytes;
+  const compulsoryBytes = portBytes * batch + Math.max(0, weightBytes - sramBytes);
+  const { boundBytes } = schedule.record;
+  // The bound is for plans without their code; no plan is better than the one at hand, whatever rounding says.
+  const solverBytes =
+    boundBytes === undefined ? null : Math.min(boundBytes * batch + period.byClass.code, period.totalBytes);
+  return {
+    compulsoryBytes,
+    solverBytes,
+    gap: solverBytes === null ? null : (period.totalBytes - solverBytes) / period.totalBytes,
+    ratioToCompulsory: compulsoryBytes === 0 ? null : period.totalBytes / compulsoryBytes,
+  };
+}
+
+function timingOf(
+  timing: ReturnType<typeof predictTiming>,
+  period: PeriodBytes,
+  macs: number,
+  batch: number,
+  chip: Chip,
+): Report['timing'] {
+  const bytesPerCycle = chip.dram.bytesPerSecond / chip.clockHz;
+  const cycles = Math.ceil(timing.cycles * batch);
+  const seconds = cycles / chip.clockHz;
+  const share = (part: number, whole: number): number => (whole === 0 ? 0 : Math.min(1, part / whole));
+  return {
+    cycles,
+    seconds,
+    framesPerSecond: seconds === 0 ? 0 : batch / seconds,
+    macUtilization: share(macs * batch, cycles * chip.mac.rows * chip.mac.columns),
+    dramUtilization: share(period.totalBytes / bytesPerCycle, cycles),
+  };
+}

@@ -1,0 +1,173 @@
+/** `spillway simulate`: executes what compile wrote, and holds its outputs against the reference interpreter. */
+import type { Command } from 'commander';
+import type { SimulationResult } from '../simulator/simulate.js';
+import { addPair, integerFrom, usageError } from './command-options.js';
+
+interface Flags {
+  readonly seed?: number;
+  readonly input?: ReadonlyMap<string, string>;
+  readonly saveOutputs?: string;
+  readonly timingOnly?: true;
+  readonly json?: true;
+}
+
+/** The document that --json prints. */
+export interface SimulationReport {
+  readonly schema: 'spillway-simulation/1';
+  readonly directory: string;
+  readonly model: string;
+  readonly target: string;
+  readonly batch: number;
+  readonly dramReadBytes: number;
+  readonly dramWriteBytes: number;
+  readonly totalBytes: number;
+  readonly byClass: SimulationResult['bytesByClass'];
+  readonly prologueReadBytes: number;
+  readonly cycles: number;
+  readonly seconds: number;
+  readonly framesPerSecond: number;
+  readonly macUtilization: number;
+  readonly dramUtilization: number;
+  readonly faultCount: number;
+  readonly faults: SimulationResult['faults'];
+  readonly outputs: readonly {
+    readonly name: string;
+    readonly shape: readonly number[];
+    readonly dtype: string;
+    readonly sha256: string;
+  }[];
+  /** Null when no data was computed, or there is no graph to compare with. */
+  readonly matchesReference: boolean | null;
+}
+
+const EXAMPLES = `
+Reads program.bin, dram.bin and manifest.json of DIR. Where graph.ir and graph.bin lie beside them, the reference
+interpreter runs the imported graph on the same inputs, and the outputs must be equal bit for bit.
+A fault (an unwritten, stale or unordered access, an address out of range ...) ends with exit code 1.
+
+Examples:
+  spillway simulate out/resnet50-chip-a
+  spillway simulate out/resnet50-chip-a --input image=cat.npy --save-outputs out/cat
+  spillway simulate out/yolov3-chip-a --timing-only --json
+`;
+
+export function registerSimulate(program: Command): void {
+  program
+    .command('simulate')
+    .summary('execute a compiled directory')
+    .description('Executes the command stream, counts every DRAM byte, and checks every access.')
+    .argument('<dir>', 'a directory that compile wrote')
+    .option('--seed <n>', 'of the inputs that are not given (default: 1)', integerFrom('--seed', 0, 2 ** 32 - 1))
+    .option('--input <name=file.npy>', 'data of a model input; repeatable', addPair('--input'))
+    .option('--save-outputs <dir>', 'write each output as <name>.npy')
+    .option('--timing-only', 'move and compute no data; traffic, faults and time are as always')
+    .option('--json', 'print one JSON document, and nothing else, on stdout')
+    .addHelpText('after', EXAMPLES)
+    .action(async (directory: string, flags: Flags) => {
+      if (flags.timingOnly && flags.saveOutputs !== undefined) {
+        throw usageError('--timing-only computes no outputs that --save-outputs could write');
+      }
+      const report = await runSimulation(directory, flags);
+      process.stdout.write(flags.json ? `${JSON.stringify(report, null, 2)}\n` : format(report));
+      for (const line of complaints(report)) process.stderr.write(`${line}\n`);
+      if (report.faultCount > 0 || report.matchesReference === false) process.exitCode = 1;
+    });
+}
+
+export async function runSimulation(directory: string, flags: Flags): Promise<SimulationReport> {
+  const { loadProgramDirectory } = await import('../simulator/load-program.js');
+  const { simulate } = await import('../simulator/simulate.js');
+  const { startProgress } = await import('./progress.js');
+  const progress = startProgress();
+  try {
+    progress.stage('load');
+    const loaded = loadProgramDirectory(directory);
+    const { manifest } = loaded;
+    const seed = flags.seed ?? 1;
+    const inputs = await readInputs(flags.input);
+    progress.stage('simulate');
+    const result = simulate(loaded, { seed, inputs, timingOnly: flags.timingOnly === true });
+    progress.stage('run the reference');
+    const { compareWithReference } = await import('./reference-check.js');
+    const matchesReference = flags.timingOnly ? null : compareWithReference(directory, manifest, result, seed, inputs);
+    if (flags.saveOutputs !== undefined) await saveOutputs(flags.saveOutputs, result);
+    return {
+      schema: 'spillway-simulation/1',
+      directory,
+      model: manifest.model,
+      target: manifest.chip.name,
+      batch: manifest.batch,
+      dramReadBytes: result.dramReadBytes,
+      dramWriteBytes: result.dramWriteBytes,
+      totalBytes: result.dramReadBytes + result.dramWriteBytes,
+      byClass: result.bytesByClass,
+      prologueReadBytes: result.prologueReadBytes,
+      cycles: Math.ceil(result.cycles),
+      seconds: result.seconds,
+      framesPerSecond: result.seconds === 0 ? 0 : manifest.batch / result.seconds,
+      macUtilization: result.macUtilization,
+      dramUtilization: result.dramUtilization,
+      faultCount: result.faultCount,
+      faults: result.faults,
+      outputs: result.outputs.map(({ name, shape, dtype, sha256 }) => ({ name, shape, dtype, sha256 })),
+      matchesReference,
+    };
+  } finally {
+    progress.done();
+  }
+}
+
+async function readInputs(files: Flags['input']) {
+  const { readNpy } = await import('../simulator/npy.js');
+  const { readInputFile } = await import('./read-file.js');
+  const inputs = new Map<string, ReturnType<typeof readNpy>['data']>();
+  for (const [name, file] of files ?? []) inputs.set(name, readNpy(readInputFile(file), file).data);
+  return inputs;
+}
+
+async function saveOutputs(directory: string, result: SimulationResult): Promise<void> {
+  const { writeNpy } = await import('../simulator/npy.js');
+  const { writeFiles } = await import('./write-files.js');
+  const files = new Map<string, Uint8Array>();
+  for (const { name, shape, data } of result.outputs) {
+    files.set(`${name.replace(/[^A-Za-z0-9_.-]/g, '_')}.npy`, writeNpy({ shape, data }));
+  }
+  writeFiles(directory, files);
+}
+
+function format(report: SimulationReport): string {
+  const { byClass, batch } = report;
+  const lines = [
+    `${report.model} on ${report.target}, ${batch} frame${batch === 1 ? '' : 's'} a period`,
+    `DRAM a period: ${report.dramReadBytes} B read, ${report.dramWriteBytes} B written, ${report.totalBytes} B together`,
+    `  weights ${byClass.weights}, activations ${byClass.activations}, input ${byClass.input}, output ${byClass.output}, code ${byClass.code}`,
+    `prologue: ${report.prologueReadBytes} B read`,
+    `time: ${report.cycles} cycles, ${(report.seconds * 1e3).toFixed(3)} ms, ${report.framesPerSecond.toFixed(1)} frames/s; MACs busy ${(100 * report.macUtilization).toFixed(1)} %, DRAM ${(100 * report.dramUtilization).toFixed(1)} %`,
+    `faults: ${report.faultCount === 0 ? 'none' : report.faultCount}`,
+    ...report.outputs.map((out) => `output ${out.name}: ${out.dtype} ${out.shape.join('x')}, sha256 ${out.sha256}`),
+  ];
+  if (report.matchesReference !== null) {
+    lines.push(
+      report.matchesReference ? 'outputs equal the reference, bit for bit' : 'outputs DIFFER from the reference',
+    );
+  } else if (report.outputs.length > 0) {
+    lines.push('no graph.ir and graph.bin beside the program: outputs were not compared');
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+const SHOWN_FAULTS = 10;
+
+/** For stderr: what makes the exit code 1. */
+function complaints(report: SimulationReport): string[] {
+  const lines = report.faults.slice(0, SHOWN_FAULTS).map((fault) => {
+    const place = fault.address === undefined ? '' : ` at ${fault.memory} 0x${fault.address.toString(16)}`;
+    const region = fault.region === undefined ? '' : ` (${fault.region})`;
+    return `${report.directory}: SW5101 (input): ${fault.kind}, ${fault.section} command ${fault.command} (${fault.op}, ${fault.queue} queue)${place}${region}: ${fault.message}`;
+  });
+  if (report.faultCount > SHOWN_FAULTS) lines.push(`... and ${report.faultCount - lines.length} more faults`);
+  if (report.matchesReference === false) {
+    lines.push(`${report.directory}: SW5102 (input): the outputs differ from those of the reference interpreter`);
+  }
+  return lines;
+}
