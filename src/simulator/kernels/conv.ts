@@ -12,15 +12,18 @@ import {
 } from '../geometry.js';
 import type { Memory } from '../memory.js';
 import type { Fields } from '../sequencer.js';
+import { matrices } from './dot-product.js';
 import { clamp8, mbqm } from './fixed-point.js';
 import { finishLine, type Line, makeLine } from './line.js';
 
 /** Elements of gathered input that are worked on at once: they should stay in the cache. */
 const PATCH_ELEMENTS = 1 << 17;
 
-/** Weights of channels [first, first + count) of one group, unpacked: weights[channel * taps + tap]. */
+/** Weights that are unpacked at once; the input is gathered again for the channels that are left. */
+const WEIGHT_ELEMENTS = 1 << 23;
+
+/** What is in the records of the task's channels beside the weights. */
 interface Records {
-  readonly weights: Float64Array;
   readonly biases: Float64Array;
   readonly multipliers: Int32Array;
   readonly shifts: Int32Array;
@@ -55,8 +58,11 @@ export function runConv(memory: Memory, fields: Fields): void {
   }
   for (let first = task.channels.lo; first < task.channels.hi; ) {
     const group = Math.floor(first / groupOut);
-    const end = Math.min(task.channels.hi, (group + 1) * groupOut);
-    runGroup({ ...work, task: { ...task, channels: { lo: first, hi: end } } }, group);
+    const atOnce = Math.max(4, Math.floor(WEIGHT_ELEMENTS / taps));
+    const end = Math.min(task.channels.hi, (group + 1) * groupOut, first + atOnce);
+    const part = { ...work, task: { ...task, channels: { lo: first, hi: end } } };
+    if (task.isFloat) runGroupFloat(part, group);
+    else runGroupInt8(part, group);
     first = end;
   }
 }
@@ -67,7 +73,6 @@ function recordSize(isFloat: boolean, taps: number): number {
 
 function unpackRecords({ memory, task, taps, recordBase }: ConvWork): Records {
   const count = lengthOf(task.channels);
-  const weights = new Float64Array(count * taps);
   const biases = new Float64Array(count);
   const multipliers = new Int32Array(count);
   const shifts = new Int32Array(count);
@@ -76,34 +81,78 @@ function unpackRecords({ memory, task, taps, recordBase }: ConvWork): Records {
     const address = recordBase + (task.channels.lo + c) * size;
     if (task.isFloat) {
       biases[c] = memory.view.getFloat32(address, true);
-      const from = address / 4 + 1;
-      for (let k = 0; k < taps; k++) weights[c * taps + k] = memory.float32[from + k] ?? 0;
-    } else {
-      biases[c] = memory.view.getInt32(address, true);
-      const packed = memory.view.getInt32(address + 4, true);
-      multipliers[c] = (packed & 0xffffff) * 128;
-      shifts[c] = packed >> 24;
-      for (let k = 0; k < taps; k++) weights[c * taps + k] = memory.int8[address + 8 + k] ?? 0;
+      continue;
     }
+    biases[c] = memory.view.getInt32(address, true);
+    const packed = memory.view.getInt32(address + 4, true);
+    multipliers[c] = (packed & 0xffffff) * 128;
+    shifts[c] = packed >> 24;
   }
-  return { weights, biases, multipliers, shifts };
+  return { biases, multipliers, shifts };
 }
 
-function runGroup(work: ConvWork, group: number): void {
+type Elements = Int16Array | Float64Array;
+
+/** The weights of the task's channels, a row of `rowElements` each. */
+function unpackWeights({ memory, task, taps, recordBase }: ConvWork, weights: Elements, rowElements: number): void {
+  const size = recordSize(task.isFloat, taps);
+  const source = task.isFloat ? memory.float32 : memory.int8;
+  const head = task.isFloat ? 4 : 8;
+  const count = lengthOf(task.channels);
+  for (let c = 0; c < count; c++) {
+    const from = (recordBase + (task.channels.lo + c) * size + head) / task.elementBytes;
+    for (let k = 0; k < taps; k++) weights[c * rowElements + k] = source[from + k] ?? 0;
+  }
+}
+
+/** How many output rows are gathered at once. */
+function rowsAtOnce({ task, taps }: ConvWork): number {
+  return Math.max(1, Math.min(lengthOf(task.rows), Math.floor(PATCH_ELEMENTS / (lengthOf(task.cols) * taps))));
+}
+
+function runGroupInt8(work: ConvWork, group: number): void {
   const { task, taps } = work;
   const records = unpackRecords(work);
   const columns = lengthOf(task.cols);
   const channels = lengthOf(task.channels);
-  const rowsAtOnce = Math.max(1, Math.min(lengthOf(task.rows), Math.floor(PATCH_ELEMENTS / (columns * taps))));
+  const atOnce = rowsAtOnce(work);
+  const product = matrices(atOnce * columns, channels, taps);
+  const { patches, weights, sums, rowElements, channelsPadded } = product;
+  unpackWeights(work, weights, rowElements);
+  const [line, other] = [makeLine(task), makeLine(task)];
+  for (let row = task.rows.lo; row < task.rows.hi; row += atOnce) {
+    const rows = Math.min(atOnce, task.rows.hi - row);
+    if (row > task.rows.lo) patches.fill(0);
+    for (let r = 0; r < rows; r++) gatherRow(work, group, row + r, patches, r * columns * rowElements, rowElements);
+    product.multiply(rows * columns);
+    for (let r = 0; r < rows; r++) {
+      for (let x = 0; x < columns; x++) {
+        const from = (r * columns + x) * channelsPadded;
+        for (let c = 0; c < channels; c++) line[x * channels + c] = sums[from + c] ?? 0;
+      }
+      scaleLine(task, records, line);
+      finishLine(work.memory, task, row + r, line, other);
+    }
+  }
+}
+
+function runGroupFloat(work: ConvWork, group: number): void {
+  const { task, taps } = work;
+  const records = unpackRecords(work);
+  const columns = lengthOf(task.cols);
+  const channels = lengthOf(task.channels);
+  const atOnce = rowsAtOnce(work);
   // Pairs of pixels are multiplied together, so there is room for one more.
-  const patches = new Float64Array((rowsAtOnce * columns + 1) * taps);
-  const sums = new Float64Array((rowsAtOnce * columns + 1) * channels);
+  const patches = new Float64Array((atOnce * columns + 1) * taps);
+  const sums = new Float64Array((atOnce * columns + 1) * channels);
+  const weights = new Float64Array(channels * taps);
+  unpackWeights(work, weights, taps);
   const other = makeLine(task);
-  for (let row = task.rows.lo; row < task.rows.hi; row += rowsAtOnce) {
-    const rows = Math.min(rowsAtOnce, task.rows.hi - row);
+  for (let row = task.rows.lo; row < task.rows.hi; row += atOnce) {
+    const rows = Math.min(atOnce, task.rows.hi - row);
     patches.fill(0);
-    for (let r = 0; r < rows; r++) gatherRow(work, group, row + r, patches, r * columns * taps);
-    multiply(patches, records.weights, sums, rows * columns, taps, channels);
+    for (let r = 0; r < rows; r++) gatherRow(work, group, row + r, patches, r * columns * taps, taps);
+    multiply(patches, weights, sums, rows * columns, taps, channels);
     for (let r = 0; r < rows; r++) {
       const line = sums.subarray(r * columns * channels, (r + 1) * columns * channels);
       scaleLine(task, records, line);
@@ -113,8 +162,15 @@ function runGroup(work: ConvWork, group: number): void {
 }
 
 /** The windows of one output row, one after the other: taps in the order KH, KW, C; taps in the padding stay 0. */
-function gatherRow(work: ConvWork, group: number, row: number, patches: Float64Array, start: number): void {
-  const { memory, task, input, window, groupIn, taps } = work;
+function gatherRow(
+  work: ConvWork,
+  group: number,
+  row: number,
+  patches: Elements,
+  start: number,
+  rowElements: number, // from a window to the next
+): void {
+  const { memory, task, input, window, groupIn } = work;
   const { view, zero } = input;
   const source = task.isFloat ? memory.float32 : memory.int8;
   const unit = task.elementBytes;
@@ -131,16 +187,15 @@ function gatherRow(work: ConvWork, group: number, row: number, patches: Float64A
           const from = rowStart + inCol * pixelPitch;
           for (let c = 0; c < groupIn; c++) patches[to + c] = (source[from + c] ?? 0) - zero;
         }
-        to += taps;
+        to += rowElements;
       }
     }
   }
 }
 
 /**
- * sums[pixel * channels + channel] = patch . weights, added up in the order of the taps. int8 sums are exact (below
- * 2^53), so that wrapping them to 32 bits at the end is the same as wrapping after every step. Doubles, because V8
- * multiplies them faster than integers; two pixels by four channels keep eight sums in registers.
+ * sums[pixel * channels + channel] = patch . weights in double precision, added up in the order of the taps. Padding
+ * adds products with 0, which change no sum. Two pixels by four channels keep eight sums in registers.
  */
 function multiply(
   patches: Float64Array,
@@ -229,9 +284,11 @@ function runDepthwise(work: ConvWork): void {
   const records = unpackRecords(work);
   const channels = lengthOf(task.channels);
   // weights[tap * channels + channel], so that the innermost loop runs along channels.
+  const weights = new Float64Array(channels * taps);
+  unpackWeights(work, weights, taps);
   const byTap = new Float64Array(taps * channels);
   for (let c = 0; c < channels; c++) {
-    for (let k = 0; k < taps; k++) byTap[k * channels + c] = records.weights[c * taps + k] ?? 0;
+    for (let k = 0; k < taps; k++) byTap[k * channels + c] = weights[c * taps + k] ?? 0;
   }
   const source = task.isFloat ? memory.float32 : memory.int8;
   const unit = task.elementBytes;
