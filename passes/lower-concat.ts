@@ -109,7 +109,7 @@ function aliasTarget(
 function copyInto(slot: Slot, asker: Op, draft: Draft): Op {
   const name = `${slot.operand.name}.slice`;
   const made = addTensorLike(draft, slot.operand, { name, storage: slot.storage, loc: asker.loc });
-  return copyOp(draft, slot.operand.id, made.id, asker);
+  return copyOp(draft, slot.operand, made.id, asker.loc);
 }
 
 /**

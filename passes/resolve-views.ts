@@ -69,7 +69,7 @@ function resolveOp(op: SliceOp | ReshapeOp, x: Tensor, draft: Draft): Op[] {
 /** A copy without gaps, of which every reshape is a view. */
 function contiguousCopy(x: Tensor, asker: Op, draft: Draft): { readonly copy: Op; readonly tensor: Tensor } {
   const tensor = addTensorLike(draft, x, { name: `${x.name}.copy`, loc: asker.loc });
-  return { copy: copyOp(draft, x.id, tensor.id, asker), tensor };
+  return { copy: copyOp(draft, x, tensor.id, asker.loc), tensor };
 }
 
 function reshapeOfCopy(op: ReshapeOp, x: Tensor, result: Tensor, draft: Draft): Op[] {
@@ -139,6 +139,6 @@ function ownOutput(id: TensorId, ops: Op[], draft: Draft): TensorId {
     ...(output.outsideAxes === undefined ? {} : { outsideAxes: output.outsideAxes }),
     ...(output.outsideShape === undefined ? {} : { outsideShape: output.outsideShape }),
   });
-  ops.push(copyOp(draft, id, made.id, output));
+  ops.push(copyOp(draft, output, made.id, output.loc));
   return made.id;
 }

@@ -1,4 +1,5 @@
 /** An edit of a Program in progress: passes change it here and take the new Program out at the end. */
+import type { SourceLoc } from '../src/base/diagnostic.js';
 import type { OmitEach } from '../src/ir/facts.js';
 import { operandsOf } from '../src/ir/facts.js';
 import type { ConstantData, CopyOp, EpilogueStage, Op, OpId, Program, Tensor, TensorId } from '../src/ir/types.js';
@@ -75,10 +76,10 @@ export function addTensorLike(draft: Draft, tensor: Tensor, change: Partial<Omit
   return made;
 }
 
-/** A copy of `from` into `to`, in the name of the op that asks for it. */
-export function copyOp(draft: Draft, from: TensorId, to: TensorId, asker: Pick<Op, 'name' | 'loc'>): CopyOp {
+/** A copy of `from` into `to`, at the place in the model that asks for it. */
+export function copyOp(draft: Draft, from: Tensor, to: TensorId, loc: SourceLoc): CopyOp {
   const id = draft.fresh.opId();
-  return { id, kind: 'copy', name: `${asker.name}.copy`, inputs: [from], output: to, epilogue: [], loc: asker.loc };
+  return { id, kind: 'copy', name: `${from.name}.copy`, inputs: [from.id], output: to, epilogue: [], loc };
 }
 
 /** The program with these ops; tensors and constants that nothing mentions any more are dropped. */

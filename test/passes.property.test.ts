@@ -58,3 +58,21 @@ test('running the passes a second time changes nothing', () => {
     { numRuns: 30 },
   );
 });
+
+test('the random programs give every pass something to do, and make every kind of epilogue, slice and view', () => {
+  const seen = new Set<string>();
+  for (const program of fc.sample(programArbitrary({ maxOps: 20 }), { seed: 1, numRuns: 150 })) {
+    const after = runPasses(program, PIPELINE, {
+      observe: ({ name }, before, now) => {
+        if (before !== now) seen.add(name);
+      },
+    });
+    const written = new Set(after.ops.map((op) => op.output));
+    for (const op of after.ops) for (const stage of op.epilogue) seen.add(`stage ${stage.kind}`);
+    for (const tensor of after.tensors.values()) {
+      if (tensor.storage !== undefined) seen.add(written.has(tensor.id) ? 'written slice' : 'view');
+    }
+  }
+  const stages = ['clamp', 'lut', 'unary', 'add'].map((kind) => `stage ${kind}`);
+  expect([...seen].sort()).toEqual([...PIPELINE.map(({ name }) => name), ...stages, 'written slice', 'view'].sort());
+});

@@ -108,9 +108,3 @@ export function storageOfView(view: StridedView): StorageSlice | undefined {
   const rowPitchElements = rows[0]?.stride ?? w * pixelPitchElements;
   return { root, offsetElements: offset, rowPitchElements, pixelPitchElements };
 }
-
-/** True if the storage is all of a root of this shape, from its first element on. */
-export function isWholeRoot(storage: StorageSlice, shape: readonly number[], rootElements: number): boolean {
-  const { h, w, c } = imageShapeOf(shape);
-  return storage.offsetElements === 0 && h * w * c === rootElements;
-}
