@@ -18,8 +18,10 @@ export function seededFrame(port: ManifestPort, seed: number, index: number): Po
     t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
     return (t ^ (t >>> 14)) >>> 0;
   };
-  if (port.dtype === 'int8') return Int8Array.from({ length: elements }, () => (next() >>> 24) - 128);
-  return Float32Array.from({ length: elements }, () => next() / 2 ** 31 - 1);
+  const isInt8 = port.dtype === 'int8';
+  const data = isInt8 ? new Int8Array(elements) : new Float32Array(elements);
+  for (let i = 0; i < elements; i++) data[i] = isInt8 ? (next() >>> 24) - 128 : next() / 2 ** 31 - 1;
+  return data;
 }
 
 /** Shape that the outside sees: of one frame. */

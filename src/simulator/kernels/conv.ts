@@ -290,30 +290,50 @@ function runDepthwise(work: ConvWork): void {
   for (let c = 0; c < channels; c++) {
     for (let k = 0; k < taps; k++) byTap[k * channels + c] = weights[c * taps + k] ?? 0;
   }
-  const source = task.isFloat ? memory.float32 : memory.int8;
-  const unit = task.elementBytes;
-  const line = makeLine(task);
-  const other = makeLine(task);
-  const pixelPitch = input.view.pixelPitch / unit;
+  const [line, other] = [makeLine(task), makeLine(task)];
+  const inputRow = new Float64Array(input.width * channels);
   for (let row = task.rows.lo; row < task.rows.hi; row++) {
     line.fill(0);
-    for (let tap = 0; tap < taps; tap++) {
-      const inRow = row * window.strideH + Math.floor(tap / window.kernelW) * window.dilationH - window.padTop;
+    for (let kh = 0; kh < window.kernelH; kh++) {
+      const inRow = row * window.strideH + kh * window.dilationH - window.padTop;
       if (inRow < 0 || inRow >= input.height) continue;
-      const rowStart = rowAddress(input.view, inRow) / unit + task.channels.lo;
-      const shiftX = (tap % window.kernelW) * window.dilationW - window.padLeft;
-      let to = 0;
-      for (let x = task.cols.lo; x < task.cols.hi; x++, to += channels) {
-        const inCol = x * window.strideW + shiftX;
-        if (inCol < 0 || inCol >= input.width) continue;
-        const from = rowStart + inCol * pixelPitch;
-        for (let c = 0; c < channels; c++) {
-          line[to + c] =
-            (line[to + c] ?? 0) + ((source[from + c] ?? 0) - input.zero) * (byTap[tap * channels + c] ?? 0);
-        }
+      readInputRow(work, inRow, inputRow);
+      for (let kw = 0; kw < window.kernelW; kw++) {
+        addTap(work, inputRow, byTap, kh * window.kernelW + kw, kw * window.dilationW - window.padLeft, line);
       }
     }
     scaleLine(task, records, line);
     finishLine(memory, task, row, line, other);
+  }
+}
+
+/** The columns of an input row that depthwise windows can reach, less the zero point: row[column * channels + channel]. */
+function readInputRow({ memory, task, input, window }: ConvWork, inRow: number, row: Float64Array): void {
+  const source = task.isFloat ? memory.float32 : memory.int8;
+  const unit = task.elementBytes;
+  const channels = lengthOf(task.channels);
+  const first = Math.max(0, task.cols.lo * window.strideW - window.padLeft);
+  const reach = (window.kernelW - 1) * window.dilationW - window.padLeft;
+  const end = Math.min(input.width, (task.cols.hi - 1) * window.strideW + reach + 1);
+  const { zero } = input;
+  for (let x = first; x < end; x++) {
+    const from = (rowAddress(input.view, inRow) + x * input.view.pixelPitch) / unit + task.channels.lo;
+    const to = x * channels;
+    for (let c = 0; c < channels; c++) row[to + c] = (source[from + c] ?? 0) - zero;
+  }
+}
+
+/** Adds the products of one tap to a row of sums; `shift` is the tap's column less that of the window's pixel. */
+function addTap(work: ConvWork, row: Float64Array, byTap: Float64Array, tap: number, shift: number, line: Line): void {
+  const { task, input, window } = work;
+  const channels = lengthOf(task.channels);
+  const weights = tap * channels;
+  let to = 0;
+  for (let x = task.cols.lo; x < task.cols.hi; x++, to += channels) {
+    const inCol = x * window.strideW + shift;
+    if (inCol < 0 || inCol >= input.width) continue;
+    const from = inCol * channels;
+    for (let c = 0; c < channels; c++)
+      line[to + c] = (line[to + c] ?? 0) + (row[from + c] ?? 0) * (byTap[weights + c] ?? 0);
   }
 }
