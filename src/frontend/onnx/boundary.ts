@@ -1,6 +1,6 @@
 import type { Tensor } from '../../ir/types.js';
 import type { Origin, ProgramBuilder } from './builder.js';
-import { elementCountOf, shapeText, toInteger } from './constant.js';
+import { elementCountOf, MAX_RANK, shapeText, toInteger } from './constant.js';
 import type { OnnxGraph } from './graph.js';
 import type { ProblemList } from './problems.js';
 import type { ValueInfoMessage } from './schema.js';
@@ -69,7 +69,7 @@ function inputDims(
     problems.add({ code: 'SW2006', blame: 'model', message, loc, hint });
     return undefined;
   }
-  if (dims.some((dim) => dim > MAX_DIM) || elementCountOf(dims) > MAX_INPUT_ELEMENTS) {
+  if (dims.length > MAX_RANK || dims.some((dim) => dim > MAX_DIM) || elementCountOf(dims) > MAX_INPUT_ELEMENTS) {
     problems.add({
       code: 'SW2010',
       blame: 'model',

@@ -48,6 +48,8 @@ export interface Const {
 
 /** 1 GiB of float32: no weight tensor of a network comes near, a hostile shape does. */
 export const MAX_CONSTANT_ELEMENTS = 2 ** 28;
+/** Runtimes stop at 8 or so. */
+export const MAX_RANK = 64;
 
 const DTYPE_OF_CODE: ReadonlyMap<number, OnnxDType> = new Map([
   [1, 'float32'],
@@ -123,7 +125,9 @@ export function isIntegral(dtype: OnnxDType): boolean {
 
 /** A constant whose elements are computed each time they are asked for; see `remembered`. */
 export function lazyConst(dtype: OnnxDType, dims: readonly number[], elements: () => NumericArray): Const {
-  return { dtype, dims, elementCount: elementCountOf(dims), elements };
+  const elementCount = elementCountOf(dims);
+  // Dimensions beside a zero may be as large as they like: nobody shall loop over them.
+  return { dtype, dims, elementCount, elements: elementCount === 0 ? () => allocate(dtype, 0) : elements };
 }
 
 /** The same constant, computed at most once. Not the default: weights are read once, and keeping every step costs memory. */
@@ -152,12 +156,19 @@ export function constOf(dtype: OnnxDType, dims: readonly number[], values: reado
   return lazyConst(dtype, dims, () => array);
 }
 
+const DIMS_SHOWN = 12;
+
 export function shapeText(dims: readonly number[]): string {
-  return `[${dims.join(', ')}]`;
+  return dims.length <= DIMS_SHOWN
+    ? `[${dims.join(', ')}]`
+    : `[${dims.slice(0, DIMS_SHOWN).join(', ')}, ... ${dims.length} in all]`;
 }
 
-/** @throws SpillwayError SW2004 for negative dimensions, SW2010 for more elements than MAX_CONSTANT_ELEMENTS */
+/** @throws SpillwayError SW2004 for negative dimensions, SW2010 for more elements or dimensions than we accept */
 export function checkConstantDims(dims: readonly number[], what: string, loc: SourceLoc): void {
+  if (dims.length > MAX_RANK) {
+    malformed('SW2010', loc, `${what} has ${dims.length} dimensions; at most ${MAX_RANK} are accepted`);
+  }
   for (const dim of dims) {
     if (!Number.isSafeInteger(dim) || dim < 0) {
       malformed('SW2004', loc, `${what} has the impossible shape ${shapeText(dims)}`);

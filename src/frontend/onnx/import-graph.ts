@@ -3,7 +3,7 @@ import type { Program } from '../../ir/types.js';
 import type { AffineTable } from './affine.js';
 import { exportOutput, importInput } from './boundary.js';
 import { ProgramBuilder } from './builder.js';
-import { type Const, constOfTensor, elementCountOf, remembered } from './constant.js';
+import { type Const, constOfTensor, elementCountOf, MAX_RANK, remembered } from './constant.js';
 import { canFold, foldNode, shapeConst } from './fold.js';
 import type { OnnxGraph, OnnxNode } from './graph.js';
 import { IMPORTERS } from './operators.js';
@@ -153,7 +153,7 @@ class GraphImporter {
         `constants of more than ${MAX_FOLDED_ELEMENTS} elements in all are computed by the graph`,
       );
     }
-    let depth = 1 + Math.max(0, ...sources.map((source) => this.lazyDepths.get(source) ?? 0));
+    let depth = 1 + sources.reduce((deepest, source) => Math.max(deepest, this.lazyDepths.get(source) ?? 0), 0);
     let kept = this.kept(constant, name);
     if (depth > MAX_LAZY_DEPTH) {
       kept = remembered(constant);
@@ -172,8 +172,12 @@ class GraphImporter {
     if (value.kind !== 'activation') return;
     const elements = elementCountOf(dimsOf(value.view));
     if (elements < 1) malformed('SW2007', node.loc, `the result of ${node.operator} is empty`);
-    if (elements > MAX_ACTIVATION_ELEMENTS) {
-      malformed('SW2010', node.loc, `the result of ${node.operator} has ${elements} elements`);
+    if (elements > MAX_ACTIVATION_ELEMENTS || value.view.axes.length > MAX_RANK) {
+      malformed(
+        'SW2010',
+        node.loc,
+        `the result of ${node.operator} has ${elements} elements in ${value.view.axes.length} dimensions`,
+      );
     }
   }
 

@@ -13,7 +13,7 @@ export interface PlacedWindow {
   readonly ceilPadding: boolean;
 }
 
-const MAX_WINDOW = 2 ** 16; // kernel, stride, dilation, padding: far above any network, small enough for exact sums
+const MAX_WINDOW = 2 ** 13; // kernel, stride, dilation, padding: above any network, small enough to try every position
 
 /** Kernel, stride, dilation and padding of a 2-D operator, with auto_pad and ceil_mode resolved, and the output's size. */
 export function placeWindow(
