@@ -58,7 +58,7 @@ export function quantizeValues(values: Float32Array, quant: Quantization): Int8A
 }
 
 function clamp8(value: number): number {
-  return Math.min(Math.max(value, -128), 127);
+  return Math.min(Math.max(value, -128), 127) + 0; // + 0: no negative zero
 }
 
 const LEFT_SHIFT = 20;

@@ -84,16 +84,10 @@ function runSample(op: Op, program: Program, shapes: SampleShapes, operand: (id:
     case 'add':
     case 'sub':
     case 'mul': {
-      const a = repeated(input(0), shape).data;
-      const b = repeated(input(1), shape).data;
-      if (op.kind === 'add') return { shape, data: a.map((v, i) => v + (b[i] as number)) };
-      if (op.kind === 'sub') return { shape, data: a.map((v, i) => v - (b[i] as number)) };
-      return { shape, data: a.map((v, i) => v * (b[i] as number)) };
+      return { shape, data: binary(op.kind, repeated(input(0), shape).data, repeated(input(1), shape).data) };
     }
-    case 'clamp': {
-      const { lo, hi } = op;
-      return { shape, data: input(0).data.map((v) => Math.min(Math.max(v, lo), hi)) };
-    }
+    case 'clamp':
+      return { shape, data: clamp(input(0).data, op.lo, op.hi) };
     case 'unary':
       return { shape, data: input(0).data.map(unaryFunction(op.fn, op.alpha, op.beta)) };
     case 'softmax':
@@ -128,10 +122,26 @@ function runSample(op: Op, program: Program, shapes: SampleShapes, operand: (id:
   }
 }
 
+function binary(kind: 'add' | 'sub' | 'mul', a: Float64Array, b: Float64Array): Float64Array {
+  const out = new Float64Array(a.length);
+  const sign = kind === 'sub' ? -1 : 1;
+  if (kind === 'mul') for (let i = 0; i < out.length; i++) out[i] = (a[i] as number) * (b[i] as number);
+  else for (let i = 0; i < out.length; i++) out[i] = (a[i] as number) + sign * (b[i] as number);
+  return out;
+}
+
+function clamp(x: Float64Array, lo: number, hi: number): Float64Array {
+  const out = new Float64Array(x.length);
+  for (let i = 0; i < out.length; i++) out[i] = Math.min(Math.max(x[i] as number, lo), hi);
+  return out;
+}
+
 /** Element i of the full result is element i of the full operand, whose sample repeats itself. */
 function reshape(op: Op, program: Program, x: Sample, shape: readonly number[]): Sample {
   const fullIn = tensorOf(program, op.inputs[0] ?? op.output).shape;
   const fullOut = tensorOf(program, op.output).shape;
+  // Where counts agree, every reduced axis is one that the reshape leaves alone, and the order is the same.
+  if (elementCountOf(shape) === x.data.length) return { shape, data: x.data };
   const data = new Float64Array(elementCountOf(shape));
   for (let i = 0; i < data.length; i++) {
     let rest = i;

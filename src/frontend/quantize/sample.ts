@@ -27,16 +27,36 @@ export function gathered(
   const offsets = shape.map((extent, axis) => {
     const along = perm[axis] ?? axis;
     const stride = elementCountOf(x.shape.slice(along + 1));
-    return Int32Array.from({ length: extent }, (_, i) => (source(i, axis) % (x.shape[along] ?? 1)) * stride);
+    const table = new Int32Array(extent);
+    for (let i = 0; i < extent; i++) table[i] = (source(i, axis) % (x.shape[along] ?? 1)) * stride;
+    return table;
   });
-  let from = new Int32Array(1);
-  for (const axisOffsets of offsets) {
-    const next = new Int32Array(from.length * axisOffsets.length);
-    let to = 0;
-    for (const base of from) for (const offset of axisOffsets) next[to++] = base + offset;
-    from = next;
+  const last = offsets.pop() ?? new Int32Array(1);
+  let bases = new Int32Array(1);
+  for (const table of offsets) bases = sums(bases, table);
+  return { shape, data: pick(x.data, bases, last) };
+}
+
+/** result[i * b.length + j] = a[i] + b[j]. */
+function sums(a: Int32Array, b: Int32Array): Int32Array<ArrayBuffer> {
+  const out = new Int32Array(a.length * b.length);
+  let to = 0;
+  for (let i = 0; i < a.length; i++) {
+    const base = a[i] as number;
+    for (let j = 0; j < b.length; j++) out[to++] = base + (b[j] as number);
   }
-  return { shape, data: Float64Array.from(from, (i) => x.data[i] as number) };
+  return out;
+}
+
+/** result[i * offsets.length + j] = data[bases[i] + offsets[j]]. */
+function pick(data: Float64Array, bases: Int32Array, offsets: Int32Array): Float64Array {
+  const out = new Float64Array(bases.length * offsets.length);
+  let to = 0;
+  for (let i = 0; i < bases.length; i++) {
+    const base = bases[i] as number;
+    for (let j = 0; j < offsets.length; j++) out[to++] = data[(base + (offsets[j] as number)) | 0] as number;
+  }
+  return out;
 }
 
 /** The samples one after the other along the axis, each repeated along the others as the result needs. */
