@@ -1,10 +1,12 @@
 /** Every operator and form that the ONNX front end imports, against onnxruntime. */
-import { afterAll, test } from '@jest/globals';
+import { afterAll, jest, test } from '@jest/globals';
 import { importOnnx } from '../src/frontend/onnx/load-onnx.js';
 import { expectAgreement } from './onnx-agreement.js';
 import { product, randomFloats } from './onnx-models.js';
 import { OPERATOR_CASES } from './onnx-operator-cases.js';
 import { OnnxRuntime } from './onnxruntime.js';
+
+jest.setTimeout(120_000); // a loaded machine must not fail them
 
 const runtime = new OnnxRuntime();
 afterAll(() => runtime.stop());

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import { type Diagnostic, SpillwayError } from '../src/base/diagnostic.js';
 import { importOnnx, loadOnnx } from '../src/frontend/onnx/load-onnx.js';
 import { tensorOf } from '../src/ir/facts.js';
@@ -20,6 +20,8 @@ import {
   valueInfo,
 } from './onnx-models.js';
 import { OPERATOR_CASES } from './onnx-operator-cases.js';
+
+jest.setTimeout(120_000); // a loaded machine must not fail them
 
 const X = valueInfo('x', [1, 4, 5, 6]);
 const weights = (name: string, dims: readonly number[]): object => floats(name, dims, randomFloats(product(dims), 3));

@@ -1,6 +1,6 @@
 /** Real networks: the affordable ones against onnxruntime, the others at least imported or refused with a diagnostic. */
 import { existsSync, readdirSync } from 'node:fs';
-import { afterAll, describe, expect, test } from '@jest/globals';
+import { afterAll, describe, expect, jest, test } from '@jest/globals';
 import { SpillwayError } from '../src/base/diagnostic.js';
 import { importOnnx, loadOnnx } from '../src/frontend/onnx/load-onnx.js';
 import { tensorOf } from '../src/ir/facts.js';
@@ -9,6 +9,8 @@ import { product, randomFloats } from './onnx-models.js';
 import { withRandomWeights } from './onnx-random-weights.js';
 import { OnnxRuntime } from './onnxruntime.js';
 import { outsideShapeOf } from './outside-order.js';
+
+jest.setTimeout(120_000); // a loaded machine must not fail them
 
 const MODELS = '../shared/models';
 const AFFORDABLE = ['ultraface_slim_320', 'yolo_fastest_1.1_coco_320x320_f32', 'light_squeezenet', 'light_shufflenet'];

@@ -2,7 +2,7 @@
 // Float32Array constructors, and each refuses the other's.
 import ort from 'onnxruntime-node';
 
-process.on('message', async ({ model, feeds }) => {
+process.on('message', async ({ id, model, feeds }) => {
   try {
     const session = await ort.InferenceSession.create(model, {
       graphOptimizationLevel: 'disabled',
@@ -13,8 +13,8 @@ process.on('message', async ({ model, feeds }) => {
     );
     const results = await session.run(tensors);
     const outputs = Object.entries(results).map(([name, { dims, data }]) => ({ name, dims: [...dims], data }));
-    process.send({ outputs });
+    process.send({ id, outputs });
   } catch (error) {
-    process.send({ failure: String(error) });
+    process.send({ id, failure: String(error) });
   }
 });
