@@ -22,8 +22,8 @@ the queues run independently of each other. Only the load and store queues touch
   zero and is decremented. \`signal\` is a mask: after the command has completed, each named semaphore is incremented.
 - \`barrier\` waits until all queues are empty and sets all semaphores to zero.
 - \`loop count=n\` ... \`endLoop\` repeats what is between, up to ${MAX_LOOP_DEPTH} deep. Fields of the commands of the queues may carry steps: the value
-  in an iteration is base + the sum over the steps of iteration[level] * delta, taken modulo \`modulus\` where that is not 0;
-  level 0 is the outermost loop.
+  in an iteration is base + the sum over the steps of iteration[level] * delta, taken modulo \`modulus\` where that is not 0
+  (the result is in [0, modulus)); level 0 is the outermost loop. Commands of the processor take no steps.
 - SRAM images are addressed by a view: channel c of the pixel in row r, column x is at
   Base + (Ring = 0 ? r : r mod Ring) * RowPitch + x * PixelPitch + c * bytes of an element. A ring is a rolling buffer
   that holds the latest \`Ring\` rows.

@@ -212,6 +212,8 @@ export function illegalValue(op: string, fields: Fields): string | undefined {
   const least = (name: string) => (at(fields, name) < 1 ? `${name} = ${at(fields, name)} is below 1` : undefined);
   const isFloat = at(fields, 'dtype') === 1;
   const common =
+    limit('wait', 0xffff) ??
+    limit('signal', 0xffff) ??
     limit('dtype', 1) ??
     limit('addMode', 2) ??
     activationProblem(fields, 'act1', isFloat) ??

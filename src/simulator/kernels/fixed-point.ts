@@ -17,7 +17,7 @@ export function mbqm(x: number, multiplier: number, shift: number): number {
 }
 
 export function clamp8(value: number): number {
-  return value < -128 ? -128 : value > 127 ? 127 : value;
+  return Math.max(-128, Math.min(127, value));
 }
 
 /** numerator / denominator to the nearest integer, halves away from zero. denominator > 0; both below 2^50. */
