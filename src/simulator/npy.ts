@@ -47,8 +47,8 @@ export function readNpy(bytes: Uint8Array, name: string): NpyArray {
     .filter((part) => part.trim() !== '')
     .map(Number);
   const elements = shape.reduce((a, b) => a * b, 1);
-  // A copy, because the data of a file need not be aligned.
-  const data = bytes.slice(start + headerBytes);
+  // A copy, because the data of a file need not be aligned; not slice(), which is a view where bytes is a Buffer.
+  const data = Uint8Array.from(bytes.subarray(start + headerBytes));
   const elementBytes = ELEMENT_BYTES[descr];
   if (elementBytes === undefined) {
     refuse(name, `elements of type '${descr}' are not supported`, 'save the array as int8, int32 or float32');

@@ -161,7 +161,10 @@ function runGroupFloat(work: ConvWork, group: number): void {
   }
 }
 
-/** The windows of one output row, one after the other: taps in the order KH, KW, C; taps in the padding stay 0. */
+/** From this many elements on, copying them as a block is faster than one by one. */
+const BLOCK_ELEMENTS = 32;
+
+/** The windows of one output row, one after the other: taps in the order KH, KW, C; taps in the padding are 0. */
 function gatherRow(
   work: ConvWork,
   group: number,
@@ -170,26 +173,47 @@ function gatherRow(
   start: number,
   rowElements: number, // from a window to the next
 ): void {
+  const { task, input, window, groupIn } = work;
+  const columns = lengthOf(task.cols);
+  const span = (columns - 1) * window.strideW + (window.kernelW - 1) * window.dilationW + 1;
+  const strip = task.isFloat ? new Float64Array(span * groupIn) : new Int16Array(span * groupIn);
+  // Without dilation, the taps of a window in one row lie side by side.
+  const runs = window.dilationW === 1 || window.kernelW === 1 ? 1 : window.kernelW;
+  const runElements = (window.kernelW / runs) * groupIn;
+  for (let kh = 0; kh < window.kernelH; kh++) {
+    const inRow = row * window.strideH + kh * window.dilationH - window.padTop;
+    if (inRow < 0 || inRow >= input.height) continue;
+    readStrip(work, group, inRow, span, strip);
+    for (let run = 0; run < runs; run++) {
+      let to = start + kh * window.kernelW * groupIn + run * runElements;
+      let from = run * window.dilationW * groupIn;
+      for (let x = 0; x < columns; x++) {
+        if (runElements >= BLOCK_ELEMENTS) patches.set(strip.subarray(from, from + runElements), to);
+        else for (let k = 0; k < runElements; k++) patches[to + k] = strip[from + k] ?? 0;
+        to += rowElements;
+        from += window.strideW * groupIn;
+      }
+    }
+  }
+}
+
+/** The part of an input row under the windows of an output row, less the zero point; 0 beyond the image. */
+function readStrip(work: ConvWork, group: number, inRow: number, span: number, strip: Elements): void {
   const { memory, task, input, window, groupIn } = work;
   const { view, zero } = input;
   const source = task.isFloat ? memory.float32 : memory.int8;
   const unit = task.elementBytes;
+  const first = task.cols.lo * window.strideW - window.padLeft;
+  const rowStart = rowAddress(view, inRow) / unit + group * groupIn;
   const pixelPitch = view.pixelPitch / unit;
-  for (let kh = 0; kh < window.kernelH; kh++) {
-    const inRow = row * window.strideH + kh * window.dilationH - window.padTop;
-    if (inRow < 0 || inRow >= input.height) continue;
-    const rowStart = rowAddress(view, inRow) / unit + group * groupIn;
-    for (let kw = 0; kw < window.kernelW; kw++) {
-      let to = start + (kh * window.kernelW + kw) * groupIn;
-      for (let x = task.cols.lo; x < task.cols.hi; x++) {
-        const inCol = x * window.strideW + kw * window.dilationW - window.padLeft;
-        if (inCol >= 0 && inCol < input.width) {
-          const from = rowStart + inCol * pixelPitch;
-          for (let c = 0; c < groupIn; c++) patches[to + c] = (source[from + c] ?? 0) - zero;
-        }
-        to += rowElements;
-      }
-    }
+  const from = Math.max(0, -first);
+  const end = Math.min(span, input.width - first);
+  strip.fill(0, 0, from * groupIn);
+  strip.fill(0, Math.max(0, end) * groupIn);
+  for (let x = from; x < end; x++) {
+    const at = rowStart + (first + x) * pixelPitch;
+    const to = x * groupIn;
+    for (let c = 0; c < groupIn; c++) strip[to + c] = (source[at + c] ?? 0) - zero;
   }
 }
 
