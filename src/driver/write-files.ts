@@ -12,8 +12,10 @@ import { SpillwayError } from '../base/diagnostic.js';
 export function writeFiles(directory: string, files: ReadonlyMap<string, string | Uint8Array>): void {
   const target = resolve(directory);
   const staging = join(dirname(target), `.${basename(target)}.${process.pid}.partial`);
+  let isStaged = false;
   try {
     mkdirSync(staging, { recursive: true });
+    isStaged = true;
     for (const [name, content] of files) writeFileSync(join(staging, name), content);
     mkdirSync(target, { recursive: true });
     for (const name of files.keys()) renameSync(join(staging, name), join(target, name));
@@ -23,6 +25,6 @@ export function writeFiles(directory: string, files: ReadonlyMap<string, string 
       { code: 'SW8005', blame: 'input', message: `cannot be written (${reason})`, loc: { file: directory } },
     ]);
   } finally {
-    rmSync(staging, { recursive: true, force: true });
+    if (isStaged) rmSync(staging, { recursive: true, force: true });
   }
 }
