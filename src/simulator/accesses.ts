@@ -105,7 +105,8 @@ export class Accesses {
     const runBytes = (pixels - 1) * view.pixelPitch + lengthOf(bytes);
     // Rows that follow each other without a gap are one run.
     const together = isDense && view.ring === 0 && runBytes === view.rowPitch ? lengthOf(rows) : 1;
-    for (let row = rows.lo; row < rows.hi; row += together) {
+    // After an access that cannot be, the others would only say the same.
+    for (let row = rows.lo; row < rows.hi && !this.isUnsafe; row += together) {
       const address = rowAddress(view, row);
       const place: Place = {
         operand: operand.name,
@@ -160,7 +161,7 @@ export class Accesses {
     const isDense = pixels === 1 || pixelBytes === pixelPitch;
     const runBytes = (pixels - 1) * pixelPitch + pixelBytes;
     const together = isDense && runBytes === rowPitch ? lengthOf(rows) : 1;
-    for (let row = rows.lo; row < rows.hi; row += together) {
+    for (let row = rows.lo; row < rows.hi && !this.isUnsafe; row += together) {
       const start = base + row * rowPitch + cols.lo * pixelPitch;
       if (isDense) this.dramBytes(start, start + (together - 1) * rowPitch + runBytes);
       else
