@@ -12,7 +12,7 @@
  * A layer that writes its output over an operand puts both stays into one buffer.
  */
 import type { TensorId } from '../src/ir/types.js';
-import type { Schedule, ScheduledLayer, ScheduledRoot, Stay } from '../src/schedule/schedule.js';
+import type { Schedule, ScheduledBlock, ScheduledLayer, ScheduledRoot, Stay } from '../src/schedule/schedule.js';
 import { alignUp } from '../src/schedule/tiling.js';
 import { allocate } from '../src/solver/allocator/allocate.js';
 import type { AllocationBuffer } from '../src/solver/allocator/problem.js';
@@ -47,6 +47,13 @@ export function assignAddresses(schedule: Schedule, nodeLimit: number): AddressR
       });
     }
   });
+  for (const block of schedule.blocks) {
+    const window = { lower: block.plan.first, upper: block.plan.last + 1, alignmentBytes: schedule.alignmentBytes };
+    for (const ring of block.rings)
+      buffers.push({ id: ringId(block, ring.root), sizeBytes: ring.sizeBytes, ...window });
+    for (const held of block.held)
+      buffers.push({ id: workspaceId(held.step, 'held'), sizeBytes: held.sizeBytes, ...window });
+  }
   const capacityBytes = schedule.capacityBytes - base;
   const result = allocate({ capacityBytes, buffers }, { nodeLimit });
   if (result.heightBytes > capacityBytes) return { excessBytes: result.heightBytes - capacityBytes };
@@ -70,12 +77,19 @@ export function assignAddresses(schedule: Schedule, nodeLimit: number): AddressR
     }));
     return { ...scheduled, workspace, residentOffsetBytes: scheduled.residentBytes > 0 ? offset : -1 };
   });
+  const blocks = schedule.blocks.map(
+    (block): ScheduledBlock => ({
+      ...block,
+      rings: block.rings.map((ring) => ({ ...ring, sramOffsetBytes: offsetOf(ringId(block, ring.root)) })),
+      held: block.held.map((held) => ({ ...held, sramOffsetBytes: offsetOf(workspaceId(held.step, 'held')) })),
+    }),
+  );
   const allocation = {
     heightBytes: base + result.heightBytes,
     loadBytes: base + result.loadBytes,
     provenOptimal: result.provenOptimal,
   };
-  return { schedule: { ...schedule, layers, roots, allocation } };
+  return { schedule: { ...schedule, layers, blocks, roots, allocation } };
 }
 
 interface StayChain {
@@ -94,14 +108,11 @@ function stayChains(schedule: Schedule): StayChain[] {
   all.sort((a, b) => a.stay.startStep - b.stay.startStep || a.root.root - b.root.root);
   for (const { root, stay } of all) {
     const id = stayId(root.root, stay);
-    const writer = schedule.layers[stay.startStep];
-    const over = stay.origin === 'produced' && writer?.layer.output.root === root.root ? writer.overwrites : undefined;
+    const over = stay.origin === 'produced' ? root.overwrites : undefined;
     const previous =
       over === undefined
         ? undefined
-        : schedule.roots
-            .get(over)
-            ?.stays.find((s) => s.startStep < stay.startStep + 1 && s.endStep === stay.startStep + 1);
+        : schedule.roots.get(over)?.stays.find((s) => s.startStep <= stay.startStep && stay.startStep < s.endStep);
     const chain = over === undefined || previous === undefined ? undefined : chainOf.get(stayId(over, previous));
     if (chain === undefined) {
       const made: StayChain = {
@@ -124,6 +135,10 @@ function stayChains(schedule: Schedule): StayChain[] {
 
 function stayId(root: TensorId, stay: { readonly startStep: number }): string {
   return `%${root}@${stay.startStep}`;
+}
+
+function ringId(block: ScheduledBlock, root: TensorId): string {
+  return `${block.plan.first}.%${root}`;
 }
 
 function workspaceId(t: number, role: string): string {

@@ -24,7 +24,7 @@ function workspaceBytes(scheduled: ScheduledLayer): number {
 }
 
 function growLayer(schedule: Schedule, scheduled: ScheduledLayer, freeBytes: number): ScheduledLayer {
-  if (freeBytes <= 0 || scheduled.layer.kind === 'transpose') return scheduled;
+  if (scheduled.block !== undefined || freeBytes <= 0 || scheduled.layer.kind === 'transpose') return scheduled;
   const room = workspaceBytes(scheduled) + freeBytes;
   const before = JSON.stringify(tilingTraffic(scheduled.layer, scheduled.tiling));
   for (const tiling of largerTilings(scheduled)) {

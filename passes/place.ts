@@ -9,9 +9,16 @@ import { type Diagnostic, SpillwayError } from '../src/base/diagnostic.js';
 import { sizeBytes, tensorOf } from '../src/ir/facts.js';
 import type { Program, TensorId } from '../src/ir/types.js';
 import { type Layer, layersOf } from '../src/schedule/layer.js';
-import type { PlacementRecord, Schedule, ScheduledLayer, ScheduledRoot } from '../src/schedule/schedule.js';
-import { alignUp, roundResident, workspaceBuffers } from '../src/schedule/tiling.js';
+import type {
+  PlacementRecord,
+  Schedule,
+  ScheduledBlock,
+  ScheduledLayer,
+  ScheduledRoot,
+} from '../src/schedule/schedule.js';
+import { alignUp, roundResident, type Tiling, workspaceBuffers } from '../src/schedule/tiling.js';
 import type { LinearSolver } from '../src/solver/linear/model.js';
+import type { Evaluation } from '../src/solver/placement/evaluate.js';
 import { placeGreedy, placeNone } from '../src/solver/placement/greedy.js';
 import { type IlpOutcome, solvePlacementIlp } from '../src/solver/placement/ilp.js';
 import {
@@ -20,14 +27,17 @@ import {
   type PlacementItem,
   type PlacementProblem,
   type PlacementStep,
+  type Span,
 } from '../src/solver/placement/problem.js';
 import { type SearchResult, searchPlacements } from '../src/solver/placement/shortest-path.js';
+import { type BlockCandidate, formBlocks } from './form-blocks.js';
 import { enumerateTilings, type TilingChoice } from './tile.js';
 
 export interface PlaceOptions {
   readonly capacityBytes: number;
   readonly alignmentBytes: number;
   readonly placement: 'ilp' | 'greedy' | 'none';
+  readonly blocks: boolean; // form depth-first blocks
   readonly solver: LinearSolver;
   readonly gap: number; // relative, where the search may stop
   readonly timeLimitSeconds: number;
@@ -39,13 +49,14 @@ export interface PosedProblem {
   readonly problem: PlacementProblem;
   readonly layers: readonly Layer[];
   readonly choices: readonly (readonly TilingChoice[])[];
+  readonly blocks: readonly BlockCandidate[]; // by span
   readonly roots: readonly TensorId[]; // by item
 }
 
 /** Layers to steps, roots to items, tilings to choices. Cost: linear in layers times tilings. */
 export function poseProblem(
   program: Program,
-  options: Pick<PlaceOptions, 'capacityBytes' | 'alignmentBytes'>,
+  options: Pick<PlaceOptions, 'capacityBytes' | 'alignmentBytes' | 'blocks'>,
 ): PosedProblem {
   const layers = layersOf(program);
   const roots: TensorId[] = [];
@@ -93,7 +104,7 @@ export function poseProblem(
         toSram: choice.tiling.toSram,
         workspaceBytes: choice.workspaceBytes,
         heldWeightBytes: choice.heldWeightBytes,
-        weightPasses: choice.tiling.weights === 'resident' ? 0 : choice.weightPasses,
+        weightPasses: choice.weightPasses,
         residency: residencyOf(layer, choice),
         trafficBytes: choice.trafficBytes,
       })),
@@ -102,11 +113,14 @@ export function poseProblem(
   // Resident shares begin at multiples of 4 bytes; the odd ends come off the capacity once.
   const oddEnds = layers.filter((layer) => layer.weights.totalBytes % 4 !== 0).length;
   const capacityBytes = options.capacityBytes - alignUp(oddEnds * 4, options.alignmentBytes);
-  return { problem: { capacityBytes, items, steps }, layers, choices, roots };
+  const blocks = options.blocks
+    ? formBlocks(program, layers, { capacityBytes, alignmentBytes: options.alignmentBytes })
+    : [];
+  const spans = blocks.map((block) => spanOf(block, register));
+  return { problem: { capacityBytes, items, steps, spans }, layers, choices, blocks, roots };
 }
 
-function residencyOf(layer: Layer, choice: TilingChoice): 'all' | 'any' | 'none' {
-  if (choice.tiling.weights === 'resident') return 'all';
+function residencyOf(layer: Layer, choice: TilingChoice): 'any' | 'none' {
   if (choice.tiling.weights === 'streamed' && choice.tiling.outer === 'channels') return 'none';
   return layer.weights.totalBytes === 0 ? 'none' : 'any';
 }
@@ -174,21 +188,30 @@ function throwIfTooSmall(posed: PosedProblem, options: PlaceOptions): void {
 /** Least SRAM with everything at home in DRAM; asks for tilings as if there were room without end. */
 function leastBytes(posed: PosedProblem, t: number, layer: Layer, options: PlaceOptions): number {
   const fitting = (posed.choices[t] ?? []).filter(
-    (choice) =>
-      !choice.tiling.toSram && choice.tiling.operandsFromSram.every((s) => !s) && choice.tiling.weights !== 'resident',
+    (choice) => !choice.tiling.toSram && choice.tiling.operandsFromSram.every((s) => !s),
   );
   const bytesOf = (choice: TilingChoice): number => choice.workspaceBytes + choice.heldWeightBytes;
   const known = fitting.reduce((least, choice) => Math.min(least, bytesOf(choice)), Number.POSITIVE_INFINITY);
   if (known <= options.capacityBytes) return known;
   const unlimited = enumerateTilings(layer, { ...options, capacityBytes: Number.MAX_SAFE_INTEGER, narrowest: true });
   return unlimited
-    .filter(
-      (choice) =>
-        !choice.tiling.toSram &&
-        choice.tiling.operandsFromSram.every((s) => !s) &&
-        choice.tiling.weights !== 'resident',
-    )
+    .filter((choice) => !choice.tiling.toSram && choice.tiling.operandsFromSram.every((s) => !s))
     .reduce((least, choice) => Math.min(least, bytesOf(choice)), Number.POSITIVE_INFINITY);
+}
+
+function spanOf(block: BlockCandidate, itemOf: (root: TensorId) => number): Span {
+  return {
+    first: block.plan.first,
+    last: block.plan.last,
+    uses: block.inputs.map((root) => ({ item: itemOf(root), fromSram: block.inSram.has(root) })),
+    outputs: block.outputs.map((root) => {
+      const over = block.overwrites.get(root);
+      return { item: itemOf(root), toSram: block.inSram.has(root), over: over === undefined ? -1 : itemOf(over) };
+    }),
+    workspaceBytes: block.workspaceBytes,
+    heldWeightBytes: block.heldWeightBytes,
+    trafficBytes: block.trafficBytes,
+  };
 }
 
 function toSchedule(
@@ -199,24 +222,85 @@ function toSchedule(
   options: PlaceOptions,
 ): Schedule {
   const { placement, evaluation } = result;
-  const events = itemEvents(posed.problem);
-  const layers = posed.layers.map((layer, t): ScheduledLayer => {
-    const choice = posed.choices[t]?.[placement.choices[t] ?? -1];
-    if (choice === undefined) throw new Error(`no tiling was chosen for step ${t}`);
-    const residentBytes = placement.residentBytes[t] ?? 0;
-    const step = posed.problem.steps[t];
-    const reloads = (step?.uses ?? []).flatMap((use, i) => {
-      const root = posed.roots[use.item];
-      return placement.reloads[t]?.[i] === true && root !== undefined ? [root] : [];
-    });
-    const workspace = workspaceBuffers(layer, choice.tiling, options.alignmentBytes, residentBytes).map((buffer) => ({
+  const blocks: ScheduledBlock[] = [];
+  const layers: ScheduledLayer[] = [];
+  for (const execution of evaluation.executions) {
+    const reloads = (placement.reloads[execution.first] ?? []).flatMap((item) => posed.roots[item] ?? []);
+    const residentBytes = (t: number): number => placement.residentBytes[t] ?? 0;
+    const block = posed.blocks[execution.span];
+    if (block !== undefined) {
+      for (let t = execution.first; t <= execution.last; t += 1)
+        layers.push({ ...blockLayer(posed, block, t, residentBytes(t)), block: blocks.length });
+      blocks.push(scheduledBlock(posed, block, reloads, residentBytes, options.alignmentBytes));
+      continue;
+    }
+    const layer = posed.layers[execution.first];
+    const choice = posed.choices[execution.first]?.[execution.choice];
+    if (choice === undefined || layer === undefined)
+      throw new Error(`no tiling was chosen for step ${execution.first}`);
+    const resident = residentBytes(execution.first);
+    const workspace = workspaceBuffers(layer, choice.tiling, options.alignmentBytes, resident).map((buffer) => ({
       ...buffer,
       sramOffsetBytes: -1,
     }));
-    const overwritten = posed.roots[step?.uses[evaluation.inPlaceUse[t] ?? -1]?.item ?? -1];
-    const scheduled = { layer, tiling: choice.tiling, residentBytes, residentOffsetBytes: -1, workspace, reloads };
-    return overwritten === undefined ? scheduled : { ...scheduled, overwrites: overwritten };
+    layers.push({ layer, tiling: choice.tiling, residentBytes: resident, residentOffsetBytes: -1, workspace, reloads });
+  }
+  return {
+    program,
+    capacityBytes: options.capacityBytes,
+    alignmentBytes: options.alignmentBytes,
+    layers,
+    blocks,
+    roots: scheduledRoots(program, posed, evaluation),
+    residentBytes: evaluation.residentBytes,
+    loadBytes: evaluation.loadBytes,
+    record,
+  };
+}
+
+/** A layer inside a block: its tiling says in the terms of single layers what the block does with it. */
+function blockLayer(posed: PosedProblem, block: BlockCandidate, t: number, residentBytes: number): ScheduledLayer {
+  const layer = posed.layers[t];
+  const plan = block.plan.layers.find((candidate) => candidate.step === t);
+  if (layer === undefined || plan === undefined) throw new Error(`step ${t} is not in its block`);
+  const tiling: Tiling = {
+    operandsFromSram: layer.operands.map(
+      (operand) => !block.inputs.includes(operand.root) || block.inSram.has(operand.root),
+    ),
+    toSram: !block.outputs.includes(layer.output.root) || block.inSram.has(layer.output.root),
+    weights: layer.weights.totalBytes > 0 ? 'held' : 'none',
+    outer: 'rows',
+    stripeRows: plan.rowsPerIteration,
+    tileColumns: layer.output.w,
+    chunkChannels: layer.output.c,
+    depth: 1,
+  };
+  return { layer, tiling, residentBytes, residentOffsetBytes: -1, workspace: [], reloads: [] };
+}
+
+function scheduledBlock(
+  posed: PosedProblem,
+  block: BlockCandidate,
+  reloads: readonly TensorId[],
+  residentBytes: (t: number) => number,
+  alignmentBytes: number,
+): ScheduledBlock {
+  const held = block.plan.layers.flatMap(({ step }) => {
+    const bytes = (posed.layers[step]?.weights.totalBytes ?? 0) - residentBytes(step);
+    return bytes > 0 ? [{ step, sizeBytes: alignUp(bytes, alignmentBytes), sramOffsetBytes: -1 }] : [];
   });
+  return {
+    plan: block.plan,
+    depth: 1,
+    inSram: block.inSram,
+    rings: block.plan.rings.map((ring) => ({ ...ring, sramOffsetBytes: -1 })),
+    held,
+    reloads,
+  };
+}
+
+function scheduledRoots(program: Program, posed: PosedProblem, evaluation: Evaluation): Map<TensorId, ScheduledRoot> {
+  const events = itemEvents(posed.problem);
   const roots = new Map<TensorId, ScheduledRoot>();
   posed.roots.forEach((root, item) => {
     const tensor = tensorOf(program, root);
@@ -226,7 +310,11 @@ function toSchedule(
     const stays = evaluation.stays.filter((stay) => stay.item === item);
     const isProducedInSram = stays.some((stay) => stay.origin === 'produced');
     const isSpilled = evaluation.spilled[item] ?? false;
-    roots.set(root, {
+    const isInternal =
+      !facts.startsInDram &&
+      evaluation.executions.every((execution) => execution.outputs.every((output) => output.item !== item));
+    const over = posed.roots[evaluation.overwrites.get(item) ?? -1];
+    const scheduled: ScheduledRoot = {
       root,
       name: tensor.name,
       loc: tensor.loc,
@@ -238,21 +326,13 @@ function toSchedule(
         origin: stay.origin,
         sramOffsetBytes: -1,
       })),
-      inDram: !isProducedInSram || isSpilled,
+      inDram: (!isProducedInSram || isSpilled) && !isInternal,
       isSpilled,
       firstWrite: life.firstWrite,
       lastWrite: life.lastWrite,
       reads: life.reads,
-    });
+    };
+    roots.set(root, over === undefined ? scheduled : { ...scheduled, overwrites: over });
   });
-  return {
-    program,
-    capacityBytes: options.capacityBytes,
-    alignmentBytes: options.alignmentBytes,
-    layers,
-    roots,
-    residentBytes: evaluation.residentBytes,
-    loadBytes: evaluation.loadBytes,
-    record,
-  };
+  return roots;
 }

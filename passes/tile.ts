@@ -11,7 +11,7 @@
  * Only tilings that no other one beats in both are kept (dominance), so that the ILP stays small.
  */
 import type { Layer } from '../src/schedule/layer.js';
-import { isStreaming, type Tiling, tilingTraffic, type WeightMode, workspaceBuffers } from '../src/schedule/tiling.js';
+import { isStreaming, type Tiling, tilingTraffic, workspaceBuffers } from '../src/schedule/tiling.js';
 
 export interface TileOptions {
   readonly capacityBytes: number;
@@ -102,8 +102,7 @@ function columnWidths(layer: Layer, options: TileOptions): number[] {
 function withWeights(layer: Layer, base: Tiling, streaming: boolean): Tiling[] {
   const { weights, output } = layer;
   if (weights.totalBytes === 0) return [base];
-  const modes: WeightMode[] = ['resident', 'held'];
-  const list: Tiling[] = modes.map((mode) => ({ ...base, weights: mode }));
+  const list: Tiling[] = [{ ...base, weights: 'held' }];
   if (weights.channels === 0) return list;
   for (const chunk of chunkSizes(weights.recordBytes, weights.channels)) {
     const streamed: Tiling = { ...base, weights: 'streamed', chunkChannels: chunk.channels, depth: chunk.depth };
@@ -163,7 +162,7 @@ function undominated(choices: readonly TilingChoice[]): TilingChoice[] {
     choice.workspaceBytes + choice.heldWeightBytes,
     choice.weightPasses,
     choice.trafficBytes,
-    choice.tiling.weights === 'resident' ? 1 : 0, // a resident layer competes for SRAM of its own
+    choice.tiling.weights === 'held' ? 0 : 1, // held weights may be resident, which then saves their room
   ];
   const costs = choices.map(cost);
   return choices.filter((_, i) =>

@@ -1,6 +1,7 @@
 /** The compute command of a layer, for one tile of columns and one run of weight records. */
 import type { FieldStep } from '../commands/types.js';
-import type { AxisMap } from '../schedule/layer.js';
+import type { Program } from '../ir/types.js';
+import type { AxisMap, Layer, Operand } from '../schedule/layer.js';
 import {
   epilogueFields,
   type Fields,
@@ -20,6 +21,7 @@ import {
   outputView,
   type RecordRun,
   tableAddress,
+  type View,
   viewFields,
 } from './layer-views.js';
 
@@ -27,6 +29,21 @@ export interface ComputeCommand {
   readonly op: string;
   readonly fields: Fields;
   readonly steps: readonly (FieldStep | undefined)[];
+}
+
+/** Where a layer's images, tables and rows are for one compute command. */
+export interface ComputeSite {
+  readonly program: Program;
+  readonly layer: Layer;
+  /** The operand's image as the command reads it: gathered, where a DMA has done so. */
+  operand(index: number): Operand;
+  operandView(index: number): View;
+  readonly outputView: View;
+  readonly outputChannels: number;
+  readonly tableAddress: number;
+  readonly row0: number;
+  readonly rows: number;
+  readonly columns: ColumnTile;
 }
 
 const UNIT_WINDOW = {
@@ -40,7 +57,7 @@ const UNIT_WINDOW = {
   dilationW: 1,
 };
 
-/** Everything but waits, signals and the steps of the channels. */
+/** Everything but waits, signals and the steps of the channels, for a layer by itself. */
 export function computeCommand(
   context: LayerContext,
   tile: ColumnTile,
@@ -48,48 +65,53 @@ export function computeCommand(
   loops: OpenLoops,
 ): ComputeCommand {
   const { layer, tiling } = context.scheduled;
-  const { op, output } = layer;
-  const program = context.schedule.program;
-  const isFloat = output.elementBytes === 4;
+  const { output } = layer;
   // In a pass over the rows the chunk is a convolution of its own: channel 0 is the chunk's first. Whole images in SRAM
   // are then addressed from that channel on.
   const isPass = tiling.outer === 'channels' && loops.chunks !== undefined;
   const passBytes = isPass ? tiling.chunkChannels * output.elementBytes : 0;
-  const common: Fields = {
-    dtype: isFloat ? 1 : 0,
-    ...viewFields('out', outputView(context, tile)),
-    outH: output.h,
-    outW: output.w,
-    outC: isPass ? tiling.chunkChannels : output.c,
+  const site: ComputeSite = {
+    program: context.schedule.program,
+    layer,
+    operand: (index) => operandAt(context, index),
+    operandView: (index) => operandView(context, index, tile),
+    outputView: outputView(context, tile),
+    outputChannels: isPass ? tiling.chunkChannels : output.c,
+    tableAddress: tableAddress(context),
     row0: 0,
     rows: tiling.stripeRows,
-    col0: tile.start,
-    cols: tile.end - tile.start,
-    ...epilogueFields(program, op, isFloat, tableAddress(context)),
+    columns: tile,
   };
   const steps: (FieldStep | undefined)[] = [
     step('row0', loops.stripes, tiling.stripeRows),
     tiling.toSram ? step('outBase', loops.chunks, passBytes) : undefined,
   ];
   const residual = layer.operands.findIndex((operand) => operand.role === 'residual');
-  if (residual >= 0) {
-    Object.assign(common, viewFields('add', operandView(context, residual, tile)));
-    if (tiling.operandsFromSram[residual] === true) steps.push(step('addBase', loops.chunks, passBytes));
-  }
-  return { ...ownFields(context, tile, run, common), steps };
+  if (residual >= 0 && tiling.operandsFromSram[residual] === true) steps.push(step('addBase', loops.chunks, passBytes));
+  return { ...commandAt(site, run), steps };
 }
 
-function ownFields(
-  context: LayerContext,
-  tile: ColumnTile,
-  run: RecordRun | undefined,
-  common: Fields,
-): { op: string; fields: Fields } {
-  const { layer } = context.scheduled;
-  const { op } = layer;
-  const program = context.schedule.program;
-  const main = operandAt(context, 0);
-  const input: Fields = { ...viewFields('in', operandView(context, 0, tile)), inH: main.h, inW: main.w, inC: main.c };
+/** The command and its fields, but for waits, signals and steps. */
+export function commandAt(site: ComputeSite, run: RecordRun | undefined): { op: string; fields: Fields } {
+  const { layer, program } = site;
+  const { op, output } = layer;
+  const isFloat = output.elementBytes === 4;
+  const common: Fields = {
+    dtype: isFloat ? 1 : 0,
+    ...viewFields('out', site.outputView),
+    outH: output.h,
+    outW: output.w,
+    outC: site.outputChannels,
+    row0: site.row0,
+    rows: site.rows,
+    col0: site.columns.start,
+    cols: site.columns.end - site.columns.start,
+    ...epilogueFields(program, op, isFloat, site.tableAddress),
+  };
+  const residual = layer.operands.findIndex((operand) => operand.role === 'residual');
+  if (residual >= 0) Object.assign(common, viewFields('add', site.operandView(residual)));
+  const main = site.operand(0);
+  const input: Fields = { ...viewFields('in', site.operandView(0)), inH: main.h, inW: main.w, inC: main.c };
   switch (layer.kind) {
     case 'conv': {
       const window =
@@ -131,8 +153,8 @@ function ownFields(
         outZero: zeroFields(program, op).outZero ?? 0,
       };
       const views = {
-        ...viewFields('a', operandView(context, 0, tile)),
-        ...viewFields('b', operandView(context, 1, tile)),
+        ...viewFields('a', site.operandView(0)),
+        ...viewFields('b', site.operandView(1)),
       };
       return { op: 'binary', fields: { ...views, ...common, mode, ...zeros, ...rescaleFields(op.rescale) } };
     }
@@ -150,7 +172,7 @@ function ownFields(
     case 'softmax':
       return {
         op: 'softmax',
-        fields: { ...viewFields('in', operandView(context, 0, tile)), ...common, table: tableAddress(context) },
+        fields: { ...viewFields('in', site.operandView(0)), ...common, table: site.tableAddress },
       };
     case 'lrn': {
       if (op.kind !== 'lrn') break;
@@ -161,9 +183,9 @@ function ownFields(
       return {
         op: 'lrn',
         fields: {
-          ...viewFields('in', operandView(context, 0, tile)),
+          ...viewFields('in', site.operandView(0)),
           ...common,
-          table: tableAddress(context),
+          table: site.tableAddress,
           size: op.size,
           ...constants,
           ...zeroFields(program, op),

@@ -8,8 +8,10 @@ import type { Schedule } from '../schedule/schedule.js';
 import { alignUp } from '../schedule/tiling.js';
 import type { Chip } from '../target/chip.js';
 import { type DramLayout, dramAddressOf, layOutDram } from './dram-layout.js';
+import { emitBlock } from './emit-block.js';
 import { emitLayer } from './emit-layer.js';
 import { Emitter } from './emitter.js';
+import type { LayerContext } from './layer-views.js';
 
 export interface EmittedProgram {
   readonly stream: CommandStream;
@@ -53,9 +55,19 @@ function emitPrologue(schedule: Schedule, layout: DramLayout): CommandStream['pr
 function emitPeriod(schedule: Schedule, layout: DramLayout, batch: number): CommandStream['period'] {
   const emitter = new Emitter();
   emitter.loop(batch, (frameLevel) => {
-    schedule.layers.forEach((scheduled, step) => {
-      emitLayer(emitter, { schedule, layout, scheduled, step, frameLevel });
-    });
+    const contextOf = (step: number): LayerContext => {
+      const scheduled = schedule.layers[step];
+      if (scheduled === undefined) throw new Error(`no step ${step}`);
+      return { schedule, layout, scheduled, step, frameLevel };
+    };
+    for (let step = 0; step < schedule.layers.length; step += 1) {
+      const block = schedule.blocks[schedule.layers[step]?.block ?? -1];
+      if (block === undefined) emitLayer(emitter, contextOf(step));
+      else {
+        emitBlock(emitter, block, contextOf);
+        step = block.plan.last;
+      }
+    }
     if (frameLevel !== undefined) emitter.barrier();
   });
   emitter.add('endPeriod', {});

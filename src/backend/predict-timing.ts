@@ -93,7 +93,9 @@ function streamedWrites(scheduled: ScheduledLayer, rounds: number): Transfers {
 
 function spill(schedule: Schedule, scheduled: ScheduledLayer, step: number): Transfers {
   const root = schedule.roots.get(scheduled.layer.output.root);
-  return root?.isSpilled && root.lastWrite === step ? { commands: 1, bytes: root.sizeBytes } : { commands: 0, bytes: 0 };
+  return root?.isSpilled && root.lastWrite === step
+    ? { commands: 1, bytes: root.sizeBytes }
+    : { commands: 0, bytes: 0 };
 }
 
 /** @param pieces commands that the layer's compute is cut into: each fills and drains the MAC array once */

@@ -28,12 +28,26 @@ export function trafficOf(schedule: Schedule): TrafficEntry[] {
     const add = (root: TensorId, readBytes: number, writeBytes: number, reason: TrafficEntry['reason']): void => {
       if (readBytes + writeBytes > 0) entries.push({ step, class: classOf(root), root, readBytes, writeBytes, reason });
     };
-    for (const root of scheduled.reloads) add(root, schedule.roots.get(root)?.sizeBytes ?? 0, 0, 'reloaded');
-    const traffic = tilingTraffic(layer, tiling);
-    layer.operands.forEach((operand, i) => {
-      add(operand.root, traffic.operandReadBytes[i] ?? 0, 0, 'streamed');
-    });
-    add(layer.output.root, 0, traffic.outputWriteBytes, 'streamed');
+    const block = schedule.blocks[scheduled.block ?? -1];
+    const isFirst = block?.plan.first === step;
+    const reloads = block === undefined ? scheduled.reloads : isFirst ? block.reloads : [];
+    for (const root of reloads) add(root, schedule.roots.get(root)?.sizeBytes ?? 0, 0, 'reloaded');
+    if (block === undefined) {
+      const traffic = tilingTraffic(layer, tiling);
+      layer.operands.forEach((operand, i) => {
+        add(operand.root, traffic.operandReadBytes[i] ?? 0, 0, 'streamed');
+      });
+      add(layer.output.root, 0, traffic.outputWriteBytes, 'streamed');
+    } else {
+      // An input is charged to the first layer that reads it, an output to the layer that completes it.
+      for (const [root, bytes] of block.plan.inputReadBytes) {
+        const reader = schedule.roots.get(root)?.reads.find((read) => read >= block.plan.first);
+        if (reader === step) add(root, bytes, 0, 'streamed');
+      }
+      for (const [root, bytes] of block.plan.outputWriteBytes) {
+        if (schedule.roots.get(root)?.lastWrite === step) add(root, 0, bytes, 'streamed');
+      }
+    }
     const weightBytes = weightReadBytes(scheduled);
     if (weightBytes > 0)
       entries.push({

@@ -10,7 +10,7 @@ interface Claim {
   readonly endStep: number;
   readonly low: number;
   readonly high: number;
-  /** Name of the claim that this one may share bytes with, at its first step only: written over element for element. */
+  /** Name of the claim that this one is written over, pixel for pixel, in the steps that produce it. */
   readonly over?: string;
 }
 
@@ -31,10 +31,7 @@ export function addressProblems(schedule: Schedule): string[] {
       const start = Math.max(a.startStep, b.startStep);
       const end = Math.min(a.endStep, b.endStep);
       if (end <= start) continue;
-      const isHandover =
-        end - start === 1 &&
-        ((a.over === b.name && a.startStep === start) || (b.over === a.name && b.startStep === start)) &&
-        a.low === b.low;
+      const isHandover = a.low === b.low && (handsOver(b, a, start, end) || handsOver(a, b, start, end));
       if (!isHandover)
         problems.push(
           `${a.name} and ${b.name} share SRAM [${Math.max(a.low, b.low)}, ${Math.min(a.high, b.high)}) at step ${start}`,
@@ -68,11 +65,25 @@ function claimsOf(schedule: Schedule): Claim[] {
       });
     }
   });
+  for (const block of schedule.blocks) {
+    const steps = { startStep: block.plan.first, endStep: block.plan.last + 1 };
+    for (const ring of block.rings)
+      claims.push({
+        name: `ring of %${ring.root} in block ${block.plan.first}`,
+        ...steps,
+        low: ring.sramOffsetBytes,
+        high: ring.sramOffsetBytes + ring.sizeBytes,
+      });
+    for (const held of block.held)
+      claims.push({
+        name: `held weights of step ${held.step}`,
+        ...steps,
+        low: held.sramOffsetBytes,
+        high: held.sramOffsetBytes + held.sizeBytes,
+      });
+  }
   for (const root of schedule.roots.values()) {
     for (const stay of root.stays) {
-      const over = schedule.layers[stay.startStep]?.overwrites;
-      const overRoot = over === undefined ? undefined : schedule.roots.get(over);
-      const isWriter = schedule.layers[stay.startStep]?.layer.output.root === root.root;
       const claim: Claim = {
         name: `%${root.root}`,
         startStep: stay.startStep,
@@ -80,8 +91,15 @@ function claimsOf(schedule: Schedule): Claim[] {
         low: stay.sramOffsetBytes,
         high: stay.sramOffsetBytes + root.sizeBytes,
       };
-      claims.push(overRoot !== undefined && isWriter ? { ...claim, over: `%${overRoot.root}` } : claim);
+      claims.push(
+        stay.origin === 'produced' && root.overwrites !== undefined ? { ...claim, over: `%${root.overwrites}` } : claim,
+      );
     }
   }
   return claims;
+}
+
+/** `from` is written over by `to`, and lives no longer than the steps in which that happens. */
+function handsOver(from: Claim, to: Claim, start: number, end: number): boolean {
+  return to.over === from.name && to.startStep === start && from.endStep === end;
 }

@@ -1,6 +1,7 @@
 /** The finished plan: what runs how, where every buffer is and when. Made by the schedule passes, read by the back end. */
 import type { SourceLoc } from '../base/diagnostic.js';
 import type { Program, TensorId } from '../ir/types.js';
+import type { BlockPlan, BlockRing } from './block.js';
 import type { Layer } from './layer.js';
 import type { Tiling, WorkspaceBuffer } from './tiling.js';
 
@@ -24,6 +25,7 @@ export interface ScheduledRoot {
   readonly isSpilled: boolean; // produced in SRAM and copied to DRAM when complete
   readonly firstWrite: number; // -1 for a model input
   readonly lastWrite: number;
+  readonly overwrites?: TensorId; // root whose memory it takes over when it is produced
   readonly reads: readonly number[];
 }
 
@@ -38,7 +40,29 @@ export interface ScheduledLayer {
   readonly residentOffsetBytes: number; // -1 before assign-addresses; only with residentBytes > 0
   readonly workspace: readonly ScheduledBuffer[];
   readonly reloads: readonly TensorId[]; // roots loaded whole before the layer starts
-  readonly overwrites?: TensorId; // root whose memory the output takes over, element for element
+  /** Index of the block that the layer runs in; its tiling, workspace and reloads are then the block's. */
+  readonly block?: number;
+}
+
+export interface ScheduledRing extends BlockRing {
+  readonly sramOffsetBytes: number; // -1 before assign-addresses
+}
+
+/** Weights of one layer of a block that are loaded when the block starts: all but the resident prefix. */
+export interface HeldWeights {
+  readonly step: number;
+  readonly sizeBytes: number; // rounded up to the alignment
+  readonly sramOffsetBytes: number;
+}
+
+/** Layers [plan.first, plan.last] run depth-first. */
+export interface ScheduledBlock {
+  readonly plan: BlockPlan;
+  readonly depth: 1 | 2;
+  readonly inSram: ReadonlySet<TensorId>; // boundary roots that are in SRAM as a whole
+  readonly rings: readonly ScheduledRing[];
+  readonly held: readonly HeldWeights[];
+  readonly reloads: readonly TensorId[];
 }
 
 export interface PlacementRecord {
@@ -68,6 +92,7 @@ export interface Schedule {
   readonly capacityBytes: number;
   readonly alignmentBytes: number;
   readonly layers: readonly ScheduledLayer[];
+  readonly blocks: readonly ScheduledBlock[]; // in order of steps
   readonly roots: ReadonlyMap<TensorId, ScheduledRoot>;
   readonly residentBytes: number; // [0, residentBytes) of the SRAM
   readonly loadBytes: readonly number[]; // per step, residents included

@@ -12,7 +12,8 @@
  */
 import { asStreamed, clippedRange, type Layer, type Operand } from './layer.js';
 
-export type WeightMode = 'none' | 'resident' | 'held' | 'streamed';
+/** held: all that is not resident is loaded when the layer starts. streamed: chunk by chunk while it runs. */
+export type WeightMode = 'none' | 'held' | 'streamed';
 
 export interface Tiling {
   /** Per operand of the layer: read in place from SRAM, or streamed from DRAM. */

@@ -55,7 +55,11 @@ export class LinearModelBuilder implements LinearModel {
     return this.columns.length - 1;
   }
 
+  /** Terms of one column are added up. */
   row(name: string, terms: readonly LinearTerm[], lower: number, upper: number): void {
-    this.rows.push({ name, terms, lower, upper });
+    const sums = new Map<number, number>();
+    for (const { column, coefficient } of terms) sums.set(column, (sums.get(column) ?? 0) + coefficient);
+    const merged = [...sums].flatMap(([column, coefficient]) => (coefficient === 0 ? [] : [{ column, coefficient }]));
+    this.rows.push({ name, terms: merged, lower, upper });
   }
 }

@@ -1,5 +1,12 @@
-import type { Choice, ItemEvents, Placement, PlacementProblem } from './problem.js';
-import { itemEvents } from './problem.js';
+import {
+  type Execution,
+  executionsOf,
+  type ItemEvents,
+  itemEvents,
+  overwrittenItem,
+  type Placement,
+  type PlacementProblem,
+} from './problem.js';
 
 /** Steps [startStep, endStep) during which an item is in SRAM without a break. */
 export interface SramStay {
@@ -19,141 +26,159 @@ export interface Evaluation {
   readonly residentBytes: number;
   readonly stays: readonly SramStay[];
   readonly spilled: readonly boolean[]; // per item: produced in SRAM and also written to DRAM
-  readonly inPlaceUse: readonly number[]; // per step: the use whose memory the output takes, or -1
+  /** Outputs that take over the memory of an input, by output item. */
+  readonly overwrites: ReadonlyMap<number, number>;
+  readonly executions: readonly Execution[];
 }
 
 /**
  * What a placement means: the referee of every solver. Recomputes from scratch what is in SRAM when, what crosses the
  * DRAM interface, and lists everything that is wrong.
  */
-export function evaluate(problem: PlacementProblem, placement: Placement): Evaluation {
-  const errors: string[] = [];
-  const events = itemEvents(problem);
-  const chosen = problem.steps.map((step, t) => {
-    const choice = step.choices[placement.choices[t] ?? -1];
-    if (choice === undefined) errors.push(`step ${step.name} has no valid choice`);
-    return choice;
-  });
-  const stays: SramStay[] = [];
-  const spilled: boolean[] = [];
-  let trafficBytes = 0;
-  problem.items.forEach((item, index) => {
-    const life = itemLife(problem, placement, chosen, events[index], index, errors);
-    stays.push(...life.stays);
-    spilled.push(life.spilled);
-    if (life.spilled) trafficBytes += item.dramBytes;
-    trafficBytes += life.reloadCount * item.dramBytes;
-  });
-  const residentBytes = placement.residentBytes.reduce((sum, bytes) => sum + bytes, 0);
-  const inPlaceUse = problem.steps.map((_, t) => inPlaceOperand(problem, chosen[t], t, events));
-  const loadBytes = stepLoads(problem, placement, chosen, stays, inPlaceUse, residentBytes);
-  let weightTrafficBytes = 0;
-  problem.steps.forEach((step, t) => {
-    const choice = chosen[t];
-    if (choice === undefined) return;
-    const resident = placement.residentBytes[t] ?? 0;
-    if (resident > step.weightBytes)
-      errors.push(`step ${step.name} keeps ${resident} B of ${step.weightBytes} B of weights`);
-    if (choice.residency === 'all' && resident < step.weightBytes)
-      errors.push(`step ${step.name} needs all its weights resident`);
-    if (choice.residency === 'none' && resident > 0) errors.push(`step ${step.name} cannot keep weights resident as it runs`);
-    weightTrafficBytes += choice.weightPasses * (step.weightBytes - resident);
-    trafficBytes += choice.trafficBytes;
-  });
-  const peakBytes = loadBytes.reduce((a, b) => Math.max(a, b), 0);
-  if (peakBytes > problem.capacityBytes) errors.push(`peak of ${peakBytes} B exceeds ${problem.capacityBytes} B`);
-  trafficBytes += weightTrafficBytes;
-  return { errors, trafficBytes, weightTrafficBytes, loadBytes, peakBytes, residentBytes, stays, spilled, inPlaceUse };
-}
-
-function itemLife(
+export function evaluate(
   problem: PlacementProblem,
   placement: Placement,
-  chosen: readonly (Choice | undefined)[],
-  events: ItemEvents | undefined,
-  index: number,
-  errors: string[],
-): { stays: SramStay[]; spilled: boolean; reloadCount: number } {
-  const item = problem.items[index];
-  if (item === undefined || events === undefined) return { stays: [], spilled: false, reloadCount: 0 };
-  const stays: SramStay[] = [];
-  const producedInSram = !item.startsInDram && (chosen[events.firstWrite]?.toSram ?? false);
-  for (const t of events.writes) {
-    if (t >= 0 && (chosen[t]?.toSram ?? false) !== producedInSram)
-      errors.push(`${item.name} is written partly to SRAM and partly to DRAM`);
-  }
-  let needsDram = item.endsInDram;
-  let reloadCount = 0;
-  let current: { startStep: number; endStep: number; origin: SramStay['origin'] } | undefined;
-  if (producedInSram) current = { startStep: events.firstWrite, endStep: events.lastWrite + 1, origin: 'produced' };
-  for (const t of events.reads) {
-    const use = problem.steps[t]?.uses.findIndex((u) => u.item === index) ?? -1;
-    const fromSram = chosen[t]?.usesFromSram[use] ?? false;
-    const reload = placement.reloads[t]?.[use] ?? false;
-    if (reload && !fromSram) errors.push(`${item.name} is reloaded at step ${t} but streamed`);
-    if (t <= events.lastWrite && (reload || fromSram !== producedInSram))
-      errors.push(`${item.name} is read from elsewhere at step ${t}, before it is complete`);
-    if (fromSram && !reload) {
-      if (current === undefined) errors.push(`${item.name} is read from SRAM at step ${t} but is not there`);
-      else current.endStep = Math.max(current.endStep, t + 1);
-    } else {
-      needsDram = true;
-      // Streamed before completion keeps the stay; streamed afterwards ends it.
-      if (current !== undefined && t > events.lastWrite) {
-        stays.push({ item: index, ...current });
-        current = undefined;
-      }
-      if (reload) {
-        reloadCount += 1;
-        current = { startStep: t, endStep: t + 1, origin: 'reloaded' };
-      }
+  events: readonly ItemEvents[] = itemEvents(problem),
+): Evaluation {
+  const errors: string[] = [];
+  const executions = executionsOf(problem, placement);
+  const lives = followItems(problem, placement, executions, events, errors);
+  let trafficBytes = 0;
+  problem.items.forEach((item, index) => {
+    if (lives.spilled[index] === true) trafficBytes += item.dramBytes;
+    trafficBytes += (lives.reloads[index] ?? 0) * item.dramBytes;
+  });
+  const overwrites = new Map<number, number>();
+  for (const execution of executions) {
+    for (const output of execution.outputs) {
+      const over = overwrittenItem(problem, events, execution, output);
+      if (over >= 0) overwrites.set(output.item, over);
     }
   }
-  if (current !== undefined) stays.push({ item: index, ...current });
-  return { stays, spilled: producedInSram && needsDram, reloadCount };
+  const residentBytes = placement.residentBytes.reduce((sum, bytes) => sum + bytes, 0);
+  let covered = 0;
+  let weightTrafficBytes = 0;
+  for (const execution of executions) {
+    covered += execution.last - execution.first + 1;
+    trafficBytes += execution.trafficBytes;
+    for (let t = execution.first; t <= execution.last; t += 1) {
+      const weightBytes = problem.steps[t]?.weightBytes ?? 0;
+      const resident = placement.residentBytes[t] ?? 0;
+      if (resident > weightBytes) errors.push(`step ${t} keeps ${resident} B of ${weightBytes} B of weights`);
+      if (execution.residency === 'none' && resident > 0)
+        errors.push(`step ${t} cannot keep weights resident as it runs`);
+      weightTrafficBytes += execution.weightPasses * (weightBytes - resident);
+    }
+  }
+  if (covered !== problem.steps.length) errors.push(`${problem.steps.length - covered} steps have no valid choice`);
+  const loadBytes = stepLoads(problem, placement, executions, lives.stays, overwrites, residentBytes);
+  let peakBytes = 0;
+  for (const load of loadBytes) peakBytes = Math.max(peakBytes, load);
+  if (peakBytes > problem.capacityBytes) errors.push(`peak of ${peakBytes} B exceeds ${problem.capacityBytes} B`);
+  trafficBytes += weightTrafficBytes;
+  return {
+    errors,
+    trafficBytes,
+    weightTrafficBytes,
+    loadBytes,
+    peakBytes,
+    residentBytes,
+    stays: lives.stays,
+    spilled: lives.spilled,
+    overwrites,
+    executions,
+  };
 }
 
-/** The use whose memory the step's output takes over: it must die here, be in SRAM, and be of the output's size. */
-export function inPlaceOperand(
+interface OpenStay {
+  startStep: number;
+  endStep: number;
+  readonly origin: SramStay['origin'];
+}
+
+interface Lives {
+  readonly stays: SramStay[];
+  readonly spilled: boolean[];
+  readonly reloads: number[];
+}
+
+/** Walks the executions in order, with every item's stay in SRAM open or not. */
+function followItems(
   problem: PlacementProblem,
-  choice: Choice | undefined,
-  t: number,
+  placement: Placement,
+  executions: readonly Execution[],
   events: readonly ItemEvents[],
-): number {
-  const step = problem.steps[t];
-  if (step === undefined || choice === undefined || !choice.toSram) return -1;
-  const output = events[step.output];
-  if (output === undefined || output.writes.length !== 1) return -1;
-  return step.uses.findIndex((use, i) => {
-    const life = events[use.item];
-    const source = problem.items[use.item];
-    return (
-      use.inPlace &&
-      choice.usesFromSram[i] === true &&
-      life !== undefined &&
-      life.reads[life.reads.length - 1] === t &&
-      life.lastWrite < t &&
-      source?.sramBytes === problem.items[step.output]?.sramBytes
-    );
+  errors: string[],
+): Lives {
+  const stays: SramStay[] = [];
+  const open: (OpenStay | undefined)[] = problem.items.map(() => undefined);
+  const inSram: boolean[] = problem.items.map(() => false); // produced in SRAM
+  const isWritten: boolean[] = problem.items.map((item) => item.startsInDram);
+  const needsDram = problem.items.map((item) => item.endsInDram);
+  const reloads = problem.items.map(() => 0);
+  const close = (item: number): void => {
+    const stay = open[item];
+    if (stay !== undefined) stays.push({ item, ...stay });
+    open[item] = undefined;
+  };
+  for (const execution of executions) {
+    const reloaded = new Set(placement.reloads[execution.first] ?? []);
+    for (const { item, fromSram } of execution.uses) {
+      const name = problem.items[item]?.name ?? `item ${item}`;
+      const isComplete = (events[item]?.lastWrite ?? -1) < execution.first;
+      if (isWritten[item] !== true) errors.push(`${name} is read at step ${execution.first}, before it is written`);
+      if (!isComplete && (reloaded.has(item) || fromSram !== inSram[item]))
+        errors.push(`${name} is read from elsewhere before it is complete`);
+      if (fromSram && !reloaded.has(item)) {
+        const stay = open[item];
+        if (stay === undefined) errors.push(`${name} is read from SRAM at step ${execution.first} but is not there`);
+        else stay.endStep = Math.max(stay.endStep, execution.last + 1);
+        continue;
+      }
+      if (reloaded.has(item) && !fromSram) errors.push(`${name} is reloaded at step ${execution.first} but streamed`);
+      needsDram[item] = true;
+      if (isComplete) close(item);
+      if (!fromSram) continue;
+      reloads[item] = (reloads[item] ?? 0) + 1;
+      open[item] = { startStep: execution.first, endStep: execution.last + 1, origin: 'reloaded' };
+    }
+    for (const { item, toSram } of execution.outputs) {
+      if (isWritten[item] === true && inSram[item] !== toSram)
+        errors.push(`${problem.items[item]?.name} is written partly to SRAM and partly to DRAM`);
+      isWritten[item] = true;
+      inSram[item] = toSram;
+      if (!toSram) continue;
+      const endStep = Math.max(execution.last, events[item]?.lastWrite ?? -1) + 1;
+      const stay = open[item];
+      if (stay === undefined) open[item] = { startStep: execution.first, endStep, origin: 'produced' };
+      else stay.endStep = Math.max(stay.endStep, endStep);
+    }
+  }
+  problem.items.forEach((_, item) => {
+    close(item);
   });
+  stays.sort((a, b) => a.item - b.item || a.startStep - b.startStep);
+  return { stays, spilled: problem.items.map((_, item) => inSram[item] === true && needsDram[item] === true), reloads };
 }
 
 function stepLoads(
   problem: PlacementProblem,
   placement: Placement,
-  chosen: readonly (Choice | undefined)[],
+  executions: readonly Execution[],
   stays: readonly SramStay[],
-  inPlaceUse: readonly number[],
+  overwrites: ReadonlyMap<number, number>,
   residentBytes: number,
 ): number[] {
-  const loads = problem.steps.map((step, t) => {
-    const choice = chosen[t];
-    if (choice === undefined) return residentBytes;
-    const held =
-      choice.heldWeightBytes === 0 ? 0 : Math.max(0, choice.heldWeightBytes - (placement.residentBytes[t] ?? 0));
-    const shared = (inPlaceUse[t] ?? -1) >= 0 ? (problem.items[step.output]?.sramBytes ?? 0) : 0;
-    return residentBytes + choice.workspaceBytes + held - shared;
-  });
+  const loads = problem.steps.map(() => residentBytes);
+  for (const execution of executions) {
+    let bytes = execution.workspaceBytes + execution.heldWeightBytes;
+    if (execution.heldWeightBytes > 0) {
+      for (let t = execution.first; t <= execution.last; t += 1) bytes -= placement.residentBytes[t] ?? 0;
+    }
+    for (const output of execution.outputs)
+      if (overwrites.has(output.item)) bytes -= problem.items[output.item]?.sramBytes ?? 0;
+    for (let t = execution.first; t <= execution.last; t += 1) loads[t] = (loads[t] ?? 0) + bytes;
+  }
   for (const stay of stays) {
     const bytes = problem.items[stay.item]?.sramBytes ?? 0;
     for (let t = stay.startStep; t < stay.endStep; t += 1) loads[t] = (loads[t] ?? 0) + bytes;

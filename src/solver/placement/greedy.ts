@@ -10,13 +10,14 @@ export function placeNone(problem: PlacementProblem): SearchResult | undefined {
       step.choices,
       step.weightBytes,
       problem.capacityBytes,
-      (choice) => !choice.toSram && choice.residency !== 'all' && choice.usesFromSram.every((s) => !s),
+      (choice) => !choice.toSram && choice.usesFromSram.every((s) => !s),
     ),
   );
   if (choices.some((choice) => choice < 0)) return undefined;
   const placement: Placement = {
     choices,
-    reloads: problem.steps.map((step) => step.uses.map(() => false)),
+    spans: [],
+    reloads: problem.steps.map(() => []),
     residentBytes: problem.steps.map(() => 0),
   };
   return { placement, evaluation: evaluate(problem, placement) };
@@ -41,7 +42,7 @@ export function placeGreedy(problem: PlacementProblem, roundResident: ResidentRo
     if (evaluation.errors.length === 0 && evaluation.trafficBytes < best.evaluation.trafficBytes)
       best = { placement, evaluation };
   };
-  consider(fillResident(problem, none.placement.choices, none.placement.reloads, roundResident));
+  consider(fillResident(problem, none.placement, roundResident));
   const stays = rankedStays(problem);
   const kept = new Set<string>();
   const ledger = new SramLedger(problem);
@@ -50,7 +51,7 @@ export function placeGreedy(problem: PlacementProblem, roundResident: ResidentRo
     for (const key of stay.keys) kept.add(key);
   }
   const settled = settle(problem, kept, ledger);
-  if (settled !== undefined) consider(fillResident(problem, settled.choices, settled.reloads, roundResident));
+  if (settled !== undefined) consider(fillResident(problem, settled, roundResident));
   return best;
 }
 
@@ -142,7 +143,6 @@ class SramLedger {
     });
     if (shares) passing -= this.problem.items[step.output]?.sramBytes ?? 0;
     return cheapest(step.choices, step.weightBytes, this.problem.capacityBytes - passing, (choice) => {
-      if (choice.residency === 'all') return false;
       if (choice.toSram !== this.isInSram(step.output, t)) return false;
       return step.uses.every((use, i) => choice.usesFromSram[i] === this.isInSram(use.item, t));
     });
@@ -153,11 +153,11 @@ function settle(
   problem: PlacementProblem,
   kept: ReadonlySet<string>,
   ledger: SramLedger,
-): { choices: number[]; reloads: boolean[][] } | undefined {
+): Omit<Placement, 'residentBytes'> | undefined {
   if (kept.size === 0) return undefined;
   const choices = problem.steps.map((_, t) => ledger.choiceAt(t));
   if (choices.some((choice) => choice < 0)) return undefined;
-  return { choices, reloads: problem.steps.map((step) => step.uses.map(() => false)) };
+  return { choices, spans: [], reloads: problem.steps.map(() => []) };
 }
 
 function cheapest(

@@ -1,6 +1,16 @@
 import { LinearModelBuilder, type LinearSolver, type LinearTerm } from '../linear/model.js';
-import { evaluate, inPlaceOperand } from './evaluate.js';
-import { type ItemEvents, itemEvents, type PlacementProblem, type ResidentRounding } from './problem.js';
+import { evaluate } from './evaluate.js';
+import {
+  type Execution,
+  executionsOf,
+  type ItemEvents,
+  itemEvents,
+  overwrittenItem,
+  type PlacementProblem,
+  type ResidentRounding,
+  type Span,
+  stepExecution,
+} from './problem.js';
 import { fillResident } from './resident-fill.js';
 import type { SearchResult } from './shortest-path.js';
 
@@ -12,7 +22,7 @@ import type { SearchResult } from './shortest-path.js';
  *   l[v,j]   item v is loaded whole just before its event j                         binary
  *   d[v]     item v has a DRAM copy;  s[v] it was produced in SRAM and copied       binary; continuous
  *   w[t,g]   share of step t's weights that is resident, per group g of choices     continuous
- *   h[t]     held weights of step t beyond the resident ones                        continuous
+ *   b[s]     the steps of span s run as one block; w[s] the resident share of its weights
  *
  * Groups g collect choices that read the weights equally often: w[t,g] <= the sum of their y. Without the split, the saving
  * would be a product of two columns, and a big constant in its place would make the relaxation weak.
@@ -22,131 +32,218 @@ import type { SearchResult } from './shortest-path.js';
 export interface PlacementModel {
   readonly model: LinearModelBuilder;
   readonly choiceColumns: readonly (readonly number[])[]; // per step, per choice; -1 where it can never fit
+  readonly spanColumns: readonly number[]; // per span; -1 where it can never fit or was left out
   readonly loadColumns: readonly ReadonlyMap<number, number>[]; // per item: reading step -> l column
   readonly capacityRows: readonly number[]; // per step
 }
 
 const KIB = 1024;
 
-export function buildPlacementModel(problem: PlacementProblem): PlacementModel {
-  const model = new LinearModelBuilder();
-  const events = itemEvents(problem);
-  const capacity: LinearTerm[][] = problem.steps.map(() => []);
-  const resident: LinearTerm[] = [];
-  const choiceColumns = problem.steps.map((step, t) => {
-    const columns = step.choices.map((choice, c) => {
-      const bytes = ownBytes(problem, events, t, c);
-      if (bytes > problem.capacityBytes) return -1;
-      const cost = (choice.trafficBytes + choice.weightPasses * step.weightBytes) / KIB;
-      const column = model.column(`y_${t}_${c}`, cost, 1, true);
-      capacity[t]?.push({ column, coefficient: bytes / KIB });
-      return column;
-    });
-    model.row(
-      `one_${t}`,
-      columns.filter((c) => c >= 0).map((column) => ({ column, coefficient: 1 })),
-      1,
-      1,
-    );
-    addWeights(model, problem, t, columns, capacity, resident);
-    return columns;
-  });
-  const loadColumns = problem.items.map((_, item) => addItem(model, problem, events, item, choiceColumns, capacity));
-  const capacityRows = problem.steps.map((_, t) => {
-    model.row(
-      `sram_${t}`,
-      [...(capacity[t] ?? []), ...resident],
-      Number.NEGATIVE_INFINITY,
-      problem.capacityBytes / KIB,
-    );
-    return model.rows.length - 1;
-  });
-  return { model, choiceColumns, loadColumns, capacityRows };
+/** What is being put together: rows of capacity and covers grow term by term. */
+interface Draft {
+  readonly problem: PlacementProblem;
+  readonly events: readonly ItemEvents[];
+  readonly model: LinearModelBuilder;
+  readonly capacity: LinearTerm[][];
+  readonly cover: LinearTerm[][];
+  readonly choiceColumns: number[][];
+  readonly spanColumns: number[];
 }
 
-/** SRAM that a choice takes at its own step: workspace, operands and output in SRAM. */
-function ownBytes(problem: PlacementProblem, events: readonly ItemEvents[], t: number, c: number): number {
-  const step = problem.steps[t];
-  const choice = step?.choices[c];
-  if (step === undefined || choice === undefined) return Number.POSITIVE_INFINITY;
-  let bytes = choice.workspaceBytes;
-  step.uses.forEach((use, i) => {
-    if (choice.usesFromSram[i] === true) bytes += problem.items[use.item]?.sramBytes ?? 0;
+export function buildPlacementModel(
+  problem: PlacementProblem,
+  events: readonly ItemEvents[] = itemEvents(problem),
+): PlacementModel {
+  const model = new LinearModelBuilder();
+  const draft: Draft = {
+    problem,
+    events,
+    model,
+    capacity: problem.steps.map(() => []),
+    cover: problem.steps.map(() => []),
+    choiceColumns: problem.steps.map(() => []),
+    spanColumns: [],
+  };
+  problem.steps.forEach((_, t) => {
+    addStep(draft, t);
   });
-  if (choice.toSram && inPlaceOperand(problem, choice, t, events) < 0)
-    bytes += problem.items[step.output]?.sramBytes ?? 0;
+  for (const span of problem.spans) addSpan(draft, span);
+  draft.cover.forEach((terms, t) => {
+    model.row(`one_${t}`, terms, 1, 1);
+  });
+  const readers = spansByStep(problem);
+  const loadColumns = problem.items.map((_, item) => addItem(draft, item, readers));
+  const capacityRows = draft.capacity.map((terms, t) => {
+    model.row(`sram_${t}`, terms, Number.NEGATIVE_INFINITY, problem.capacityBytes / KIB);
+    return model.rows.length - 1;
+  });
+  return { model, choiceColumns: draft.choiceColumns, spanColumns: draft.spanColumns, loadColumns, capacityRows };
+}
+
+function addStep(draft: Draft, t: number): void {
+  const { problem, model } = draft;
+  const step = problem.steps[t];
+  if (step === undefined) return;
+  const groups = new Map<string, { columns: number[]; passes: number; held: boolean }>();
+  step.choices.forEach((choice, c) => {
+    const execution = stepExecution(problem, t, c);
+    const bytes = execution === undefined ? Number.POSITIVE_INFINITY : ownBytes(draft, execution);
+    if (bytes > problem.capacityBytes) {
+      draft.choiceColumns[t]?.push(-1);
+      return;
+    }
+    const column = model.column(
+      `y_${t}_${c}`,
+      (choice.trafficBytes + choice.weightPasses * step.weightBytes) / KIB,
+      1,
+      true,
+    );
+    draft.choiceColumns[t]?.push(column);
+    draft.cover[t]?.push({ column, coefficient: 1 });
+    draft.capacity[t]?.push({ column, coefficient: (bytes + choice.heldWeightBytes) / KIB });
+    if (choice.residency === 'none' || step.weightBytes === 0) return;
+    const held = choice.heldWeightBytes > 0;
+    const key = `${choice.weightPasses}${held}`;
+    const group = groups.get(key) ?? { columns: [], passes: choice.weightPasses, held };
+    group.columns.push(column);
+    groups.set(key, group);
+  });
+  for (const group of groups.values()) addResidents(draft, t, t, step.weightBytes, group);
+}
+
+/** A block's column counts all its weights at its own steps; resident ones count everywhere else only. */
+function addSpan(draft: Draft, span: Span): void {
+  const { problem, model } = draft;
+  const execution = { ...span, span: 0, choice: -1, weightPasses: 1, residency: 'any' as const };
+  const bytes = ownBytes(draft, execution);
+  let weightBytes = 0;
+  for (let t = span.first; t <= span.last; t += 1) weightBytes += problem.steps[t]?.weightBytes ?? 0;
+  if (bytes > problem.capacityBytes) {
+    draft.spanColumns.push(-1);
+    return;
+  }
+  const column = model.column(`b_${span.first}_${span.last}`, (span.trafficBytes + weightBytes) / KIB, 1, true);
+  draft.spanColumns.push(column);
+  for (let t = span.first; t <= span.last; t += 1) {
+    draft.cover[t]?.push({ column, coefficient: 1 });
+    draft.capacity[t]?.push({ column, coefficient: (workspaceAt(draft, span, t) + span.heldWeightBytes) / KIB });
+  }
+  if (weightBytes > 0)
+    addResidents(draft, span.first, span.last, weightBytes, { columns: [column], passes: 1, held: true });
+}
+
+/**
+ * The bytes of weights of steps [first, last] that are resident while one of `columns` is chosen: at most all of them, only then.
+ * Held weights are counted by the choice itself at its own steps, so there the resident ones are not counted again.
+ */
+function addResidents(
+  draft: Draft,
+  first: number,
+  last: number,
+  weightBytes: number,
+  group: { columns: readonly number[]; passes: number; held: boolean },
+): void {
+  const { model, capacity } = draft;
+  const share = model.column(`w_${first}_${last}`, (-group.passes * weightBytes) / KIB, 1, false);
+  model.row(
+    `share_${first}_${last}`,
+    [{ column: share, coefficient: 1 }, ...group.columns.map((column) => ({ column, coefficient: -1 }))],
+    Number.NEGATIVE_INFINITY,
+    0,
+  );
+  capacity.forEach((terms, t) => {
+    const isOwn = group.held && t >= first && t <= last;
+    if (!isOwn) terms.push({ column: share, coefficient: weightBytes / KIB });
+  });
+}
+
+/** SRAM that an execution takes itself: workspace, operands and outputs in SRAM; held weights apart. */
+function ownBytes(draft: Draft, execution: Execution): number {
+  const { problem, events } = draft;
+  let bytes = execution.workspaceBytes;
+  for (const use of execution.uses) if (use.fromSram) bytes += problem.items[use.item]?.sramBytes ?? 0;
+  for (const output of execution.outputs) {
+    if (output.toSram && overwrittenItem(problem, events, execution, output) < 0)
+      bytes += problem.items[output.item]?.sramBytes ?? 0;
+  }
   return bytes;
 }
 
-function addWeights(
-  model: LinearModelBuilder,
-  problem: PlacementProblem,
-  t: number,
-  columns: readonly number[],
-  capacity: LinearTerm[][],
-  resident: LinearTerm[],
-): void {
-  const step = problem.steps[t];
-  if (step === undefined || step.weightBytes === 0) return;
-  const groups = new Map<string, number[]>();
-  step.choices.forEach((choice, c) => {
-    if ((columns[c] ?? -1) < 0) return;
-    const key = choice.residency === 'all'
-      ? 'all'
-      : `${choice.weightPasses}${choice.heldWeightBytes > 0 ? 'held' : ''}`;
-    groups.set(key, [...(groups.get(key) ?? []), c]);
-  });
-  for (const [key, members] of groups) {
-    const passes = step.choices[members[0] ?? -1]?.weightPasses ?? 1;
-    const saved = key === 'all' ? 0 : passes;
-    const share = model.column(`w_${t}_${key}`, (-saved * step.weightBytes) / KIB, 1, false);
-    resident.push({ column: share, coefficient: step.weightBytes / KIB });
-    const ys = members.map((c) => ({ column: columns[c] ?? -1, coefficient: -1 }));
-    model.row(
-      `share_${t}_${key}`,
-      [{ column: share, coefficient: 1 }, ...ys],
-      key === 'all' ? 0 : Number.NEGATIVE_INFINITY,
-      0,
-    );
-    const isHeld = (step.choices[members[0] ?? -1]?.heldWeightBytes ?? 0) > 0;
-    if (!isHeld) continue;
-    const held = model.column(`h_${t}`, 0, step.weightBytes / KIB, false);
-    capacity[t]?.push({ column: held, coefficient: 1 });
-    model.row(
-      `held_${t}`,
-      [
-        { column: held, coefficient: 1 },
-        { column: share, coefficient: step.weightBytes / KIB },
-        ...members.map((c) => ({
-          column: columns[c] ?? -1,
-          coefficient: -(step.choices[c]?.heldWeightBytes ?? 0) / KIB,
-        })),
-      ],
-      0,
-      Number.POSITIVE_INFINITY,
-    );
+/**
+ * What a span takes at one of its steps, less what the k columns of its items count there already: an input before its first
+ * read inside and after its last when it lives on, an output after its write. Never more than the span really takes, so
+ * that the relaxation stays a bound.
+ */
+function workspaceAt(draft: Draft, span: Span, t: number): number {
+  const { problem, events } = draft;
+  let bytes = span.workspaceBytes;
+  const execution = { ...span, span: 0, choice: -1, weightPasses: 1, residency: 'any' as const };
+  const takenAt = new Map(
+    span.outputs.map((output) => [
+      overwrittenItem(problem, events, execution, output),
+      events[output.item]?.firstWrite ?? -1,
+    ]),
+  );
+  for (const use of span.uses) {
+    const life = events[use.item];
+    if (!use.fromSram || life === undefined || t > (takenAt.get(use.item) ?? t)) continue;
+    const inside = life.reads.filter((read) => read >= span.first && read <= span.last);
+    const isAtRead = inside.includes(t);
+    const diesBefore = (life.reads[life.reads.length - 1] ?? -1) < t;
+    if (isAtRead || diesBefore) bytes += problem.items[use.item]?.sramBytes ?? 0;
   }
+  for (const output of span.outputs) {
+    const life = events[output.item];
+    if (!output.toSram || life === undefined || overwrittenItem(problem, events, execution, output) >= 0) continue;
+    if (t <= life.firstWrite || life.writes.includes(t)) bytes += problem.items[output.item]?.sramBytes ?? 0;
+  }
+  return bytes;
+}
+
+/** Spans by the steps that they cover. */
+function spansByStep(problem: PlacementProblem): readonly (readonly number[])[] {
+  const list: number[][] = problem.steps.map(() => []);
+  problem.spans.forEach((span, index) => {
+    for (let t = span.first; t <= span.last; t += 1) list[t]?.push(index);
+  });
+  return list;
 }
 
 /** The life of one item: what is kept between its events, loads, the DRAM copy. Returns its load columns by step. */
-function addItem(
-  model: LinearModelBuilder,
-  problem: PlacementProblem,
-  events: readonly ItemEvents[],
-  item: number,
-  choiceColumns: readonly (readonly number[])[],
-  capacity: LinearTerm[][],
-): Map<number, number> {
+function addItem(draft: Draft, item: number, spansAt: readonly (readonly number[])[]): Map<number, number> {
+  const { model, problem, events, capacity } = draft;
   const loads = new Map<number, number>();
   const facts = problem.items[item];
   const life = events[item];
   if (facts === undefined || life === undefined) return loads;
   const size = facts.sramBytes / KIB;
-  const producedBy = (t: number): LinearTerm[] => terms(problem, choiceColumns, t, (c) => c.toSram);
+  const producedBy = (t: number): LinearTerm[] => [
+    ...choiceTerms(draft, t, (c) => c.toSram),
+    ...spanTerms(draft, spansAt[t] ?? [], (span) =>
+      span.outputs.some((output) => output.item === item && output.toSram),
+    ),
+  ];
   const readFromSram = (t: number): LinearTerm[] => {
     const use = problem.steps[t]?.uses.findIndex((u) => u.item === item) ?? -1;
-    return terms(problem, choiceColumns, t, (c) => c.usesFromSram[use] === true);
+    const reads = (span: Span): boolean => span.uses.some((u) => u.item === item && u.fromSram);
+    return [
+      ...choiceTerms(draft, t, (c) => c.usesFromSram[use] === true),
+      ...spanTerms(draft, spansAt[t] ?? [], reads),
+    ];
   };
+  /** Spans that make the item and read it at t: for those it is in no home. */
+  const within = (t: number): LinearTerm[] =>
+    spanTerms(
+      draft,
+      spansAt[t] ?? [],
+      (span) => !span.uses.some((u) => u.item === item) && span.first <= life.firstWrite && life.firstWrite <= t,
+    );
+  /** Spans in which the item lives and dies. */
+  const internal = spanTerms(
+    draft,
+    spansAt[Math.max(0, life.firstWrite)] ?? [],
+    (span) => !span.uses.some((u) => u.item === item) && !span.outputs.some((o) => o.item === item),
+  );
   const produced = facts.startsInDram ? [] : producedBy(life.firstWrite);
   for (const t of life.writes.slice(1)) model.row(`same_${item}_${t}`, [...producedBy(t), ...negate(produced)], 0, 0);
   const copy = model.column(`d_${item}`, 0, 1, true);
@@ -159,14 +256,23 @@ function addItem(
       -1,
       Number.POSITIVE_INFINITY,
     );
-    model.row(`home_${item}`, [{ column: copy, coefficient: 1 }, ...produced], 1, Number.POSITIVE_INFINITY);
+    model.row(
+      `home_${item}`,
+      [{ column: copy, coefficient: 1 }, ...produced, ...internal],
+      1,
+      Number.POSITIVE_INFINITY,
+    );
   }
   const steps = [...new Set([...life.writes, ...life.reads])].sort((a, b) => a - b);
   let previous = -1; // k column of the segment that ends at the event
   steps.forEach((t, j) => {
     const isWrite = life.writes.includes(t);
     const isRead = life.reads.includes(t);
-    const inSram = isWrite ? (t < 0 ? [] : producedBy(t)) : readFromSram(t);
+    const inSram = isWrite
+      ? t < 0
+        ? []
+        : producedBy(t)
+      : [...readFromSram(t), ...within(t).filter((term) => produced.some((p) => p.column === term.column))];
     if (isRead && t <= life.lastWrite) model.row(`early_${item}_${t}`, [...readFromSram(t), ...negate(produced)], 0, 0);
     else if (isRead) {
       const load = model.column(`l_${item}_${t}`, facts.dramBytes / KIB, 1, true);
@@ -189,7 +295,7 @@ function addItem(
       );
       model.row(
         `needd_${item}_${t}`,
-        [...readFromSram(t), { column: copy, coefficient: 1 }],
+        [...readFromSram(t), ...within(t), { column: copy, coefficient: 1 }],
         1,
         Number.POSITIVE_INFINITY,
       );
@@ -213,15 +319,24 @@ function addItem(
   return loads;
 }
 
-function terms(
-  problem: PlacementProblem,
-  choiceColumns: readonly (readonly number[])[],
+function spanTerms(draft: Draft, indexes: readonly number[], admits: (span: Span) => boolean): LinearTerm[] {
+  const terms: LinearTerm[] = [];
+  for (const index of indexes) {
+    const span = draft.problem.spans[index];
+    const column = draft.spanColumns[index] ?? -1;
+    if (span !== undefined && column >= 0 && admits(span)) terms.push({ column, coefficient: 1 });
+  }
+  return terms;
+}
+
+function choiceTerms(
+  draft: Draft,
   t: number,
   admits: (choice: PlacementProblem['steps'][number]['choices'][number]) => boolean,
 ): LinearTerm[] {
-  const columns = choiceColumns[t] ?? [];
+  const columns = draft.choiceColumns[t] ?? [];
   const result: LinearTerm[] = [];
-  problem.steps[t]?.choices.forEach((choice, c) => {
+  draft.problem.steps[t]?.choices.forEach((choice, c) => {
     const column = columns[c] ?? -1;
     if (column >= 0 && admits(choice)) result.push({ column, coefficient: 1 });
   });
@@ -239,23 +354,20 @@ export function readSolution(
   values: Float64Array,
   roundResident: ResidentRounding,
 ): SearchResult | undefined {
-  const choices = built.choiceColumns.map((columns) => {
-    let best = -1;
-    columns.forEach((column, c) => {
-      if (column >= 0 && (values[column] ?? 0) > 0.5) best = c;
-    });
-    return best;
-  });
-  if (choices.some((choice) => choice < 0)) return undefined;
-  const reloads = problem.steps.map((step, t) =>
-    step.uses.map((use, i) => {
-      const column = built.loadColumns[use.item]?.get(t);
-      return (
-        column !== undefined && (values[column] ?? 0) > 0.5 && step.choices[choices[t] ?? -1]?.usesFromSram[i] === true
-      );
-    }),
-  );
-  const placement = fillResident(problem, choices, reloads, roundResident);
+  const isChosen = (column: number): boolean => column >= 0 && (values[column] ?? 0) > 0.5;
+  const choices = built.choiceColumns.map((columns) => columns.findIndex(isChosen));
+  const spans = built.spanColumns.flatMap((column, index) => (isChosen(column) ? [index] : []));
+  spans.sort((a, b) => (problem.spans[a]?.first ?? 0) - (problem.spans[b]?.first ?? 0));
+  const reloads = problem.steps.map((): number[] => []);
+  for (const execution of executionsOf(problem, { choices, spans })) {
+    for (const use of execution.uses) {
+      let isLoaded = false;
+      for (let t = execution.first; t <= execution.last; t += 1)
+        isLoaded ||= isChosen(built.loadColumns[use.item]?.get(t) ?? -1);
+      if (isLoaded && use.fromSram) reloads[execution.first]?.push(use.item);
+    }
+  }
+  const placement = fillResident(problem, { choices, spans, reloads }, roundResident);
   const evaluation = evaluate(problem, placement);
   return evaluation.errors.length === 0 ? { placement, evaluation } : undefined;
 }
@@ -286,6 +398,8 @@ export function solvePlacementIlp(
 ): IlpOutcome {
   const started = process.hrtime.bigint();
   const seconds = (): number => Number(process.hrtime.bigint() - started) / 1e9;
+  if (process.env.SWDBG) console.error('incumbent', incumbent.evaluation.trafficBytes, 'spans', problem.spans.length);
+  if (process.env.NOILP) return { best: incumbent, boundBytes: 0, status: 'incumbent', seconds: 0, variables: 0, constraints: 0, sramValue: [] };
   const built = buildPlacementModel(problem);
   const relaxed = solver.solve(built.model, { relax: true, gap: 0, timeLimitSeconds: 600 });
   const size = { variables: built.model.columns.length, constraints: built.model.rows.length };
@@ -299,7 +413,19 @@ export function solvePlacementIlp(
     return { best: incumbent, boundBytes, status: 'optimal', seconds: seconds(), ...size, sramValue };
   }
   const reduced = fixByReducedCost(built, relaxed.rowDuals, relaxed.objective, incumbentBytes / KIB);
+  if (process.env.SWDBG)
+    console.error(
+      'lp',
+      boundBytes,
+      'inc',
+      incumbentBytes,
+      'fixed',
+      reduced.columns.filter((c) => c.upper === 0).length,
+      'of',
+      reduced.columns.length,
+    );
   const answer = solver.solve(reduced, { relax: false, gap: options.gap, timeLimitSeconds: options.timeLimitSeconds });
+  if (process.env.SWDBG) console.error(answer.status, answer.objective * 1024, seconds());
   let best = incumbent;
   if (answer.status === 'optimal' || answer.status === 'feasible') {
     const found = readSolution(problem, built, answer.values, roundResident);

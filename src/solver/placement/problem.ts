@@ -35,11 +35,8 @@ export interface Choice {
   /** Weights loaded whole for the step; the resident share of them costs nothing again. */
   readonly heldWeightBytes: number;
   readonly weightPasses: number; // how often the weights that are not resident are read
-  /**
-   * How much of the step's weights may be resident: all must be; any share; or none, where the number of passes over the
-   * activations depends on how many weights are streamed.
-   */
-  readonly residency: 'all' | 'any' | 'none';
+  /** Whether a share of the step's weights may be resident: not where passes over the activations depend on what is streamed. */
+  readonly residency: 'any' | 'none';
   readonly trafficBytes: number; // streamed reads and writes of activations
 }
 
@@ -52,19 +49,114 @@ export interface PlacementStep {
   readonly choices: readonly Choice[];
 }
 
+/**
+ * Consecutive steps run as one: what is between them never exists as a whole. All their weights are held (loaded when the span
+ * starts), or resident. Items that are neither used nor output by the span but by its steps are internal to it.
+ */
+export interface Span {
+  readonly first: number;
+  readonly last: number; // inclusive
+  readonly uses: readonly { readonly item: number; readonly fromSram: boolean }[];
+  readonly outputs: readonly {
+    readonly item: number;
+    readonly toSram: boolean;
+    /** The input whose memory the output may take when the input's life ends here and both are in SRAM; -1 for none. */
+    readonly over: number;
+  }[];
+  readonly workspaceBytes: number;
+  readonly heldWeightBytes: number;
+  readonly trafficBytes: number; // streamed reads and writes of activations
+}
+
 export interface PlacementProblem {
   readonly capacityBytes: number;
   readonly items: readonly PlacementItem[];
   readonly steps: readonly PlacementStep[];
+  readonly spans: readonly Span[];
 }
 
 /** A decision. Everything else (what is kept, what is spilled) follows from it; see evaluate.ts. */
 export interface Placement {
-  readonly choices: readonly number[]; // per step: index into its choices
-  /** Per step, per use: loaded whole into SRAM just before the step. Only with usesFromSram. */
-  readonly reloads: readonly (readonly boolean[])[];
+  /** Per step: index into its choices; ignored within a chosen span. */
+  readonly choices: readonly number[];
+  /** Indexes into the problem's spans, in order of steps; they do not overlap. */
+  readonly spans: readonly number[];
+  /** Items loaded whole into SRAM just before a step, by step (of a span, its first). */
+  readonly reloads: readonly (readonly number[])[];
   /** Per step: bytes of its weights that are resident; at most weightBytes. */
   readonly residentBytes: readonly number[];
+}
+
+/** What runs as one: a step by its choice, or a span. */
+export interface Execution {
+  readonly first: number;
+  readonly last: number; // inclusive
+  readonly span: number; // index, or -1
+  readonly choice: number; // index, or -1
+  readonly uses: readonly { readonly item: number; readonly fromSram: boolean }[];
+  readonly outputs: readonly { readonly item: number; readonly toSram: boolean; readonly over: number }[];
+  readonly workspaceBytes: number;
+  readonly heldWeightBytes: number;
+  readonly weightPasses: number;
+  readonly residency: 'any' | 'none';
+  readonly trafficBytes: number;
+}
+
+/** The executions of a placement in order; steps without a valid choice are left out. */
+export function executionsOf(problem: PlacementProblem, placement: Pick<Placement, 'choices' | 'spans'>): Execution[] {
+  const spanAt = new Map(placement.spans.map((index) => [problem.spans[index]?.first ?? -1, index]));
+  const list: Execution[] = [];
+  for (let t = 0; t < problem.steps.length; t += 1) {
+    const index = spanAt.get(t);
+    const span = index === undefined ? undefined : problem.spans[index];
+    if (span !== undefined && index !== undefined) {
+      list.push({ ...span, span: index, choice: -1, weightPasses: 1, residency: 'any' });
+      t = span.last;
+    } else {
+      const execution = stepExecution(problem, t, placement.choices[t] ?? -1);
+      if (execution !== undefined) list.push(execution);
+    }
+  }
+  return list;
+}
+
+export function stepExecution(problem: PlacementProblem, t: number, index: number): Execution | undefined {
+  const step = problem.steps[t];
+  const choice = step?.choices[index];
+  if (step === undefined || choice === undefined) return undefined;
+  const over = step.uses.find((use, i) => use.inPlace && choice.usesFromSram[i] === true)?.item ?? -1;
+  return {
+    first: t,
+    last: t,
+    span: -1,
+    choice: index,
+    uses: step.uses.map((use, i) => ({ item: use.item, fromSram: choice.usesFromSram[i] === true })),
+    outputs: [{ item: step.output, toSram: choice.toSram, over: choice.toSram ? over : -1 }],
+    workspaceBytes: choice.workspaceBytes,
+    heldWeightBytes: choice.heldWeightBytes,
+    weightPasses: choice.weightPasses,
+    residency: choice.residency,
+    trafficBytes: choice.trafficBytes,
+  };
+}
+
+/** The input whose memory the execution's output takes over, or -1: it must die here, be in SRAM, and be of the same size. */
+export function overwrittenItem(
+  problem: PlacementProblem,
+  events: readonly ItemEvents[],
+  execution: Execution,
+  output: Execution['outputs'][number],
+): number {
+  if (!output.toSram || output.over < 0) return -1;
+  const life = events[output.over];
+  const isFromSram = execution.uses.some((use) => use.item === output.over && use.fromSram);
+  const dies =
+    life !== undefined &&
+    (life.reads[life.reads.length - 1] ?? -1) <= execution.last &&
+    life.lastWrite < execution.first;
+  const isOnlyWriter = events[output.item]?.writes.length === 1;
+  const isSameSize = problem.items[output.over]?.sramBytes === problem.items[output.item]?.sramBytes;
+  return isFromSram && dies && isOnlyWriter && isSameSize ? output.over : -1;
 }
 
 /** First and last writes and the reads of an item, in steps. A model input is written before step 0: firstWrite = -1. */

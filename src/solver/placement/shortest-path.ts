@@ -1,6 +1,13 @@
 import { type Evaluation, evaluate } from './evaluate.js';
-import type { Choice, Placement, PlacementProblem, ResidentRounding } from './problem.js';
-import { type ItemEvents, itemEvents } from './problem.js';
+import {
+  type Choice,
+  type ItemEvents,
+  itemEvents,
+  type Placement,
+  type PlacementProblem,
+  type ResidentRounding,
+  type Span,
+} from './problem.js';
 import { fillResident } from './resident-fill.js';
 
 /**
@@ -13,33 +20,62 @@ import { fillResident } from './resident-fill.js';
  *     D   in DRAM only                 (1)
  *     SD  in SRAM, and copied to DRAM  (2)      an SD item may be dropped to D at any step, free of cost
  *
- * Every byte of A that is not used is a byte of resident weights, and each of those saves one byte a frame. So the
- * outer loop sweeps A. Weights that a step needs resident (to save its workspace) are paid as if they were
- * streamed once, since they take that much of the resident share; `price` raises that when they outgrow it.
+ * An edge is a step by one of its choices, or a span of steps. Every byte of A that is not used is a byte of resident
+ * weights, and each of those saves a byte a frame: so the outer loop sweeps A. Where an edge holds its weights and needs x
+ * bytes more than A leaves, x bytes of them must be among the resident ones; `price` raises what that costs when all such
+ * needs together outgrow what is resident.
  *
  * Exact for a given A and price as long as no cut has more than MAX_STATES states.
- * Cost: steps x states x homes of operands, for each A.
+ * Cost: for each A, states x edges.
  */
-const MAX_STATES = 600;
+const MAX_STATES = 400;
 
 interface PathNode {
   readonly cost: number;
   readonly residentNeed: number;
   readonly previous: PathNode | undefined;
-  readonly choice: number;
-  readonly reloads: number; // bit mask over uses
+  readonly edge: Edge | undefined;
+  readonly choice: number; // of a step's edge
+  readonly reloads: readonly number[]; // items
 }
 
-/** Choices of a step that share the homes of all operands, cheapest first; only those that need less room follow. */
-interface HomeGroup {
-  readonly usesFromSram: readonly boolean[];
+/** Choices with the same homes, or one span. */
+interface Edge {
+  readonly first: number;
+  readonly last: number;
+  readonly span: number; // -1 for a step
+  readonly uses: readonly EdgeUse[];
+  readonly outputs: readonly EdgeOutput[];
+  readonly options: readonly EdgeOption[]; // cheapest first, each needing less memory than those before
+  /** Positions of the items alive after the edge in the list of those alive before it, or -1 - index of the output. */
+  readonly carry: readonly number[];
+  /** SRAM of items alive before that the edge does not touch, by position; 0 where it does. */
+  readonly passBytes: readonly number[];
+}
+
+interface EdgeUse {
+  readonly item: number;
+  readonly position: number;
+  readonly fromSram: boolean;
+  readonly mustMatch: boolean; // read before it is complete
+  readonly sramBytes: number;
+  readonly dramBytes: number;
+}
+
+interface EdgeOutput {
+  readonly item: number;
+  readonly position: number; // where it is alive before already (partly written), or -1
   readonly toSram: boolean;
-  readonly entries: readonly {
-    readonly choice: number;
-    readonly cost: number;
-    readonly memory: number;
-    readonly resident: number;
-  }[];
+  readonly memoryBytes: number; // 0 where it takes over an input
+  readonly spillBytes: number;
+  readonly outcomes: readonly number[];
+}
+
+interface EdgeOption {
+  readonly choice: number;
+  readonly cost: number;
+  readonly memoryBytes: number; // workspace
+  readonly heldBytes: number;
 }
 
 export interface SearchResult {
@@ -47,27 +83,37 @@ export interface SearchResult {
   readonly evaluation: Evaluation;
 }
 
+/** The edges of a problem, made once for all budgets. */
+interface EdgeGraph {
+  readonly problem: PlacementProblem;
+  readonly events: readonly ItemEvents[];
+  readonly live: readonly (readonly number[])[]; // items alive before each step, and after the last
+  readonly from: readonly (readonly Edge[])[];
+}
+
 /** The best placement that the sweep over budgets finds, or undefined when no budget admits any. */
 export function searchPlacements(problem: PlacementProblem, roundResident: ResidentRounding): SearchResult | undefined {
+  const graph = buildEdges(problem);
   let best: SearchResult | undefined;
-  const events = itemEvents(problem);
+  const seen = new Map<string, number>();
   const consider = (budget: number): number => {
     let priceLow = 0;
     let price = 0;
     let result = Number.POSITIVE_INFINITY;
-    for (let round = 0; round < 5; round += 1) {
-      const path = shortestPath(problem, events, budget, price);
+    for (let round = 0; round < 4; round += 1) {
+      const path = shortestPath(graph, budget, price);
       if (path === undefined) return result;
-      const need = path.residentNeed;
-      const fits = need <= problem.capacityBytes - budget;
-      if (fits) {
-        const placement = fillResident(problem, path.choices, path.reloads, roundResident);
-        const evaluation = evaluate(problem, placement);
-        if (evaluation.errors.length === 0) {
-          result = Math.min(result, evaluation.trafficBytes);
-          if (best === undefined || evaluation.trafficBytes < best.evaluation.trafficBytes)
-            best = { placement, evaluation };
+      if (path.residentNeed <= problem.capacityBytes - budget) {
+        const key = JSON.stringify([path.choices, path.spans, path.reloads]);
+        let traffic = seen.get(key);
+        if (traffic === undefined) {
+          const placement = fillResident(problem, path, roundResident, graph.events);
+          const evaluation = evaluate(problem, placement, graph.events);
+          traffic = evaluation.errors.length === 0 ? evaluation.trafficBytes : Number.POSITIVE_INFINITY;
+          seen.set(key, traffic);
+          if (traffic < (best?.evaluation.trafficBytes ?? Number.POSITIVE_INFINITY)) best = { placement, evaluation };
         }
+        result = Math.min(result, traffic);
         if (round === 0) return result;
         price = (priceLow + price) / 2;
       } else {
@@ -77,22 +123,21 @@ export function searchPlacements(problem: PlacementProblem, roundResident: Resid
     }
     return result;
   };
-  const scored = budgetGrid(problem).map((budget) => ({ budget, traffic: consider(budget) }));
+  const scored = budgetGrid(problem.capacityBytes).map((budget) => ({ budget, traffic: consider(budget) }));
   refine(scored, consider);
   return best;
 }
 
-/** Budgets from the largest step's least need to the capacity: fine where they are small, since those leave weights in. */
-function budgetGrid(problem: PlacementProblem): number[] {
-  const grid = new Set<number>([problem.capacityBytes]);
-  for (let budget = 1024; budget < problem.capacityBytes; budget = Math.ceil((budget * 1.12) / 64) * 64)
-    grid.add(budget);
+/** Budgets up to the capacity: fine where they are small, since those leave most to the weights. */
+function budgetGrid(capacityBytes: number): number[] {
+  const grid = new Set<number>([capacityBytes]);
+  for (let budget = 2048; budget < capacityBytes; budget = Math.ceil((budget * 1.2) / 64) * 64) grid.add(budget);
   return [...grid].sort((a, b) => a - b);
 }
 
 /** Halves the spacing of the grid around its best point a few times. */
 function refine(scored: { budget: number; traffic: number }[], consider: (budget: number) => number): void {
-  for (let round = 0; round < 6; round += 1) {
+  for (let round = 0; round < 7; round += 1) {
     scored.sort((a, b) => a.budget - b.budget);
     let at = 0;
     scored.forEach((point, i) => {
@@ -110,183 +155,54 @@ function refine(scored: { budget: number; traffic: number }[], consider: (budget
 
 interface PathResult {
   readonly choices: number[];
-  readonly reloads: boolean[][];
+  readonly spans: number[];
+  readonly reloads: number[][];
   readonly residentNeed: number;
 }
 
 /** The cheapest way through all steps within `budgetBytes` of SRAM for everything but resident weights. */
-export function shortestPath(
-  problem: PlacementProblem,
-  events: readonly ItemEvents[],
-  budgetBytes: number,
-  price: number,
-): PathResult | undefined {
-  let live: number[] = problem.items.flatMap((item, i) =>
-    item.startsInDram && (events[i]?.reads.length ?? 0) > 0 ? [i] : [],
-  );
-  let states = new Map<number, PathNode>();
+function shortestPath(graph: EdgeGraph, budgetBytes: number, price: number): PathResult | undefined {
+  const steps = graph.problem.steps.length;
+  const states: Map<number, PathNode>[] = Array.from({ length: steps + 1 }, () => new Map<number, PathNode>());
   let startKey = 0;
-  live.forEach((_, position) => {
+  (graph.live[0] ?? []).forEach((_, position) => {
     startKey += 3 ** position; // D
   });
-  states.set(startKey, { cost: 0, residentNeed: 0, previous: undefined, choice: -1, reloads: 0 });
-  for (let t = 0; t < problem.steps.length; t += 1) {
-    const next = advance(problem, events, budgetBytes, price, t, live, states);
-    live = next.live;
-    states = prune(next.states);
-    if (states.size === 0) return undefined;
+  states[0]?.set(startKey, { cost: 0, residentNeed: 0, previous: undefined, edge: undefined, choice: -1, reloads: [] });
+  for (let t = 0; t < steps; t += 1) {
+    const here = states[t];
+    if (here === undefined || here.size === 0) continue;
+    const live = graph.live[t] ?? [];
+    for (const [key, node] of withDrops(graph, t, live, prune(here))) {
+      const homes = decode(key, live.length);
+      for (const edge of graph.from[t] ?? []) {
+        const target = states[edge.last + 1];
+        if (target !== undefined) relax(edge, budgetBytes, price, homes, node, target);
+      }
+    }
+    states[t] = new Map();
   }
   let end: PathNode | undefined;
-  for (const node of states.values()) if (end === undefined || node.cost < end.cost) end = node;
-  if (end === undefined) return undefined;
-  const choices: number[] = [];
-  const reloads: boolean[][] = [];
-  const residentNeed = end.residentNeed;
-  for (let node = end, t = problem.steps.length - 1; t >= 0 && node.previous !== undefined; t -= 1) {
-    choices[t] = node.choice;
-    const mask = node.reloads;
-    reloads[t] = (problem.steps[t]?.uses ?? []).map((_, i) => (mask & (1 << i)) !== 0);
-    node = node.previous;
+  for (const node of states[steps]?.values() ?? []) if (end === undefined || node.cost < end.cost) end = node;
+  return end === undefined ? undefined : readPath(end, steps);
+}
+
+function readPath(end: PathNode, steps: number): PathResult {
+  const choices = Array.from({ length: steps }, () => -1);
+  const reloads = Array.from({ length: steps }, (): number[] => []);
+  const spans: number[] = [];
+  for (let node: PathNode | undefined = end; node?.edge !== undefined; node = node.previous) {
+    const { edge } = node;
+    reloads[edge.first] = [...node.reloads];
+    if (edge.span >= 0) spans.unshift(edge.span);
+    else choices[edge.first] = node.choice;
   }
-  return { choices, reloads, residentNeed };
+  return { choices, spans, reloads, residentNeed: end.residentNeed };
 }
 
 function prune(states: Map<number, PathNode>): Map<number, PathNode> {
   if (states.size <= MAX_STATES) return states;
   return new Map([...states.entries()].sort((a, b) => a[1].cost - b[1].cost || a[0] - b[0]).slice(0, MAX_STATES));
-}
-
-function advance(
-  problem: PlacementProblem,
-  events: readonly ItemEvents[],
-  budgetBytes: number,
-  price: number,
-  t: number,
-  live: readonly number[],
-  states: Map<number, PathNode>,
-): { live: number[]; states: Map<number, PathNode> } {
-  const step = problem.steps[t];
-  if (step === undefined) return { live: [...live], states };
-  const isLiveAfter = (item: number): boolean => {
-    const life = events[item];
-    return life !== undefined && ((life.reads[life.reads.length - 1] ?? -1) > t || life.lastWrite > t);
-  };
-  const outputIsNew = events[step.output]?.firstWrite === t;
-  const candidates = outputIsNew ? [...live, step.output] : [...live];
-  const nextLive = candidates.filter(isLiveAfter);
-  const result = new Map<number, PathNode>();
-  const groups = homeGroups(step.choices, step.weightBytes, price);
-  const context = stepContext(problem, events, t, live, nextLive);
-  for (const [key, node] of withDrops(events, t, live, states)) {
-    const homes = decode(key, live.length);
-    let passThrough = 0;
-    live.forEach((item, position) => {
-      if (homes[position] !== 1 && !context.touched.has(item)) passThrough += problem.items[item]?.sramBytes ?? 0;
-    });
-    for (const group of groups) tryGroup(context, budgetBytes - passThrough, homes, node, group, result);
-  }
-  return { live: nextLive, states: result };
-}
-
-interface StepContext {
-  readonly t: number;
-  readonly uses: readonly {
-    readonly item: number;
-    readonly position: number;
-    readonly mustMatch: boolean;
-    readonly inPlace: boolean;
-    readonly sramBytes: number;
-    readonly dramBytes: number;
-  }[];
-  readonly outputPosition: number; // in live, or -1 when the item is new
-  readonly outputBytes: number;
-  readonly outputDramBytes: number;
-  readonly outputEndsInDram: boolean;
-  readonly outputMayNeedDram: boolean;
-  readonly outputSinglyWritten: boolean;
-  readonly outputIsWrittenElsewhere: boolean;
-  readonly touched: ReadonlySet<number>;
-  readonly carry: readonly { readonly item: number; readonly from: number }[]; // next live, with position before, -1 for the output
-}
-
-function stepContext(
-  problem: PlacementProblem,
-  events: readonly ItemEvents[],
-  t: number,
-  live: readonly number[],
-  nextLive: readonly number[],
-): StepContext {
-  const step = problem.steps[t];
-  if (step === undefined) throw new RangeError(`no step ${t}`);
-  const outputItem = problem.items[step.output];
-  const outputLife = events[step.output];
-  return {
-    t,
-    uses: step.uses.map((use) => {
-      const life = events[use.item];
-      const item = problem.items[use.item];
-      return {
-        item: use.item,
-        position: live.indexOf(use.item),
-        mustMatch: (life?.lastWrite ?? -1) >= t, // read before it is complete
-        inPlace:
-          use.inPlace &&
-          life?.reads[life.reads.length - 1] === t &&
-          life.lastWrite < t &&
-          outputLife?.writes.length === 1 &&
-          item?.sramBytes === outputItem?.sramBytes,
-        sramBytes: item?.sramBytes ?? 0,
-        dramBytes: item?.dramBytes ?? 0,
-      };
-    }),
-    outputPosition: live.indexOf(step.output),
-    outputBytes: outputItem?.sramBytes ?? 0,
-    outputDramBytes: outputItem?.dramBytes ?? 0,
-    outputEndsInDram: outputItem?.endsInDram ?? false,
-    outputMayNeedDram: (outputLife?.reads.length ?? 0) > 0,
-    outputSinglyWritten: outputLife?.writes.length === 1,
-    outputIsWrittenElsewhere: (outputLife?.writes.length ?? 0) > 1,
-    touched: new Set([...step.uses.map((u) => u.item), step.output]),
-    carry: nextLive.map((item) => ({ item, from: live.indexOf(item) })),
-  };
-}
-
-function homeGroups(choices: readonly Choice[], weightBytes: number, price: number): HomeGroup[] {
-  const groups = new Map<
-    string,
-    {
-      usesFromSram: readonly boolean[];
-      toSram: boolean;
-      entries: { choice: number; cost: number; memory: number; resident: number }[];
-    }
-  >();
-  choices.forEach((choice, index) => {
-    const key = `${choice.usesFromSram.map(Number).join('')}${Number(choice.toSram)}`;
-    let group = groups.get(key);
-    if (group === undefined) {
-      group = { usesFromSram: choice.usesFromSram, toSram: choice.toSram, entries: [] };
-      groups.set(key, group);
-    }
-    const weightCost = choice.residency === 'all' ? weightBytes * (1 + price) : weightBytes * choice.weightPasses;
-    group.entries.push({
-      choice: index,
-      cost: choice.trafficBytes + weightCost,
-      memory: choice.workspaceBytes + choice.heldWeightBytes,
-      resident: choice.residency === 'all' ? weightBytes : 0,
-    });
-  });
-  return [...groups.values()].map((group) => {
-    group.entries.sort(
-      (a, b) => a.cost - b.cost || a.resident - b.resident || a.memory - b.memory || a.choice - b.choice,
-    );
-    let least = Number.POSITIVE_INFINITY;
-    const entries = group.entries.filter((entry) => {
-      if (entry.memory >= least) return false;
-      least = entry.memory;
-      return true;
-    });
-    return { ...group, entries };
-  });
 }
 
 function decode(key: number, count: number): number[] {
@@ -301,14 +217,14 @@ function decode(key: number, count: number): number[] {
 
 /** Adds, for each state, those in which some SD items have been dropped from SRAM. */
 function withDrops(
-  events: readonly ItemEvents[],
+  graph: EdgeGraph,
   t: number,
   live: readonly number[],
   states: Map<number, PathNode>,
 ): Map<number, PathNode> {
   const all = new Map(states);
   live.forEach((item, position) => {
-    if ((events[item]?.lastWrite ?? -1) >= t) return; // not complete yet
+    if ((graph.events[item]?.lastWrite ?? -1) >= t) return; // not complete yet
     const unit = 3 ** position;
     for (const [key, node] of [...all]) {
       if (Math.floor(key / unit) % 3 !== 2) continue;
@@ -320,72 +236,243 @@ function withDrops(
   return all;
 }
 
-function tryGroup(
-  context: StepContext,
-  roomBytes: number,
+function relax(
+  edge: Edge,
+  budgetBytes: number,
+  price: number,
   homes: readonly number[],
   node: PathNode,
-  group: HomeGroup,
-  result: Map<number, PathNode>,
+  target: Map<number, PathNode>,
 ): void {
   let memory = 0;
-  let cost = 0;
-  let reloads = 0;
-  let shares = false;
-  const after = new Map<number, number>();
-  for (let i = 0; i < context.uses.length; i += 1) {
-    const use = context.uses[i];
-    if (use === undefined) continue;
+  for (let i = 0; i < homes.length; i += 1) if (homes[i] !== 1) memory += edge.passBytes[i] ?? 0;
+  let cost = node.cost;
+  let reloads: number[] | undefined;
+  const after = homes.slice();
+  for (const use of edge.uses) {
     const home = homes[use.position] ?? 1;
-    if (group.usesFromSram[i] === true) {
+    if (use.fromSram) {
       memory += use.sramBytes;
       if (home === 1) {
         if (use.mustMatch) return;
-        reloads |= 1 << i;
+        reloads = reloads ?? [];
+        reloads.push(use.item);
         cost += use.dramBytes;
-        after.set(use.item, 2);
-      } else after.set(use.item, home);
-      if (use.inPlace && group.toSram && !shares) shares = true;
+        after[use.position] = 2;
+      }
     } else {
-      if (home === 0) return;
-      if (use.mustMatch && home !== 1) return;
-      after.set(use.item, 1);
+      if (home === 0 || (use.mustMatch && home !== 1)) return;
+      after[use.position] = 1;
     }
   }
-  let outcomes: readonly number[];
-  if (group.toSram) {
-    if (!shares) memory += context.outputBytes;
-    if (context.outputPosition >= 0) {
-      const home = homes[context.outputPosition] ?? 1;
-      if (home === 1) return;
-      outcomes = [home];
-    } else if (context.outputEndsInDram) outcomes = [2];
-    else outcomes = context.outputMayNeedDram ? [0, 2] : [0];
-  } else {
-    if (context.outputPosition >= 0 && homes[context.outputPosition] !== 1) return;
-    outcomes = [1];
+  for (const output of edge.outputs) {
+    memory += output.memoryBytes;
+    if (output.position >= 0 && (homes[output.position] === 1) === output.toSram) return;
   }
-  const entry = group.entries.find((e) => memory + e.memory <= roomBytes);
-  if (entry === undefined) return;
-  for (const outcome of outcomes) {
-    let key = 0;
-    let unit = 1;
-    for (const { item, from } of context.carry) {
-      const touched = after.get(item);
-      const isOutput = from === -1;
-      key += unit * (isOutput ? outcome : (touched ?? homes[from] ?? 1));
-      unit *= 3;
+  const room = budgetBytes - memory;
+  if (room < 0) return;
+  let option: EdgeOption | undefined;
+  let resident = 0;
+  let optionCost = Number.POSITIVE_INFINITY;
+  for (const candidate of edge.options) {
+    const need = Math.max(0, candidate.memoryBytes + candidate.heldBytes - room);
+    if (need > candidate.heldBytes) continue;
+    const total = candidate.cost + need * price;
+    if (total < optionCost) {
+      option = candidate;
+      optionCost = total;
+      resident = need;
     }
-    const spill = context.outputPosition < 0 && outcome === 2 ? context.outputDramBytes : 0;
-    const total = node.cost + cost + entry.cost + spill;
-    const other = result.get(key);
-    if (other !== undefined && other.cost <= total) continue;
-    result.set(key, {
-      cost: total,
-      residentNeed: node.residentNeed + entry.resident,
-      previous: node,
-      choice: entry.choice,
-      reloads,
+  }
+  if (option === undefined) return;
+  const base = {
+    residentNeed: node.residentNeed + resident,
+    previous: node,
+    edge,
+    choice: option.choice,
+    reloads: reloads ?? [],
+  };
+  store(edge, homes, after, 0, cost + optionCost, [], base, target);
+}
+
+/** Stores the state for every combination of outcomes of the outputs. */
+function store(
+  edge: Edge,
+  homes: readonly number[],
+  after: readonly number[],
+  index: number,
+  cost: number,
+  outcomes: readonly number[],
+  base: Omit<PathNode, 'cost'>,
+  target: Map<number, PathNode>,
+): void {
+  const output = edge.outputs[index];
+  if (output !== undefined) {
+    if (output.position >= 0) {
+      store(edge, homes, after, index + 1, cost, [...outcomes, homes[output.position] ?? 1], base, target);
+      return;
+    }
+    for (const outcome of output.outcomes)
+      store(
+        edge,
+        homes,
+        after,
+        index + 1,
+        cost + (outcome === 2 ? output.spillBytes : 0),
+        [...outcomes, outcome],
+        base,
+        target,
+      );
+    return;
+  }
+  let key = 0;
+  let unit = 1;
+  for (const from of edge.carry) {
+    key += unit * (from >= 0 ? (after[from] ?? 1) : (outcomes[-1 - from] ?? 1));
+    unit *= 3;
+  }
+  const other = target.get(key);
+  if (other === undefined || cost < other.cost) target.set(key, { ...base, cost });
+}
+
+function buildEdges(problem: PlacementProblem): EdgeGraph {
+  const events = itemEvents(problem);
+  const live: number[][] = [];
+  for (let t = 0; t <= problem.steps.length; t += 1) {
+    live.push(
+      problem.items.flatMap((_, item) => {
+        const life = events[item];
+        if (life === undefined || life.firstWrite >= t) return [];
+        return (life.reads[life.reads.length - 1] ?? -1) >= t || life.lastWrite >= t ? [item] : [];
+      }),
+    );
+  }
+  const from = problem.steps.map((_, t): Edge[] => stepEdges(problem, events, live, t));
+  problem.spans.forEach((span, index) => {
+    const edge = spanEdge(problem, events, live, span, index);
+    from[span.first]?.push(edge);
+  });
+  return { problem, events, live, from };
+}
+
+function stepEdges(
+  problem: PlacementProblem,
+  events: readonly ItemEvents[],
+  live: readonly (readonly number[])[],
+  t: number,
+): Edge[] {
+  const step = problem.steps[t];
+  if (step === undefined) return [];
+  const groups = new Map<string, { choice: Choice; options: EdgeOption[] }>();
+  step.choices.forEach((choice, index) => {
+    const key = `${choice.usesFromSram.map(Number).join('')}${Number(choice.toSram)}`;
+    const group = groups.get(key) ?? { choice, options: [] };
+    groups.set(key, group);
+    group.options.push({
+      choice: index,
+      cost: choice.trafficBytes + step.weightBytes * choice.weightPasses,
+      memoryBytes: choice.workspaceBytes,
+      heldBytes: choice.heldWeightBytes,
     });
-  }
+  });
+  return [...groups.values()].map(({ choice, options }) => {
+    const uses = step.uses.map((use, i) => ({ item: use.item, fromSram: choice.usesFromSram[i] === true }));
+    const over = step.uses.find((use, i) => use.inPlace && choice.usesFromSram[i] === true)?.item ?? -1;
+    return edgeOf(problem, events, live, {
+      first: t,
+      last: t,
+      span: -1,
+      uses,
+      outputs: [{ item: step.output, toSram: choice.toSram, over }],
+      options,
+    });
+  });
+}
+
+function spanEdge(
+  problem: PlacementProblem,
+  events: readonly ItemEvents[],
+  live: readonly (readonly number[])[],
+  span: Span,
+  index: number,
+): Edge {
+  let weightBytes = 0;
+  for (let t = span.first; t <= span.last; t += 1) weightBytes += problem.steps[t]?.weightBytes ?? 0;
+  const options = [
+    {
+      choice: -1,
+      cost: span.trafficBytes + weightBytes,
+      memoryBytes: span.workspaceBytes,
+      heldBytes: span.heldWeightBytes,
+    },
+  ];
+  return edgeOf(problem, events, live, { ...span, span: index, options });
+}
+
+interface EdgeSpec {
+  readonly first: number;
+  readonly last: number;
+  readonly span: number;
+  readonly uses: readonly { readonly item: number; readonly fromSram: boolean }[];
+  readonly outputs: readonly { readonly item: number; readonly toSram: boolean; readonly over: number }[];
+  readonly options: readonly EdgeOption[];
+}
+
+function edgeOf(
+  problem: PlacementProblem,
+  events: readonly ItemEvents[],
+  live: readonly (readonly number[])[],
+  spec: EdgeSpec,
+): Edge {
+  const before = live[spec.first] ?? [];
+  const touched = new Set([...spec.uses.map((use) => use.item), ...spec.outputs.map((output) => output.item)]);
+  return {
+    first: spec.first,
+    last: spec.last,
+    span: spec.span,
+    options: [...spec.options].sort((a, b) => a.cost - b.cost || a.memoryBytes - b.memoryBytes || a.choice - b.choice),
+    uses: spec.uses.map((use) => ({
+      ...use,
+      position: before.indexOf(use.item),
+      mustMatch: (events[use.item]?.lastWrite ?? -1) >= spec.first,
+      sramBytes: problem.items[use.item]?.sramBytes ?? 0,
+      dramBytes: problem.items[use.item]?.dramBytes ?? 0,
+    })),
+    outputs: spec.outputs.map((output) => outputOf(problem, events, before, spec, output)),
+    carry: (live[spec.last + 1] ?? []).map((item) => {
+      const position = before.indexOf(item);
+      return position >= 0 ? position : -1 - spec.outputs.findIndex((output) => output.item === item);
+    }),
+    passBytes: before.map((item) => (touched.has(item) ? 0 : (problem.items[item]?.sramBytes ?? 0))),
+  };
+}
+
+function outputOf(
+  problem: PlacementProblem,
+  events: readonly ItemEvents[],
+  before: readonly number[],
+  spec: EdgeSpec,
+  output: EdgeSpec['outputs'][number],
+): EdgeOutput {
+  const item = problem.items[output.item];
+  const life = events[output.item];
+  const source = events[output.over];
+  const takesOver =
+    output.toSram &&
+    source !== undefined &&
+    spec.uses.some((use) => use.item === output.over && use.fromSram) &&
+    (source.reads[source.reads.length - 1] ?? -1) <= spec.last &&
+    source.lastWrite < spec.first &&
+    life?.writes.length === 1 &&
+    problem.items[output.over]?.sramBytes === item?.sramBytes;
+  const mayNeedDram = (life?.reads[life.reads.length - 1] ?? -1) > spec.last;
+  const inSram = item?.endsInDram === true ? [2] : mayNeedDram ? [0, 2] : [0];
+  return {
+    item: output.item,
+    position: before.indexOf(output.item),
+    toSram: output.toSram,
+    memoryBytes: output.toSram && !takesOver ? (item?.sramBytes ?? 0) : 0,
+    spillBytes: item?.dramBytes ?? 0,
+    outcomes: output.toSram ? inSram : [1],
+  };
 }
