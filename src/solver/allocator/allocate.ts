@@ -82,14 +82,14 @@ function resultOf(
 ): AllocationResult {
   const offsets = new Map<string, number>();
   for (const buffer of problem.buffers) offsets.set(buffer.id, buffer.fixedOffsetBytes ?? 0);
-  let heightBytes = 0;
   instance.sourceIndexes.forEach((index, b) => {
     const buffer = problem.buffers[index];
-    if (buffer === undefined) return;
-    const offsetBytes = (best.offsetUnits[b] ?? 0) * instance.unitBytes;
-    offsets.set(buffer.id, offsetBytes);
-    heightBytes = Math.max(heightBytes, offsetBytes + buffer.sizeBytes);
+    if (buffer !== undefined) offsets.set(buffer.id, (best.offsetUnits[b] ?? 0) * instance.unitBytes);
   });
+  let heightBytes = 0;
+  for (const buffer of problem.buffers) {
+    heightBytes = Math.max(heightBytes, (offsets.get(buffer.id) ?? 0) + buffer.sizeBytes);
+  }
   const { loadBytes, boundBytes, nodes } = verdict;
   const provenOptimal = heightBytes <= boundBytes;
   const fits = heightBytes <= problem.capacityBytes;

@@ -1,10 +1,10 @@
 import { staticKeys } from './greedy.js';
-import { buildInstance, type Instance } from './instance.js';
+import { buildInstance, type Instance, sharesSection } from './instance.js';
 import type { AllocationBuffer, AllocationProblem } from './problem.js';
 import { Search } from './search.js';
 import { searchable, targetFor } from './strategy.js';
 
-/** Two fixed buffers that share bytes while both are live, or one that ends above the capacity. */
+/** Two fixed buffers that share bytes while both are live. */
 export function fixedClash(problem: AllocationProblem): string[] | undefined {
   const fixed = problem.buffers.filter((buffer) => buffer.fixedOffsetBytes !== undefined && buffer.sizeBytes > 0);
   if (fixed.length < 2) return undefined;
@@ -13,15 +13,19 @@ export function fixedClash(problem: AllocationProblem): string[] | undefined {
   for (const [index, upper] of sorted.entries()) {
     for (const lower of sorted.slice(0, index)) {
       if (bottom(lower) + lower.sizeBytes <= bottom(upper)) continue;
-      if (buildInstance({ ...problem, buffers: [lower, upper] }).sectionCount !== 1) continue;
+      if (!sharesSection(buildInstance({ ...problem, buffers: [lower, upper] }), 0, 1)) continue;
       return [lower.id, upper.id];
     }
   }
   return undefined;
 }
 
-/** The fewest buffers of one section whose sum exceeds the capacity, largest first. */
+/** One buffer that is too large or fixed too high; else the fewest of one section whose sum exceeds the capacity. */
 export function conflictByLoad(problem: AllocationProblem, instance: Instance): string[] {
+  const tooHigh = problem.buffers.find(
+    (buffer) => (buffer.fixedOffsetBytes ?? 0) + buffer.sizeBytes > problem.capacityBytes,
+  );
+  if (tooHigh !== undefined) return [tooHigh.id];
   let smallest: string[] | undefined;
   for (const live of liveSets(instance)) {
     const buffers = live.flatMap((b) => problem.buffers[instance.sourceIndexes[b] ?? -1] ?? []);
@@ -38,7 +42,6 @@ function overfull(buffers: readonly AllocationBuffer[], capacityBytes: number): 
     ids.push(buffer.id);
     sumBytes += buffer.sizeBytes;
     if (sumBytes > capacityBytes) return ids;
-    if ((buffer.fixedOffsetBytes ?? 0) + buffer.sizeBytes > capacityBytes) return [buffer.id];
   }
   return undefined;
 }

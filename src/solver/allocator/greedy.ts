@@ -1,4 +1,4 @@
-import { type Instance, sectionLoads } from './instance.js';
+import { type Instance, sectionLoads, sharesSection } from './instance.js';
 
 /** An arrangement in units of the instance, free of overlaps. */
 export interface Arrangement {
@@ -72,19 +72,6 @@ export function firstFit(instance: Instance, order: readonly number[]): Arrangem
     insert(b, at, low);
   }
   return { offsetUnits, heightBytes: heightBytesOf(instance, offsetUnits) };
-}
-
-/** Whether two buffers are ever live together: their sorted ranges are merged. */
-function sharesSection(instance: Instance, a: number, b: number): boolean {
-  const { rangeStart, rangeFirst, rangeLast } = instance;
-  let i = rangeStart[a] ?? 0;
-  let j = rangeStart[b] ?? 0;
-  while (i < (rangeStart[a + 1] ?? 0) && j < (rangeStart[b + 1] ?? 0)) {
-    if ((rangeLast[i] ?? 0) < (rangeFirst[j] ?? 0)) i += 1;
-    else if ((rangeLast[j] ?? 0) < (rangeFirst[i] ?? 0)) j += 1;
-    else return true;
-  }
-  return false;
 }
 
 /** Sections that each buffer is live in. */

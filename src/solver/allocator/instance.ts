@@ -12,7 +12,7 @@ import type { AllocationBuffer, AllocationProblem } from './problem.js';
  *                        c------+
  */
 export interface Instance {
-  /** Indexes into `AllocationProblem.buffers`; zero bytes or never live is left out: such a buffer conflicts with nothing. */
+  /** Indexes into `AllocationProblem.buffers`; zero bytes are left out: they conflict with nothing. */
   readonly sourceIndexes: readonly number[];
   readonly count: number;
   readonly sectionCount: number;
@@ -120,9 +120,15 @@ function cutIntoSections(windows: readonly (readonly [number, number])[]): {
 export function buildInstance(problem: AllocationProblem): Instance {
   const sourceIndexes: number[] = [];
   const liveOf: [number, number][][] = [];
+  let privateTime = problem.buffers.reduce((latest, buffer) => Math.max(latest, buffer.upper), 0);
   problem.buffers.forEach((buffer, index) => {
-    const windows = liveWindows(buffer);
-    if (buffer.sizeBytes === 0 || windows.length === 0) return;
+    if (buffer.sizeBytes === 0) return;
+    let windows = liveWindows(buffer);
+    if (windows.length === 0) {
+      // Never live, yet within the memory: it gets a time of its own.
+      windows = [[privateTime, privateTime + 1]];
+      privateTime += 1;
+    }
     sourceIndexes.push(index);
     liveOf.push(windows);
   });
@@ -180,4 +186,17 @@ export function sectionLoads(instance: Instance): Float64Array {
   }
   for (let s = 1; s <= instance.sectionCount; s++) steps[s] = (steps[s] ?? 0) + (steps[s - 1] ?? 0);
   return steps.subarray(0, instance.sectionCount);
+}
+
+/** Whether two buffers are ever live together: their sorted ranges are merged. */
+export function sharesSection(instance: Instance, a: number, b: number): boolean {
+  const { rangeStart, rangeFirst, rangeLast } = instance;
+  let i = rangeStart[a] ?? 0;
+  let j = rangeStart[b] ?? 0;
+  while (i < (rangeStart[a + 1] ?? 0) && j < (rangeStart[b + 1] ?? 0)) {
+    if ((rangeLast[i] ?? 0) < (rangeFirst[j] ?? 0)) i += 1;
+    else if ((rangeLast[j] ?? 0) < (rangeFirst[i] ?? 0)) j += 1;
+    else return true;
+  }
+  return false;
 }

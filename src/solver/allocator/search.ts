@@ -18,6 +18,8 @@ export interface SearchStyle {
 
 type Verdict = 'found' | 'dead' | 'budget';
 
+const { imul } = Math;
+
 /** Entries of the table of dead ends; a run that makes more starts over with an empty one. */
 const MOST_DEAD_ENDS = 300_000;
 
@@ -115,12 +117,12 @@ export class Search {
       const at = tables.firstSection[b] ?? 0;
       if (at < first || at > last) continue;
       const bound = cells[boundAt + b] ?? 0;
-      const word = (Math.imul(b, 0x10001) + bound) * 2 + (cells[supportAt + b] === bound ? 1 : 0);
-      h1 = Math.imul(h1 ^ word, 0x9e3779b1);
+      const word = (imul(b, 0x10001) + bound) * 2 + (cells[supportAt + b] === bound ? 1 : 0);
+      h1 = imul(h1 ^ word, 0x9e3779b1);
       h1 ^= h1 >>> 15;
-      h2 = Math.imul(h2 ^ word, 0x85ebca6b);
+      h2 = imul(h2 ^ word, 0x85ebca6b);
       h2 ^= h2 >>> 13;
-      h3 = Math.imul(h3 ^ word, 0xc2b2ae35);
+      h3 = imul(h3 ^ word, 0xc2b2ae35);
       h3 ^= h3 >>> 16;
     }
     return [(h1 >>> 0) * 2097152 + (h2 >>> 11), h3];

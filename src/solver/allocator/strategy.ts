@@ -42,7 +42,7 @@ export function boundsOf(problem: AllocationProblem, instance: Instance): { load
     boundBytes = Math.max(boundBytes, rawBytes, roundedBytes - (pad[s] ?? 0));
   }
   for (const buffer of problem.buffers) {
-    if (buffer.fixedOffsetBytes === undefined || buffer.sizeBytes === 0) continue;
+    if (buffer.fixedOffsetBytes === undefined) continue;
     boundBytes = Math.max(boundBytes, buffer.fixedOffsetBytes + buffer.sizeBytes);
   }
   return { loadBytes, boundBytes };
