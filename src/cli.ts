@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The command line: commands and exit codes. What each command does is in src/driver, loaded when it runs. */
 import { Command, CommanderError } from 'commander';
+import { registerAllocate } from './driver/allocate-command.js';
 import { registerCompare } from './driver/compare-command.js';
 import { registerCompile } from './driver/compile-command.js';
 import { registerDisasm } from './driver/disasm-command.js';
@@ -34,6 +35,7 @@ registerSimulate(program);
 registerInspect(program);
 registerTargets(program);
 registerDisasm(program);
+registerAllocate(program);
 
 // A reader that closes its end early (head, less) is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -22,6 +22,7 @@ export interface CompileOptions {
   readonly batch: number;
   readonly dtype: 'int8' | 'float32';
   readonly placement: 'ilp' | 'greedy' | 'none';
+  readonly blocks?: boolean; // depth-first blocks; true when absent
   readonly solver: 'glpk' | 'highs';
   readonly objective?: 'traffic' | 'latency'; // traffic when absent
   readonly gap: number;
@@ -115,6 +116,7 @@ export function scheduleProgram(
       capacityBytes: Math.floor(chip.sram.bytes / chip.sram.alignmentBytes) * chip.sram.alignmentBytes - reservedBytes,
       alignmentBytes: chip.sram.alignmentBytes,
       placement: options.placement,
+      blocks: options.blocks ?? true,
       solver,
       gap: options.gap,
       timeLimitSeconds: options.timeLimitSeconds,

@@ -107,8 +107,8 @@ function frameInputs(
 }
 
 /** Bit for bit: a NaN equals itself, -0 does not equal 0. */
-function sameBits(a: ArrayBufferView, b: ArrayBufferView | undefined): boolean {
-  if (b === undefined || a.byteLength !== b.byteLength) return false;
+export function sameBits(a: ArrayBufferView | undefined, b: ArrayBufferView | undefined): boolean {
+  if (a === undefined || b === undefined || a.byteLength !== b.byteLength) return false;
   const [left, right] = [viewOf(a), viewOf(b)];
   return Buffer.compare(left, right) === 0;
 }

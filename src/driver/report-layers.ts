@@ -34,7 +34,7 @@ export function layerReports(
       byClass,
       weightBytes: layer.weights.totalBytes,
       residentBytes: scheduled.residentBytes,
-      tiling: describeTiling(scheduled),
+      tiling: describeTiling(schedule, scheduled),
       sramBytes: schedule.loadBytes[step] ?? 0,
       cycles: estimate?.cycles ?? 0,
       computeCycles: estimate?.computeCycles ?? 0,
@@ -47,7 +47,7 @@ export function layerReports(
 const count = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? '' : 's'}`;
 
 /** "stripes of 7 rows, 4 chunks of 64 channels", or "whole" where one command does it all. */
-export function describeTiling(scheduled: ScheduledLayer): string {
+export function describeTiling(schedule: Schedule, scheduled: ScheduledLayer): string {
   const { layer, tiling } = scheduled;
   const parts: string[] = [];
   const tiles = columnTiles(layer, tiling).length;
@@ -61,7 +61,8 @@ export function describeTiling(scheduled: ScheduledLayer): string {
     else parts.push(stripes * tiles > 1 && tiling.outer === 'rows' ? `${each} for each stripe` : each);
   }
   if (tiling.weights === 'held' && scheduled.residentBytes < layer.weights.totalBytes) parts.push('weights held');
-  if (scheduled.overwrites !== undefined) parts.push('in place');
+  if (scheduled.layer.operands.some((operand) => operand.root === schedule.roots.get(layer.output.root)?.overwrites))
+    parts.push('in place');
   return parts.length === 0 ? 'whole' : parts.join(', ');
 }
 

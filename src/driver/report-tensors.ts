@@ -50,7 +50,7 @@ export function tensorReports(
         home: residentBytes === 0 ? 'dram' : residentBytes >= totalBytes ? 'sram' : 'sram+dram',
         readBytes: weightReads[step] ?? 0,
         writeBytes: 0,
-        why: whyWeights(scheduled, weightReads[step] ?? 0, batch),
+        why: whyWeights(schedule, scheduled, weightReads[step] ?? 0, batch),
       },
     ];
   });
@@ -140,14 +140,14 @@ function whyNotKept(schedule: Schedule, root: ScheduledRoot): string {
   return `its ${root.sizeBytes} B would not fit at ${where}: ${free} B are free beside ${stand}${worth}`;
 }
 
-function whyWeights(scheduled: ScheduledLayer, readBytes: number, batch: number): string {
+function whyWeights(schedule: Schedule, scheduled: ScheduledLayer, readBytes: number, batch: number): string {
   const { residentBytes, tiling, layer } = scheduled;
   const { totalBytes } = layer.weights;
   if (residentBytes >= totalBytes) return 'resident: loaded once by the prologue, in SRAM for every frame after it';
   const rest = totalBytes - residentBytes;
   const times = readBytes / Math.max(1, rest * batch);
   const how =
-    tiling.weights === 'held' ? 'loaded whole when the layer starts' : `streamed (${describeTiling(scheduled)})`;
+    tiling.weights === 'held' ? 'loaded whole when the layer starts' : `streamed (${describeTiling(schedule, scheduled)})`;
   const often = times > 1.01 ? `, ${times.toFixed(1)} times a frame` : '';
   if (residentBytes === 0) return `${how}${often}: other bytes save more traffic for the SRAM that they take`;
   const share = Math.round((100 * residentBytes) / totalBytes);

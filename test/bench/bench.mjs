@@ -1,0 +1,186 @@
+/**
+ * npm run bench [-- --filter TEXT] [-- --repeat N]: DRAM traffic, bounds, compile time and memory, each case in a process of its
+ * own. Writes out/bench.json. Times are those of the whole process; of repeated runs the least counts.
+ *
+ * A plain script: it drives the built command line as users do, and shares no code with what it measures.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const shared = fileURLToPath(new URL('../../../shared/models/', import.meta.url));
+const measure = fileURLToPath(new URL('measure-cli.mjs', import.meta.url));
+
+const option = (name, otherwise) => {
+  const at = process.argv.indexOf(name);
+  return at < 0 ? otherwise : (process.argv[at + 1] ?? otherwise);
+};
+const filter = option('--filter', '');
+const repeats = Math.max(1, Number(option('--repeat', '2')));
+
+const CHIPS = ['chip-a', 'chip-b', 'chip-c', 'chip-1m', 'chip-512k'];
+const NETWORKS = [
+  ['resnet50', 'examples/resnet50.model.ts'],
+  ['mobilenet-v2', 'examples/mobilenet-v2.model.ts'],
+  ['vgg19', 'examples/vgg19.model.ts'],
+  ['fsrcnn', 'examples/fsrcnn.model.ts'],
+  ['yolov3-416', 'examples/yolov3.model.ts', '--param', 'size=416'],
+  ['yolov3-608', 'examples/yolov3.model.ts', '--param', 'size=608'],
+  ['yolov3-1440', 'examples/yolov3.model.ts', '--param', 'size=1440'],
+  ...[
+    'light_resnet50',
+    'light_squeezenet',
+    'light_shufflenet',
+    'light_inception_v1',
+    'yolov3_seeded_416x416_f32',
+    'efficientnet_lite0_seeded_224_f32',
+    'yolo_fastest_1.1_coco_320x320_f32',
+    'ultraface_slim_320',
+  ].map((name) => [name, `${shared}${name}.onnx`]),
+];
+
+/** MB a frame that must not be exceeded, code included. */
+const LIMITS = new Map([
+  ['resnet50 chip-a', 19.4],
+  ['resnet50 chip-b', 0.17],
+  ['resnet50 chip-c', 0.17],
+  ['resnet50 chip-1m', 34.5],
+  ['resnet50 chip-512k', 48],
+  ['vgg19 chip-1m', 168],
+  ['light_inception_v1 chip-1m', 6.4],
+  ['light_inception_v1 chip-512k', 9.8],
+]);
+
+mkdirSync(`${root}out`, { recursive: true });
+
+function run(args) {
+  const usageFile = `${root}out/bench-usage.json`;
+  const started = performance.now();
+  const done = spawnSync(process.execPath, [measure, usageFile, ...args], {
+    cwd: root,
+    encoding: 'utf8',
+    maxBuffer: 2 ** 28,
+  });
+  const seconds = (performance.now() - started) / 1000;
+  if (done.status !== 0) return { seconds, error: `exit code ${done.status}: ${done.stderr.split('\n', 1)[0]}` };
+  const usage = JSON.parse(readFileSync(usageFile, 'utf8'));
+  return { seconds, ...usage, document: JSON.parse(done.stdout) };
+}
+
+/** Of several runs, the one that took least. */
+function best(args, times) {
+  let least;
+  for (let i = 0; i < times; i += 1) {
+    const one = run(args);
+    if (one.error !== undefined) return one;
+    if (least === undefined || one.seconds < least.seconds) least = one;
+  }
+  return least;
+}
+
+function benchCase(name, chip, model, args) {
+  const directory = `${root}out/bench-case`;
+  const compiled = best(['compile', model, '-t', chip, ...args, '-o', directory, '--json'], repeats);
+  if (compiled.error !== undefined) return { name, chip, error: compiled.error };
+  const compared = run(['compare', model, '-t', chip, ...args, '--json']);
+  const simulated = run(['simulate', directory, '--timing-only', '--json']);
+  rmSync(directory, { recursive: true, force: true });
+  const error = compared.error ?? simulated.error;
+  if (error !== undefined) return { name, chip, error };
+  const [none, greedy, ilp] = compared.document.rows.map((row) => row.period.totalBytes);
+  const { document } = compiled;
+  const counted = simulated.document.dramReadBytes + simulated.document.dramWriteBytes;
+  const limit = LIMITS.get(`${name} ${chip}`);
+  return {
+    name,
+    chip,
+    noneBytes: none,
+    greedyBytes: greedy,
+    ilpBytes: document.period.totalBytes,
+    compulsoryBytes: document.bound.compulsoryBytes,
+    solverBytes: document.bound.solverBytes,
+    gap: document.bound.gap,
+    status: document.solver.status,
+    seconds: compiled.seconds,
+    cpuSeconds: compiled.cpuSeconds,
+    peakBytes: compiled.peakBytes,
+    simulateSeconds: simulated.seconds,
+    cyclesEstimated: document.timing.cycles,
+    cyclesSimulated: simulated.document.cycles,
+    problems: [
+      ...(counted === document.period.totalBytes ? [] : ['simulated bytes differ']),
+      ...(simulated.document.faults.length === 0 ? [] : ['faults']),
+      ...(ilp <= greedy && greedy <= none ? [] : ['not ilp <= greedy <= none']),
+      ...(limit === undefined || document.period.totalBytes <= limit * 1e6 ? [] : [`above ${limit} MB`]),
+    ],
+  };
+}
+
+const mb = (bytes) => (bytes == null ? '-' : (bytes / 1e6).toFixed(bytes < 1e6 ? 4 : 3));
+const COLUMNS = [
+  ['network', 34, (r) => r.name],
+  ['chip', -10, (r) => r.chip],
+  ['none', 10, (r) => mb(r.noneBytes)],
+  ['greedy', 10, (r) => mb(r.greedyBytes)],
+  ['ilp', 10, (r) => mb(r.ilpBytes)],
+  ['bound', 10, (r) => mb(r.compulsoryBytes)],
+  ['solver', 10, (r) => mb(r.solverBytes)],
+  ['gap %', 7, (r) => (r.gap == null ? '-' : (100 * r.gap).toFixed(2))],
+  ['ilp/bound', 10, (r) => (r.ilpBytes / r.compulsoryBytes).toFixed(3)],
+  ['ilp/greedy', 11, (r) => (r.ilpBytes / r.greedyBytes).toFixed(3)],
+  ['s', 7, (r) => r.seconds.toFixed(1)],
+  ['MB RSS', 7, (r) => (r.peakBytes / 1e6).toFixed(0)],
+  ['cycles est/sim', 15, (r) => (r.cyclesEstimated / r.cyclesSimulated).toFixed(2)],
+  [
+    '',
+    -1,
+    (r) => ` ${[r.status === 'optimal' ? '' : r.status, ...r.problems].filter((text) => text !== '').join('; ')}`,
+  ],
+];
+const pad = (text, width) => (width < 0 ? ` ${text.padEnd(-width - 1)}` : text.padStart(width));
+const line = (cell) => COLUMNS.map((column) => pad(cell(column), column[1])).join('');
+
+const rows = [];
+console.log('MB (1e6 bytes) of DRAM traffic a frame, batch 1, int8, code included\n');
+console.log(line((column) => column[0]));
+for (const [name, model, ...args] of NETWORKS) {
+  for (const chip of CHIPS) {
+    if (!`${name} ${chip}`.includes(filter)) continue;
+    if (!existsSync(model.startsWith('/') ? model : `${root}${model}`)) {
+      console.log(`${name.padStart(34)} is not there: left out`);
+      break;
+    }
+    const row = benchCase(name, chip, model, args);
+    rows.push(row);
+    console.log(
+      row.error === undefined ? line((column) => column[2](row)) : `${name.padStart(34)} ${chip} ${row.error}`,
+    );
+  }
+}
+
+const chain = [];
+if ('chain'.includes(filter)) {
+  console.log('\ncompile time of a chain of convolutions, whole process; exponent: 2 is quadratic');
+  for (const layers of [250, 500, 1000]) {
+    const args = ['compile', 'test/bench/chain.model.ts', '-t', 'chip-512k', '--param', `layers=${layers}`, '--json'];
+    const one = best(args, repeats);
+    if (one.error !== undefined) {
+      console.log(`${layers} layers: ${one.error}`);
+      chain.push({ layers, error: one.error });
+      continue;
+    }
+    const before = chain.at(-1);
+    const exponent = before === undefined ? undefined : Math.log2(one.cpuSeconds / before.cpuSeconds);
+    chain.push({ layers, seconds: one.seconds, cpuSeconds: one.cpuSeconds, peakBytes: one.peakBytes, exponent });
+    const growth = exponent === undefined ? '' : `, exponent ${exponent.toFixed(2)}`;
+    console.log(
+      `${String(layers).padStart(6)} layers  ${one.seconds.toFixed(1)} s, ${one.cpuSeconds.toFixed(1)} s of CPU, ${(one.peakBytes / 1e6).toFixed(0)} MB${growth}`,
+    );
+  }
+}
+
+writeFileSync(`${root}out/bench.json`, `${JSON.stringify({ rows, chain }, null, 2)}\n`);
+const bad = [...rows, ...chain].filter((row) => row.error !== undefined || (row.problems ?? []).length > 0);
+console.log(`\n${rows.length} cases, ${bad.length} with problems; written to out/bench.json`);
+process.exitCode = bad.length === 0 ? 0 : 1;
