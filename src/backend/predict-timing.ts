@@ -1,13 +1,22 @@
 /**
- * How long a schedule takes, estimated layer by layer from the plan and the chip alone. The simulator times the commands
- * themselves; this is what a report can say without running them. Both take the machine to be the one that
- * src/simulator/timing.ts describes: queues side by side, one DRAM interface, barriers between layers.
+ * How long a schedule takes, estimated from the plan and the chip alone. The simulator times the commands themselves; this is
+ * what a report can say without running them. Both take the machine to be the one that src/simulator/timing.ts describes:
+ * queues side by side, one DRAM interface, bursts, barriers between layers and between blocks.
  *
- *   layer   |--whole loads--|==== max(compute, DMA) ====|--first stripe in, last stripe out--|
+ *   unit    |--whole loads--|==== longest queue ====|--one round of the others--|--spill--|
+ *
+ * A unit is a layer, or a block, whose time its layers share by the work that they do.
  */
-import { asStreamed, type Layer } from '../schedule/layer.js';
-import type { Schedule, ScheduledLayer } from '../schedule/schedule.js';
-import { chunkCount, columnTiles, residentChannels, stripeCount, tilingTraffic } from '../schedule/tiling.js';
+import { asStreamed, isGathered, type Layer, type Operand } from '../schedule/layer.js';
+import type { Schedule, ScheduledBlock, ScheduledLayer } from '../schedule/schedule.js';
+import {
+  channelsPerPass,
+  chunkCount,
+  columnTiles,
+  residentChannels,
+  stripeCount,
+  tilingTraffic,
+} from '../schedule/tiling.js';
 import type { Chip } from '../target/chip.js';
 
 export interface LayerTiming {
@@ -22,80 +31,194 @@ export interface PredictedTiming {
   readonly cycles: number; // of one frame, code not counted
 }
 
+/** What a queue has to do: commands, and bytes with every run rounded up to whole bursts. */
+interface Transfers {
+  readonly commands: number;
+  readonly occupiedBytes: number;
+}
+
+const NOTHING: Transfers = { commands: 0, occupiedBytes: 0 };
+
 export function predictTiming(schedule: Schedule, chip: Chip): PredictedTiming {
-  const layers = schedule.layers.map((scheduled, step) => layerTiming(schedule, scheduled, step, chip));
+  const layers: LayerTiming[] = [];
+  for (let step = 0; step < schedule.layers.length; ) {
+    const scheduled = schedule.layers[step];
+    if (scheduled === undefined) break;
+    const block = schedule.blocks[scheduled.block ?? -1];
+    if (block === undefined) layers.push(layerTiming(schedule, scheduled, step, chip));
+    else layers.push(...blockTiming(schedule, block, chip));
+    step = layers.length;
+  }
   return { layers, cycles: layers.reduce((total, layer) => total + layer.cycles, 0) };
 }
 
-/** What runs before, beside and after the compute of a layer, in DMA commands and bytes. */
-interface Transfers {
-  readonly commands: number;
-  readonly bytes: number;
+function sum(list: readonly Transfers[]): Transfers {
+  return {
+    commands: list.reduce((total, one) => total + one.commands, 0),
+    occupiedBytes: list.reduce((total, one) => total + one.occupiedBytes, 0),
+  };
+}
+
+/** @param runBytes of consecutive DRAM bytes at a time */
+function transfers(commands: number, bytes: number, runBytes: number, chip: Chip): Transfers {
+  if (bytes <= 0) return NOTHING;
+  const run = Math.max(1, Math.min(runBytes, bytes));
+  const { burstBytes } = chip.dram;
+  return { commands, occupiedBytes: (bytes / run) * Math.ceil(run / burstBytes) * burstBytes };
+}
+
+function bytesPerCycle(chip: Chip): number {
+  return chip.dram.bytesPerSecond / chip.clockHz;
+}
+
+function cyclesOf({ commands, occupiedBytes }: Transfers, chip: Chip): number {
+  return commands * (chip.dma.setupCycles + chip.dram.latencyCycles) + occupiedBytes / bytesPerCycle(chip);
+}
+
+/** A unit whose rounds overlap as far as its buffers allow. */
+interface Unit {
+  readonly before: Transfers; // compute waits for all of it
+  readonly reads: Transfers;
+  readonly writes: Transfers;
+  readonly after: Transfers;
+  readonly computeCycles: number;
+  readonly rounds: number;
+  readonly isOverlapped: boolean;
+}
+
+function unitCycles(unit: Unit, chip: Chip): { cycles: number; dramCycles: number } {
+  const [reads, writes] = [cyclesOf(unit.reads, chip), cyclesOf(unit.writes, chip)];
+  const interfaceCycles = (unit.reads.occupiedBytes + unit.writes.occupiedBytes) / bytesPerCycle(chip);
+  const parts = [unit.computeCycles, reads, writes];
+  const longest = Math.max(...parts, interfaceCycles);
+  const all = parts.reduce((a, b) => a + b, 0);
+  const rounds = Math.max(1, unit.rounds);
+  const middle = unit.isOverlapped ? longest + Math.max(0, all - longest) / rounds : all;
+  const ends = cyclesOf(unit.before, chip) + cyclesOf(unit.after, chip);
+  const endBytes = unit.before.occupiedBytes + unit.after.occupiedBytes;
+  return { cycles: Math.ceil(middle + ends), dramCycles: Math.ceil(interfaceCycles + endBytes / bytesPerCycle(chip)) };
 }
 
 function layerTiming(schedule: Schedule, scheduled: ScheduledLayer, step: number, chip: Chip): LayerTiming {
   const { layer, tiling } = scheduled;
-  const bytesPerCycle = chip.dram.bytesPerSecond / chip.clockHz;
-  const cyclesOf = ({ commands, bytes }: Transfers): number =>
-    commands * (chip.dma.setupCycles + chip.dram.latencyCycles) + bytes / bytesPerCycle;
-  const stripes = stripeCount(layer, tiling) * columnTiles(layer, tiling).length;
-  const chunks = chunkCount(layer, tiling, residentChannels(layer, scheduled.residentBytes));
+  const resident = residentChannels(layer, scheduled.residentBytes);
+  const chunks = chunkCount(layer, tiling, resident);
   const passes = tiling.outer === 'channels' ? Math.max(1, chunks) : 1;
-  const before = wholeLoads(schedule, scheduled);
-  const reads = streamedReads(scheduled, stripes * passes, chunks);
-  const writes = streamedWrites(scheduled, stripes * passes);
-  const after = spill(schedule, scheduled, step);
-  const pieces = stripes * passes * (tiling.outer === 'rows' ? Math.max(1, chunks) : 1);
-  const compute = computeWork(layer, pieces, chip);
-  const dram = cyclesOf({ commands: 0, bytes: reads.bytes + writes.bytes });
-  const busy = Math.max(compute.cycles, cyclesOf(reads), cyclesOf(writes), dram);
-  const serial = tiling.depth === 1 ? compute.cycles + cyclesOf(reads) + cyclesOf(writes) : busy;
-  const rounds = Math.max(1, stripes * passes);
-  const fill = tiling.depth === 1 ? 0 : (cyclesOf(reads) + cyclesOf(writes)) / rounds;
-  const cycles = cyclesOf(before) + serial + fill + cyclesOf(after);
-  const bytes = before.bytes + reads.bytes + writes.bytes + after.bytes;
-  return {
-    cycles: Math.ceil(cycles),
-    computeCycles: Math.ceil(compute.cycles),
-    dramCycles: Math.ceil(bytes / bytesPerCycle),
-    macs: compute.macs,
+  const rounds = stripeCount(layer, tiling) * columnTiles(layer, tiling).length * passes;
+  const runs = tiling.outer === 'rows' ? Math.max(1, chunks + (resident > 0 && chunks > 0 ? 1 : 0)) : 1;
+  const compute = computeWork(layer, rounds * runs, chip);
+  const weights = streamedWeights(scheduled, chunks, chip);
+  // Passes over the rows begin with their chunk of weights, and each one fills the pipeline anew.
+  const isByPasses = passes > 1 && rounds > passes;
+  const before = wholeLoads(schedule, scheduled, chip);
+  const unit: Unit = {
+    before: isByPasses ? sum([before, weights]) : before,
+    reads: sum([streamedReads(scheduled, rounds, chip), ...(isByPasses ? [] : [weights])]),
+    writes: streamedWrites(scheduled, rounds, chip),
+    after: spills(schedule, step, step, chip),
+    computeCycles: compute.cycles,
+    rounds: isByPasses ? rounds / passes : passes > 1 ? 1 : rounds * runs,
+    isOverlapped: tiling.depth === 2,
   };
+  return { ...unitCycles(unit, chip), computeCycles: Math.ceil(compute.cycles), macs: compute.macs };
 }
 
-/** Reloaded tensors, held weights, tables: compute waits for all of them. */
-function wholeLoads(schedule: Schedule, scheduled: ScheduledLayer): Transfers {
+/** Reloaded tensors, held weights, tables. */
+function wholeLoads(schedule: Schedule, scheduled: ScheduledLayer, chip: Chip): Transfers {
   const { layer, tiling, residentBytes } = scheduled;
   const { totalBytes, headerBytes } = layer.weights;
   const held = tiling.weights === 'held' ? Math.max(0, totalBytes - residentBytes) : 0;
   const tables = tiling.weights === 'streamed' && residentBytes === 0 ? headerBytes : 0;
   const reloads = scheduled.reloads.map((root) => schedule.roots.get(root)?.sizeBytes ?? 0);
-  const all = [...reloads, held, tables].filter((bytes) => bytes > 0);
-  return { commands: all.length, bytes: all.reduce((a, b) => a + b, 0) };
+  return sum([...reloads, held, tables].map((bytes) => transfers(1, bytes, bytes, chip)));
 }
 
-function streamedReads(scheduled: ScheduledLayer, rounds: number, chunks: number): Transfers {
-  const { layer, tiling, residentBytes } = scheduled;
-  const traffic = tilingTraffic(layer, tiling);
-  const operands = traffic.operandReadBytes.filter((bytes) => bytes > 0);
-  const rest = layer.weights.totalBytes - Math.max(residentBytes, layer.weights.headerBytes);
-  const weights = tiling.weights === 'streamed' ? Math.max(0, rest) * traffic.weightPasses : 0;
-  const weightCommands = tiling.outer === 'rows' ? chunks * traffic.weightPasses : chunks;
-  return {
-    commands: operands.length * rounds + (weights > 0 ? weightCommands : 0),
-    bytes: operands.reduce((a, b) => a + b, 0) + weights,
-  };
+function streamedReads(scheduled: ScheduledLayer, rounds: number, chip: Chip): Transfers {
+  const { layer, tiling } = scheduled;
+  const { operandReadBytes } = tilingTraffic(layer, tiling);
+  return sum(
+    layer.operands.map((operand, i) =>
+      transfers(rounds, operandReadBytes[i] ?? 0, operandRunBytes(scheduled, operand), chip),
+    ),
+  );
 }
 
-function streamedWrites(scheduled: ScheduledLayer, rounds: number): Transfers {
-  const bytes = tilingTraffic(scheduled.layer, scheduled.tiling).outputWriteBytes;
-  return { commands: bytes > 0 ? rounds : 0, bytes };
+function streamedWeights({ layer, tiling, residentBytes }: ScheduledLayer, chunks: number, chip: Chip): Transfers {
+  if (tiling.weights !== 'streamed') return NOTHING;
+  const { weightPasses } = tilingTraffic(layer, tiling);
+  const rest = Math.max(0, layer.weights.totalBytes - Math.max(residentBytes, layer.weights.headerBytes));
+  return transfers(chunks * weightPasses, rest * weightPasses, tiling.chunkChannels * layer.weights.recordBytes, chip);
 }
 
-function spill(schedule: Schedule, scheduled: ScheduledLayer, step: number): Transfers {
-  const root = schedule.roots.get(scheduled.layer.output.root);
-  return root?.isSpilled && root.lastWrite === step
-    ? { commands: 1, bytes: root.sizeBytes }
-    : { commands: 0, bytes: 0 };
+/** Consecutive DRAM bytes that one command reads of an operand: all its rows, a row, or a pixel. */
+function operandRunBytes({ layer, tiling }: ScheduledLayer, raw: Operand): number {
+  const operand = asStreamed(raw, layer.output);
+  const isSliced = raw.role === 'residual' && tiling.outer === 'channels';
+  const pixelBytes = (isSliced ? tiling.chunkChannels : operand.c) * operand.elementBytes;
+  if (isGathered(raw) || pixelBytes !== operand.pixelPitchBytes) return pixelBytes;
+  const isWhole = tiling.tileColumns >= layer.output.w;
+  const columns = isWhole ? operand.w : tiling.tileColumns * operand.columns.stride;
+  return columns * pixelBytes * (isWhole ? tiling.stripeRows * operand.rows.stride : 1);
+}
+
+function streamedWrites({ layer, tiling }: ScheduledLayer, rounds: number, chip: Chip): Transfers {
+  const bytes = tilingTraffic(layer, tiling).outputWriteBytes;
+  const pixelBytes = channelsPerPass(layer, tiling) * layer.output.elementBytes;
+  const isWhole = tiling.tileColumns >= layer.output.w;
+  const rowBytes = Math.min(tiling.tileColumns, layer.output.w) * pixelBytes;
+  const run = pixelBytes !== layer.output.pixelPitchBytes ? pixelBytes : rowBytes * (isWhole ? tiling.stripeRows : 1);
+  return transfers(rounds, bytes, run, chip);
+}
+
+/** Tensors that were completed in SRAM between two steps and have a DRAM copy. */
+function spills(schedule: Schedule, first: number, last: number, chip: Chip): Transfers {
+  const list: Transfers[] = [];
+  for (const root of schedule.roots.values()) {
+    if (!root.isSpilled || root.lastWrite < first || root.lastWrite > last) continue;
+    list.push(transfers(1, root.sizeBytes, root.sizeBytes, chip));
+  }
+  return sum(list);
+}
+
+function blockTiming(schedule: Schedule, block: ScheduledBlock, chip: Chip): LayerTiming[] {
+  const { plan } = block;
+  const work = plan.layers.map(({ step }) => {
+    const scheduled = schedule.layers[step];
+    if (scheduled === undefined) return { cycles: 0, macs: 0 };
+    const isSplit = scheduled.residentBytes > 0 && scheduled.residentBytes < scheduled.layer.weights.totalBytes;
+    return computeWork(scheduled.layer, plan.iterations * (isSplit ? 2 : 1), chip);
+  });
+  const held = plan.layers.map(({ step }) => {
+    const scheduled = schedule.layers[step];
+    return scheduled === undefined ? 0 : scheduled.layer.weights.totalBytes - scheduled.residentBytes;
+  });
+  const reloads = block.reloads.map((root) => schedule.roots.get(root)?.sizeBytes ?? 0);
+  const rings = (role: 'input' | 'output', bytesOf: ReadonlyMap<unknown, number>): Transfers =>
+    sum(
+      block.rings
+        .filter((ring) => ring.role === role)
+        .map((ring) => transfers(plan.iterations, bytesOf.get(ring.root) ?? 0, ring.rowBytes, chip)),
+    );
+  const computeCycles = work.reduce((total, one) => total + one.cycles, 0);
+  const { cycles, dramCycles } = unitCycles(
+    {
+      before: sum([...reloads, ...held].map((bytes) => transfers(1, bytes, bytes, chip))),
+      reads: rings('input', plan.inputReadBytes),
+      writes: rings('output', plan.outputWriteBytes),
+      after: spills(schedule, plan.first, plan.last, chip),
+      computeCycles,
+      rounds: plan.iterations,
+      isOverlapped: true,
+    },
+    chip,
+  );
+  const share = (own: number): number => (computeCycles === 0 ? 1 / Math.max(1, work.length) : own / computeCycles);
+  return work.map((one) => ({
+    cycles: Math.ceil(cycles * share(one.cycles)),
+    computeCycles: Math.ceil(one.cycles),
+    dramCycles: Math.ceil(dramCycles * share(one.cycles)),
+    macs: one.macs,
+  }));
 }
 
 /** @param pieces commands that the layer's compute is cut into: each fills and drains the MAC array once */
@@ -112,19 +235,10 @@ function computeWork(layer: Layer, pieces: number, chip: Chip): { cycles: number
   if (layer.kind !== 'conv') return { cycles: elements / lanes, macs: 0 };
   const groups = op.kind === 'conv2d' ? op.groups : 1;
   const taps = op.kind === 'conv2d' ? op.window.kernel[0] * op.window.kernel[1] : 1;
-  const [main] = layer.operands;
-  const inputChannels = main === undefined ? 1 : channelsOf(layer) / groups;
+  const inputChannels = (layer.operands[0]?.c ?? 1) / groups;
   const macs = elements * taps * inputChannels;
   if (groups > 1 && inputChannels === 1) return { cycles: macs / lanes, macs };
   const columns = output.c / groups;
   const rounds = groups * Math.ceil(inputChannels / chip.mac.rows) * Math.ceil(columns / chip.mac.columns);
   return { cycles: pixels * taps * rounds + pieces * (chip.mac.rows + chip.mac.columns), macs };
-}
-
-/** A dense layer takes its whole input as channels. */
-function channelsOf(layer: Layer): number {
-  const [main] = layer.operands;
-  if (main === undefined) return 1;
-  const seen = asStreamed(main, layer.output);
-  return layer.op.kind === 'dense' ? seen.h * seen.w * seen.c : seen.c;
 }

@@ -3,7 +3,7 @@ import type { EmittedProgram } from '../backend/emit-program.js';
 import type { PredictedTiming } from '../backend/predict-timing.js';
 import type { TrafficEntry } from '../backend/traffic.js';
 import { formatLoc } from '../base/diagnostic.js';
-import type { Schedule, ScheduledLayer } from '../schedule/schedule.js';
+import type { Schedule, ScheduledBlock, ScheduledLayer } from '../schedule/schedule.js';
 import { chunkCount, columnTiles, residentChannels, stripeCount, type WorkspaceBuffer } from '../schedule/tiling.js';
 import type { PeriodBytes } from './period-bytes.js';
 import type { LayerReport, Report } from './report.js';
@@ -49,6 +49,8 @@ const count = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? '' :
 /** "stripes of 7 rows, 4 chunks of 64 channels", or "whole" where one command does it all. */
 export function describeTiling(schedule: Schedule, scheduled: ScheduledLayer): string {
   const { layer, tiling } = scheduled;
+  const block = schedule.blocks[scheduled.block ?? -1];
+  if (block !== undefined) return describeBlockLayer(schedule, scheduled, block);
   const parts: string[] = [];
   const tiles = columnTiles(layer, tiling).length;
   const stripes = stripeCount(layer, tiling);
@@ -66,6 +68,16 @@ export function describeTiling(schedule: Schedule, scheduled: ScheduledLayer): s
   return parts.length === 0 ? 'whole' : parts.join(', ');
 }
 
+function describeBlockLayer(schedule: Schedule, scheduled: ScheduledLayer, block: ScheduledBlock): string {
+  const { first, last, iterations, layers } = block.plan;
+  const rows = layers.find(({ step }) => step === scheduled.layer.step)?.rowsPerIteration ?? 0;
+  const parts = [
+    `block ${schedule.blocks.indexOf(block)} (steps ${first} to ${last}), ${count(iterations, 'stripe')} of ${count(rows, 'row')}`,
+  ];
+  if (scheduled.residentBytes < scheduled.layer.weights.totalBytes) parts.push('weights held');
+  return parts.join(', ');
+}
+
 const WEIGHT_BUFFERS: ReadonlySet<WorkspaceBuffer['role']> = new Set(['chunk', 'held', 'tables']);
 
 /** SRAM at the fullest step; code is never there, the command FIFO holds it. */
@@ -76,7 +88,11 @@ export function budgetOf(schedule: Schedule, emitted: EmittedProgram, period: Pe
   });
   const scheduled = schedule.layers[fullest];
   const weightBuffers = (scheduled?.workspace ?? []).filter((buffer) => WEIGHT_BUFFERS.has(buffer.role));
-  const weightSram = schedule.residentBytes + weightBuffers.reduce((total, buffer) => total + buffer.sizeBytes, 0);
+  const held = schedule.blocks[scheduled?.block ?? -1]?.held ?? [];
+  const weightSram = [...weightBuffers, ...held].reduce(
+    (total, buffer) => total + buffer.sizeBytes,
+    schedule.residentBytes,
+  );
   const stored = (wanted: readonly string[]): number =>
     emitted.manifest.regions.reduce((total, region) => total + (wanted.includes(region.class) ? region.bytes : 0), 0);
   const { byClass } = period;

@@ -1,6 +1,13 @@
 /** The report's rows by tensor: where each one is, what it moves, and why, in words and numbers. */
 import type { EmittedProgram } from '../backend/emit-program.js';
-import type { Schedule, ScheduledLayer, ScheduledRoot, Stay } from '../schedule/schedule.js';
+import type {
+  Schedule,
+  ScheduledBlock,
+  ScheduledLayer,
+  ScheduledRing,
+  ScheduledRoot,
+  Stay,
+} from '../schedule/schedule.js';
 import type { CountedTraffic } from './period-bytes.js';
 import type { Report, TensorReport } from './report.js';
 import { describeTiling } from './report-layers.js';
@@ -32,7 +39,7 @@ export function tensorReports(
       name: root.name,
       class: root.role === 'activation' ? 'activations' : root.role,
       bytes: root.sizeBytes,
-      home: homeOf(root),
+      home: homeOf(schedule, root),
       readBytes,
       writeBytes,
       why: whyActivation(schedule, root, placement),
@@ -66,7 +73,14 @@ export function tensorReports(
   return [...activations, ...weights, code];
 }
 
-function homeOf(root: ScheduledRoot): TensorReport['home'] {
+/** The block inside which the root exists, as a rolling buffer of rows only. */
+function blockAround(schedule: Schedule, root: ScheduledRoot): ScheduledBlock | undefined {
+  const isInside = (ring: ScheduledRing): boolean => ring.root === root.root && ring.role === 'internal';
+  return schedule.blocks.find((block) => block.rings.some(isInside));
+}
+
+function homeOf(schedule: Schedule, root: ScheduledRoot): TensorReport['home'] {
+  if (blockAround(schedule, root) !== undefined) return 'sram';
   if (root.stays.length === 0) return 'dram';
   return root.inDram ? 'sram+dram' : 'sram';
 }
@@ -82,6 +96,8 @@ function describeStay(schedule: Schedule, stay: Stay): string {
 }
 
 function whyActivation(schedule: Schedule, root: ScheduledRoot, placement: Report['placement']): string {
+  const around = blockAround(schedule, root);
+  if (around !== undefined) return whyRolling(schedule, root, around);
   const stays = root.stays.map((stay) => describeStay(schedule, stay)).join('; again ');
   if (!root.inDram) {
     const offset = root.stays[0]?.sramOffsetBytes ?? 0;
@@ -106,10 +122,19 @@ function whyActivation(schedule: Schedule, root: ScheduledRoot, placement: Repor
   return `DRAM, reloaded: in SRAM ${stays}; ${reason}`;
 }
 
+function whyRolling(schedule: Schedule, root: ScheduledRoot, block: ScheduledBlock): string {
+  const { first, last } = block.plan;
+  const ring = block.rings.find((candidate) => candidate.root === root.root);
+  const where = `in block ${schedule.blocks.indexOf(block)}, ${nameOfStep(schedule, first)} to ${nameOfStep(schedule, last)}`;
+  return `rolls through SRAM ${where}: ${ring?.rows ?? 0} rows at a time in ${ring?.sizeBytes ?? 0} B, never ${root.sizeBytes} B at once`;
+}
+
 /** The steps that read the root from DRAM piece by piece. */
 function streamedSteps(schedule: Schedule, root: ScheduledRoot): string {
   const steps = root.reads.filter((step) => {
     const scheduled = schedule.layers[step];
+    const block = schedule.blocks[scheduled?.block ?? -1];
+    if (block !== undefined) return block.plan.inputReadBytes.has(root.root);
     return scheduled?.layer.operands.some(
       (operand, i) => operand.root === root.root && scheduled.tiling.operandsFromSram[i] !== true,
     );
@@ -146,8 +171,10 @@ function whyWeights(schedule: Schedule, scheduled: ScheduledLayer, readBytes: nu
   if (residentBytes >= totalBytes) return 'resident: loaded once by the prologue, in SRAM for every frame after it';
   const rest = totalBytes - residentBytes;
   const times = readBytes / Math.max(1, rest * batch);
-  const how =
-    tiling.weights === 'held' ? 'loaded whole when the layer starts' : `streamed (${describeTiling(schedule, scheduled)})`;
+  const isHeld = tiling.weights === 'held' || scheduled.block !== undefined;
+  const how = isHeld
+    ? `loaded whole when the ${scheduled.block === undefined ? 'layer' : 'block'} starts`
+    : `streamed (${describeTiling(schedule, scheduled)})`;
   const often = times > 1.01 ? `, ${times.toFixed(1)} times a frame` : '';
   if (residentBytes === 0) return `${how}${often}: other bytes save more traffic for the SRAM that they take`;
   const share = Math.round((100 * residentBytes) / totalBytes);
