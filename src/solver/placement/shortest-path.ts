@@ -18,7 +18,8 @@ import { fillResident } from './resident-fill.js';
  *
  *     S   in SRAM, no DRAM copy        (0)
  *     D   in DRAM only                 (1)
- *     SD  in SRAM, and copied to DRAM  (2)      an SD item may be dropped to D at any step, free of cost
+ *     SD  in SRAM, and copied to DRAM  (2)      an SD item may be dropped to D at any step, free of cost,
+ *                                         an S item for the cost of a copy
  *
  * An edge is a step by one of its choices, or a span of steps. Every byte of A that is not used is a byte of resident
  * weights, and each of those saves a byte a frame: so the outer loop sweeps A. Where an edge holds its weights and needs x
@@ -29,6 +30,8 @@ import { fillResident } from './resident-fill.js';
  * Cost: for each A, states x edges.
  */
 const MAX_STATES = 400;
+const MAX_LIVE = 64;
+const NO_RELOADS: readonly number[] = [];
 
 interface PathNode {
   readonly cost: number;
@@ -51,6 +54,10 @@ interface Edge {
   readonly carry: readonly number[];
   /** SRAM of items alive before that the edge does not touch, by position; 0 where it does. */
   readonly passBytes: readonly number[];
+  readonly sramBytes: number; // uses and outputs in SRAM as a whole
+  readonly leastWorkspaceBytes: number; // of the option that needs least, with its weights resident
+  readonly leastBytes: number; // both together
+  readonly leastCost: number;
 }
 
 interface EdgeUse {
@@ -58,7 +65,6 @@ interface EdgeUse {
   readonly position: number;
   readonly fromSram: boolean;
   readonly mustMatch: boolean; // read before it is complete
-  readonly sramBytes: number;
   readonly dramBytes: number;
 }
 
@@ -68,7 +74,7 @@ interface EdgeOutput {
   readonly toSram: boolean;
   readonly memoryBytes: number; // 0 where it takes over an input
   readonly spillBytes: number;
-  readonly outcomes: readonly number[];
+  readonly home: number; // after the edge, where it is new
 }
 
 interface EdgeOption {
@@ -98,28 +104,27 @@ export function searchPlacements(problem: PlacementProblem, roundResident: Resid
   const seen = new Map<string, number>();
   const consider = (budget: number): number => {
     let priceLow = 0;
+    let priceHigh = Number.POSITIVE_INFINITY;
     let price = 0;
     let result = Number.POSITIVE_INFINITY;
-    for (let round = 0; round < 4; round += 1) {
-      const path = shortestPath(graph, budget, price);
+    for (let round = 0; round < 9; round += 1) {
+      const path = shortestPath(graph, budget, price, best?.evaluation.trafficBytes ?? Number.POSITIVE_INFINITY);
       if (path === undefined) return result;
-      if (path.residentNeed <= problem.capacityBytes - budget) {
-        const key = JSON.stringify([path.choices, path.spans, path.reloads]);
-        let traffic = seen.get(key);
-        if (traffic === undefined) {
-          const placement = fillResident(problem, path, roundResident, graph.events);
-          const evaluation = evaluate(problem, placement, graph.events);
-          traffic = evaluation.errors.length === 0 ? evaluation.trafficBytes : Number.POSITIVE_INFINITY;
-          seen.set(key, traffic);
-          if (traffic < (best?.evaluation.trafficBytes ?? Number.POSITIVE_INFINITY)) best = { placement, evaluation };
-        }
-        result = Math.min(result, traffic);
-        if (round === 0) return result;
-        price = (priceLow + price) / 2;
-      } else {
-        priceLow = price;
-        price = price === 0 ? 0.25 : price * 2;
+      const key = JSON.stringify([path.choices, path.spans, path.reloads]);
+      let traffic = seen.get(key);
+      if (traffic === undefined) {
+        const placement = fillResident(problem, path, roundResident, graph.events);
+        const evaluation = evaluate(problem, placement, graph.events);
+        traffic = evaluation.errors.length === 0 ? evaluation.trafficBytes : Number.POSITIVE_INFINITY;
+        seen.set(key, traffic);
+        if (traffic < (best?.evaluation.trafficBytes ?? Number.POSITIVE_INFINITY)) best = { placement, evaluation };
       }
+      result = Math.min(result, traffic);
+      if (path.residentNeed <= problem.capacityBytes - budget) {
+        if (price === 0) return result;
+        priceHigh = price;
+      } else priceLow = price;
+      price = priceHigh === Number.POSITIVE_INFINITY ? Math.max(0.05, price * 2) : (priceLow + priceHigh) / 2;
     }
     return result;
   };
@@ -161,7 +166,9 @@ interface PathResult {
 }
 
 /** The cheapest way through all steps within `budgetBytes` of SRAM for everything but resident weights. */
-function shortestPath(graph: EdgeGraph, budgetBytes: number, price: number): PathResult | undefined {
+function shortestPath(graph: EdgeGraph, budgetBytes: number, price: number, bestBytes: number): PathResult | undefined {
+  // A path that ends above this leaves no better placement, whatever is resident.
+  const limit = bestBytes + graph.problem.capacityBytes - budgetBytes;
   const steps = graph.problem.steps.length;
   const states: Map<number, PathNode>[] = Array.from({ length: steps + 1 }, () => new Map<number, PathNode>());
   let startKey = 0;
@@ -169,15 +176,20 @@ function shortestPath(graph: EdgeGraph, budgetBytes: number, price: number): Pat
     startKey += 3 ** position; // D
   });
   states[0]?.set(startKey, { cost: 0, residentNeed: 0, previous: undefined, edge: undefined, choice: -1, reloads: [] });
+  const rest = leastRest(graph, budgetBytes);
+  const scratch: Scratch = { after: new Int8Array(MAX_LIVE) };
   for (let t = 0; t < steps; t += 1) {
     const here = states[t];
     if (here === undefined || here.size === 0) continue;
     const live = graph.live[t] ?? [];
-    for (const [key, node] of withDrops(graph, t, live, prune(here))) {
-      const homes = decode(key, live.length);
-      for (const edge of graph.from[t] ?? []) {
+    const edges = (graph.from[t] ?? []).filter((edge) => edge.leastBytes <= budgetBytes);
+    const homes = new Int8Array(live.length);
+    for (const [key, node] of withDrops(graph, t, live, prune(undominated(graph, t, live, here)))) {
+      decode(key, homes);
+      for (const edge of edges) {
         const target = states[edge.last + 1];
-        if (target !== undefined) relax(edge, budgetBytes, price, homes, node, target);
+        const least = node.cost + edge.leastCost + (rest[edge.last + 1] ?? 0) - price * node.residentNeed;
+        if (least < limit && target !== undefined) relax(edge, budgetBytes, price, homes, node, target, scratch);
       }
     }
     states[t] = new Map();
@@ -205,17 +217,68 @@ function prune(states: Map<number, PathNode>): Map<number, PathNode> {
   return new Map([...states.entries()].sort((a, b) => a[1].cost - b[1].cost || a[0] - b[0]).slice(0, MAX_STATES));
 }
 
-function decode(key: number, count: number): number[] {
-  const homes: number[] = [];
-  let rest = key;
-  for (let i = 0; i < count; i += 1) {
-    homes.push(rest % 3);
-    rest = Math.floor(rest / 3);
+function decode(key: number, homes: Int8Array): void {
+  let left = key;
+  for (let i = 0; i < homes.length; i += 1) {
+    homes[i] = left % 3;
+    left = Math.floor(left / 3);
   }
-  return homes;
 }
 
-/** Adds, for each state, those in which some SD items have been dropped from SRAM. */
+/** Cost of the steps from t on, whatever the homes: edges that fit by themselves, in the cheapest sequence. */
+function leastRest(graph: EdgeGraph, budgetBytes: number): Float64Array {
+  const steps = graph.problem.steps.length;
+  const rest = new Float64Array(steps + 1).fill(Number.POSITIVE_INFINITY);
+  rest[steps] = 0;
+  for (let t = steps - 1; t >= 0; t -= 1) {
+    for (const edge of graph.from[t] ?? []) {
+      if (edge.leastBytes > budgetBytes) continue;
+      rest[t] = Math.min(rest[t] ?? 0, edge.leastCost + (rest[edge.last + 1] ?? 0));
+    }
+  }
+  return rest;
+}
+
+/**
+ * Leaves out states that the cheapest one can turn into for less than they cost: an item in DRAM comes back by a reload, one in
+ * SRAM alone gets a copy by a spill, each for one transfer.
+ */
+function undominated(
+  graph: EdgeGraph,
+  t: number,
+  live: readonly number[],
+  states: Map<number, PathNode>,
+): Map<number, PathNode> {
+  let bestKey = -1;
+  let bestCost = Number.POSITIVE_INFINITY;
+  for (const [key, node] of states) {
+    if (node.cost < bestCost || (node.cost === bestCost && key < bestKey)) {
+      bestKey = key;
+      bestCost = node.cost;
+    }
+  }
+  const best = new Int8Array(live.length);
+  const homes = new Int8Array(live.length);
+  if (bestKey >= 0) decode(bestKey, best);
+  const kept = new Map<number, PathNode>();
+  for (const [key, node] of states) {
+    decode(key, homes);
+    let change = 0;
+    for (let i = 0; i < live.length; i += 1) {
+      if (homes[i] === best[i] || best[i] === 2) continue;
+      const item = live[i] ?? -1;
+      const isComplete = (graph.events[item]?.lastWrite ?? -1) < t;
+      change += isComplete ? (graph.problem.items[item]?.dramBytes ?? 0) : Number.POSITIVE_INFINITY;
+    }
+    if (key === bestKey || bestCost + change > node.cost) kept.set(key, node);
+  }
+  return kept;
+}
+
+/**
+ * Adds, for each state, those in which items have left SRAM before step t: one with a DRAM copy for nothing, another for the
+ * price of writing it (which happens when it is produced, so it must be complete).
+ */
 function withDrops(
   graph: EdgeGraph,
   t: number,
@@ -223,54 +286,60 @@ function withDrops(
   states: Map<number, PathNode>,
 ): Map<number, PathNode> {
   const all = new Map(states);
+  const keep = (key: number, node: PathNode): void => {
+    const other = all.get(key);
+    if (other === undefined || node.cost < other.cost) all.set(key, node);
+  };
   live.forEach((item, position) => {
     if ((graph.events[item]?.lastWrite ?? -1) >= t) return; // not complete yet
     const unit = 3 ** position;
+    const spillBytes = graph.problem.items[item]?.dramBytes ?? 0;
     for (const [key, node] of [...all]) {
-      if (Math.floor(key / unit) % 3 !== 2) continue;
-      const dropped = key - unit;
-      const other = all.get(dropped);
-      if (other === undefined || node.cost < other.cost) all.set(dropped, node);
+      const home = Math.floor(key / unit) % 3;
+      if (home === 2) keep(key - unit, node);
+      else if (home === 0) keep(key + unit, { ...node, cost: node.cost + spillBytes });
     }
   });
   return all;
+}
+
+/** Reused by every relaxation: what the edge leaves of the homes. */
+interface Scratch {
+  readonly after: Int8Array;
 }
 
 function relax(
   edge: Edge,
   budgetBytes: number,
   price: number,
-  homes: readonly number[],
+  homes: Int8Array,
   node: PathNode,
   target: Map<number, PathNode>,
+  scratch: Scratch,
 ): void {
-  let memory = 0;
+  let memory = edge.sramBytes;
   for (let i = 0; i < homes.length; i += 1) if (homes[i] !== 1) memory += edge.passBytes[i] ?? 0;
+  const room = budgetBytes - memory;
+  if (edge.leastWorkspaceBytes > room) return;
+  const { after } = scratch;
+  after.set(homes);
   let cost = node.cost;
-  let reloads: number[] | undefined;
-  const after = homes.slice();
+  let reloads = NO_RELOADS;
   for (const use of edge.uses) {
-    const home = homes[use.position] ?? 1;
+    const home = homes[use.position];
     if (use.fromSram) {
-      memory += use.sramBytes;
-      if (home === 1) {
-        if (use.mustMatch) return;
-        reloads = reloads ?? [];
-        reloads.push(use.item);
-        cost += use.dramBytes;
-        after[use.position] = 2;
-      }
+      if (home !== 1) continue;
+      if (use.mustMatch) return;
+      reloads = [...reloads, use.item];
+      cost += use.dramBytes;
+      after[use.position] = 2;
     } else {
       if (home === 0 || (use.mustMatch && home !== 1)) return;
       after[use.position] = 1;
     }
   }
-  for (const output of edge.outputs) {
-    memory += output.memoryBytes;
+  for (const output of edge.outputs)
     if (output.position >= 0 && (homes[output.position] === 1) === output.toSram) return;
-  }
-  const room = budgetBytes - memory;
-  if (room < 0) return;
   let option: EdgeOption | undefined;
   let resident = 0;
   let optionCost = Number.POSITIVE_INFINITY;
@@ -285,54 +354,24 @@ function relax(
     }
   }
   if (option === undefined) return;
-  const base = {
+  cost += optionCost;
+  for (const output of edge.outputs) if (output.position < 0 && output.home === 2) cost += output.spillBytes;
+  let key = 0;
+  let unit = 1;
+  for (const from of edge.carry) {
+    key += unit * ((from >= 0 ? after[from] : edge.outputs[-1 - from]?.home) ?? 1);
+    unit *= 3;
+  }
+  const other = target.get(key);
+  if (other !== undefined && other.cost <= cost) return;
+  target.set(key, {
+    cost,
     residentNeed: node.residentNeed + resident,
     previous: node,
     edge,
     choice: option.choice,
-    reloads: reloads ?? [],
-  };
-  store(edge, homes, after, 0, cost + optionCost, [], base, target);
-}
-
-/** Stores the state for every combination of outcomes of the outputs. */
-function store(
-  edge: Edge,
-  homes: readonly number[],
-  after: readonly number[],
-  index: number,
-  cost: number,
-  outcomes: readonly number[],
-  base: Omit<PathNode, 'cost'>,
-  target: Map<number, PathNode>,
-): void {
-  const output = edge.outputs[index];
-  if (output !== undefined) {
-    if (output.position >= 0) {
-      store(edge, homes, after, index + 1, cost, [...outcomes, homes[output.position] ?? 1], base, target);
-      return;
-    }
-    for (const outcome of output.outcomes)
-      store(
-        edge,
-        homes,
-        after,
-        index + 1,
-        cost + (outcome === 2 ? output.spillBytes : 0),
-        [...outcomes, outcome],
-        base,
-        target,
-      );
-    return;
-  }
-  let key = 0;
-  let unit = 1;
-  for (const from of edge.carry) {
-    key += unit * (from >= 0 ? (after[from] ?? 1) : (outcomes[-1 - from] ?? 1));
-    unit *= 3;
-  }
-  const other = target.get(key);
-  if (other === undefined || cost < other.cost) target.set(key, { ...base, cost });
+    reloads,
+  });
 }
 
 function buildEdges(problem: PlacementProblem): EdgeGraph {
@@ -426,19 +465,27 @@ function edgeOf(
 ): Edge {
   const before = live[spec.first] ?? [];
   const touched = new Set([...spec.uses.map((use) => use.item), ...spec.outputs.map((output) => output.item)]);
+  const outputs = spec.outputs.map((output) => outputOf(problem, events, before, spec, output));
+  const sramBytes =
+    spec.uses.reduce((total, use) => total + (use.fromSram ? (problem.items[use.item]?.sramBytes ?? 0) : 0), 0) +
+    outputs.reduce((total, output) => total + output.memoryBytes, 0);
+  const leastWorkspaceBytes = Math.min(...spec.options.map((option) => option.memoryBytes));
   return {
     first: spec.first,
     last: spec.last,
     span: spec.span,
+    sramBytes,
+    leastWorkspaceBytes,
+    leastBytes: sramBytes + leastWorkspaceBytes,
+    leastCost: Math.min(...spec.options.map((option) => option.cost)),
     options: [...spec.options].sort((a, b) => a.cost - b.cost || a.memoryBytes - b.memoryBytes || a.choice - b.choice),
     uses: spec.uses.map((use) => ({
       ...use,
       position: before.indexOf(use.item),
       mustMatch: (events[use.item]?.lastWrite ?? -1) >= spec.first,
-      sramBytes: problem.items[use.item]?.sramBytes ?? 0,
       dramBytes: problem.items[use.item]?.dramBytes ?? 0,
     })),
-    outputs: spec.outputs.map((output) => outputOf(problem, events, before, spec, output)),
+    outputs,
     carry: (live[spec.last + 1] ?? []).map((item) => {
       const position = before.indexOf(item);
       return position >= 0 ? position : -1 - spec.outputs.findIndex((output) => output.item === item);
@@ -465,14 +512,13 @@ function outputOf(
     source.lastWrite < spec.first &&
     life?.writes.length === 1 &&
     problem.items[output.over]?.sramBytes === item?.sramBytes;
-  const mayNeedDram = (life?.reads[life.reads.length - 1] ?? -1) > spec.last;
-  const inSram = item?.endsInDram === true ? [2] : mayNeedDram ? [0, 2] : [0];
   return {
     item: output.item,
     position: before.indexOf(output.item),
     toSram: output.toSram,
     memoryBytes: output.toSram && !takesOver ? (item?.sramBytes ?? 0) : 0,
+    // The copy of a model output; for others a spill is decided when they leave SRAM (withDrops).
     spillBytes: item?.dramBytes ?? 0,
-    outcomes: output.toSram ? inSram : [1],
+    home: !output.toSram ? 1 : item?.endsInDram === true ? 2 : 0,
   };
 }
