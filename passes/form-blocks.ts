@@ -10,6 +10,7 @@ import { DTYPE_BYTES } from '../src/ir/types.js';
 import {
   type BlockPlan,
   type BlockRoot,
+  type BlockShape,
   canFlow,
   canOverwrite,
   planBlock,
@@ -22,6 +23,7 @@ import { alignUp } from '../src/schedule/tiling.js';
 /** A block with its homes. */
 export interface BlockCandidate {
   readonly plan: BlockPlan;
+  readonly shape: BlockShape;
   readonly inputs: readonly TensorId[];
   readonly outputs: readonly TensorId[];
   readonly inSram: ReadonlySet<TensorId>;
@@ -64,7 +66,7 @@ export function formBlocks(program: Program, layers: readonly Layer[], options: 
       for (let mask = 0; mask < 1 << borders.length; mask += 1) {
         const inSram = new Set(borders.flatMap((root, i) => ((mask & (1 << i)) === 0 ? [] : [root.root])));
         const plan = planBlock(shape, { inSram }, options.alignmentBytes, 1, 1);
-        const candidate = candidateOf(plan, borders, inSram, layers, options, (output, input) =>
+        const candidate = candidateOf(shape, plan, borders, inSram, layers, options, (output, input) =>
           canOverwrite(shape, output, input),
         );
         if (leastRoom(candidate, facts) <= options.capacityBytes) candidates.push(candidate);
@@ -75,6 +77,7 @@ export function formBlocks(program: Program, layers: readonly Layer[], options: 
 }
 
 function candidateOf(
+  shape: BlockShape,
   plan: BlockPlan,
   borders: readonly BlockRoot[],
   inSram: ReadonlySet<TensorId>,
@@ -102,6 +105,7 @@ function candidateOf(
   for (const bytes of [...plan.inputReadBytes.values(), ...plan.outputWriteBytes.values()]) trafficBytes += bytes;
   return {
     plan,
+    shape,
     inputs: inputs.map((root) => root.root),
     outputs: outputs.map((root) => root.root),
     inSram,

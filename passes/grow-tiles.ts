@@ -4,8 +4,12 @@
  *
  * Traffic never changes: a layer whose weights are read once a stripe keeps its stripes.
  */
-import type { Schedule, ScheduledLayer } from '../src/schedule/schedule.js';
+import { planBlock } from '../src/schedule/block.js';
+import type { Schedule, ScheduledBlock, ScheduledLayer } from '../src/schedule/schedule.js';
 import { isStreaming, type Tiling, tilingTraffic, workspaceBuffers } from '../src/schedule/tiling.js';
+
+/** Fewer stripes than this overlap too little of loads and work. */
+const LEAST_ITERATIONS = 4;
 
 /** @param share of the free bytes that may be used, 0 to 1: packing needs some air where every step is full */
 export function growTiles(schedule: Schedule, share: number): Schedule {
@@ -16,7 +20,38 @@ export function growTiles(schedule: Schedule, share: number): Schedule {
     loadBytes[t] = (loadBytes[t] ?? 0) + workspaceBytes(grown) - workspaceBytes(scheduled);
     return grown;
   });
-  return { ...schedule, layers, loadBytes };
+  const blocks = schedule.blocks.map((block) => growBlock(schedule, block, loadBytes, share));
+  return {
+    ...schedule,
+    layers: layers.map((scheduled, t) => inBlock(scheduled, blocks[scheduled.block ?? -1], t)),
+    blocks,
+    loadBytes,
+  };
+}
+
+/** The tiling of a layer in a block says what the block does. */
+function inBlock(scheduled: ScheduledLayer, block: ScheduledBlock | undefined, t: number): ScheduledLayer {
+  const plan = block?.plan.layers.find((candidate) => candidate.step === t);
+  if (block === undefined || plan === undefined) return scheduled;
+  return { ...scheduled, tiling: { ...scheduled.tiling, stripeRows: plan.rowsPerIteration, depth: block.depth } };
+}
+
+/** Taller stripes and double-buffered inputs for a block, within what all its steps leave free. */
+function growBlock(schedule: Schedule, block: ScheduledBlock, loadBytes: number[], share: number): ScheduledBlock {
+  const { first, last } = block.plan;
+  let free = Number.POSITIVE_INFINITY;
+  for (let t = first; t <= last; t += 1) free = Math.min(free, schedule.capacityBytes - (loadBytes[t] ?? 0));
+  const room = block.plan.workspaceBytes + Math.floor(Math.max(0, free) * share);
+  for (const multiple of [16, 8, 4, 2, 1]) {
+    for (const depth of [2, 1] as const) {
+      const plan = planBlock(block.shape, { inSram: block.inSram }, schedule.alignmentBytes, multiple, depth);
+      if (plan.workspaceBytes > room || (multiple > 1 && plan.iterations < LEAST_ITERATIONS)) continue;
+      for (let t = first; t <= last; t += 1)
+        loadBytes[t] = (loadBytes[t] ?? 0) + plan.workspaceBytes - block.plan.workspaceBytes;
+      return { ...block, plan, depth, rings: plan.rings.map((ring) => ({ ...ring, sramOffsetBytes: -1 })) };
+    }
+  }
+  return block;
 }
 
 function workspaceBytes(scheduled: ScheduledLayer): number {

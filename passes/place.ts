@@ -18,6 +18,7 @@ import type {
 } from '../src/schedule/schedule.js';
 import { alignUp, roundResident, type Tiling, workspaceBuffers } from '../src/schedule/tiling.js';
 import type { LinearSolver } from '../src/solver/linear/model.js';
+import { undominatedSpans } from '../src/solver/placement/dominance.js';
 import type { Evaluation } from '../src/solver/placement/evaluate.js';
 import { placeGreedy, placeNone } from '../src/solver/placement/greedy.js';
 import { type IlpOutcome, solvePlacementIlp } from '../src/solver/placement/ilp.js';
@@ -117,7 +118,11 @@ export function poseProblem(
     ? formBlocks(program, layers, { capacityBytes, alignmentBytes: options.alignmentBytes })
     : [];
   const spans = blocks.map((block) => spanOf(block, register));
-  return { problem: { capacityBytes, items, steps, spans }, layers, choices, blocks, roots };
+  const problem = { capacityBytes, items, steps, spans };
+  const kept = undominatedSpans(problem);
+  const blockOf = new Map(spans.map((span, index) => [span, blocks[index]]));
+  const keptBlocks = kept.flatMap((span) => blockOf.get(span) ?? []);
+  return { problem: { ...problem, spans: kept }, layers, choices, blocks: keptBlocks, roots };
 }
 
 function residencyOf(layer: Layer, choice: TilingChoice): 'any' | 'none' {
@@ -291,6 +296,7 @@ function scheduledBlock(
   });
   return {
     plan: block.plan,
+    shape: block.shape,
     depth: 1,
     inSram: block.inSram,
     rings: block.plan.rings.map((ring) => ({ ...ring, sramOffsetBytes: -1 })),
@@ -334,5 +340,24 @@ function scheduledRoots(program: Program, posed: PosedProblem, evaluation: Evalu
     };
     roots.set(root, over === undefined ? scheduled : { ...scheduled, overwrites: over });
   });
+  for (const id of program.inputs) if (!roots.has(id)) roots.set(id, unreadInput(program, id));
   return roots;
+}
+
+/** A model input that no layer reads still has its place in DRAM: the host writes it every period. */
+function unreadInput(program: Program, id: TensorId): ScheduledRoot {
+  const { name, loc } = tensorOf(program, id);
+  return {
+    root: id,
+    name,
+    loc,
+    sizeBytes: sizeBytes(tensorOf(program, id)),
+    role: 'input',
+    stays: [],
+    inDram: true,
+    isSpilled: false,
+    firstWrite: -1,
+    lastWrite: -1,
+    reads: [],
+  };
 }

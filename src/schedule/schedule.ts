@@ -1,7 +1,7 @@
 /** The finished plan: what runs how, where every buffer is and when. Made by the schedule passes, read by the back end. */
 import type { SourceLoc } from '../base/diagnostic.js';
 import type { Program, TensorId } from '../ir/types.js';
-import type { BlockPlan, BlockRing } from './block.js';
+import type { BlockPlan, BlockRing, BlockShape } from './block.js';
 import type { Layer } from './layer.js';
 import type { Tiling, WorkspaceBuffer } from './tiling.js';
 
@@ -58,6 +58,7 @@ export interface HeldWeights {
 /** Layers [plan.first, plan.last] run depth-first. */
 export interface ScheduledBlock {
   readonly plan: BlockPlan;
+  readonly shape: BlockShape; // what other stripe heights are planned from
   readonly depth: 1 | 2;
   readonly inSram: ReadonlySet<TensorId>; // boundary roots that are in SRAM as a whole
   readonly rings: readonly ScheduledRing[];
