@@ -1,8 +1,8 @@
 /** The report for people: what `compile` prints, what report.txt holds, and the rows of `compare`. */
 import type { LayerReport, Report, TensorReport } from './report.js';
-import { binarySize, type Column, formatTable, megabytes, percent, short } from './table.js';
+import { binarySize, type Column, decimalSize, formatTable, inUnit, percent, short, unitFor } from './table.js';
 
-const MB_NOTE = 'MB are 1e6 bytes; MiB are 2^20.';
+const UNITS_NOTE = 'MB are 1e6 bytes, kB 1e3; MiB are 2^20.';
 
 /** What was compiled, in a line or two. */
 function headline(report: Report): string {
@@ -10,7 +10,7 @@ function headline(report: Report): string {
   const frames = batch === 1 ? '1 frame a period' : `${batch} frames a period`;
   return [
     `${model.name} (${model.source}), ${model.dtype}, ${frames}`,
-    `  ${model.layers} layers, ${short(model.macs)}MAC a frame; weights ${megabytes(model.weightBytes)} MB, activations ${megabytes(model.activationBytes)} MB, the largest ${megabytes(model.largestActivationBytes)} MB`,
+    `  ${model.layers} layers, ${short(model.macs)}MAC a frame; weights ${decimalSize(model.weightBytes)}, activations ${decimalSize(model.activationBytes)}, the largest ${decimalSize(model.largestActivationBytes)}`,
     `${target.name}: ${binarySize(target.sramBytes)} of SRAM, ${(target.dramBytesPerSecond / 1e9).toFixed(1)} GB/s of DRAM bandwidth, ${target.macsPerCycle} MACs at ${(target.clockHz / 1e6).toFixed(0)} MHz`,
     '',
   ].join('\n');
@@ -32,12 +32,13 @@ function trafficSection(report: Report): string {
     { name: 'control code', bytes: byClass.code },
     { name: 'total', bytes: report.period.totalBytes },
   ];
+  const unit = unitFor(report.period.totalBytes);
   const table = formatTable<ClassRow>(
     [
       { title: 'DRAM traffic a period', align: 'left', cell: (row) => row.name },
       { title: 'bytes', align: 'right', cell: (row) => String(row.bytes) },
-      { title: 'MB', align: 'right', cell: (row) => megabytes(row.bytes) },
-      { title: 'MB a frame', align: 'right', cell: (row) => megabytes(row.bytes / report.batch) },
+      { title: unit, align: 'right', cell: (row) => inUnit(row.bytes, unit) },
+      { title: `${unit} a frame`, align: 'right', cell: (row) => inUnit(row.bytes / report.batch, unit) },
     ],
     rows,
   );
@@ -48,13 +49,13 @@ function boundLines(report: Report): string {
   const { bound, period, prologue } = report;
   const lines = [
     `${period.readBytes} B read, ${period.writeBytes} B written; ${prologue.readBytes} B more are read once, by the prologue`,
-    `compulsory bound ${megabytes(bound.compulsoryBytes)} MB: input, output, and weights beyond the SRAM${
+    `compulsory bound ${decimalSize(bound.compulsoryBytes)}: input, output, and weights beyond the SRAM${
       bound.ratioToCompulsory === null ? '' : `; this is ${bound.ratioToCompulsory.toFixed(3)} times it`
     }`,
   ];
   if (bound.solverBytes !== null && bound.gap !== null) {
     lines.push(
-      `solver bound ${megabytes(bound.solverBytes)} MB for plans of this kind, code included; gap ${percent(bound.gap)} (${report.solver.name}: ${report.solver.status}, ${report.solver.variables} variables, ${report.solver.constraints} constraints)`,
+      `solver bound ${decimalSize(bound.solverBytes)} for plans of this kind, code included; gap ${percent(bound.gap)} (${report.solver.name}: ${report.solver.status}, ${report.solver.variables} variables, ${report.solver.constraints} constraints)`,
     );
   } else {
     lines.push(`solver bound: none, because placement '${report.placement}' solves nothing`);
@@ -133,7 +134,7 @@ const TENSOR_COLUMNS: readonly Column<TensorReport>[] = [
 export function formatReport(report: Report): string {
   return [
     formatSummary(report),
-    `${MB_NOTE}\n\nLayers, in the order in which they run. Bytes are those of a period, cycles those of a frame.\n\n`,
+    `${UNITS_NOTE}\n\nLayers, in the order in which they run. Bytes are those of a period, cycles those of a frame.\n\n`,
     formatTable(LAYER_COLUMNS, report.layers),
     '\nTensors. home says where the tensor is between the steps that write and read it.\n\n',
     formatTable(TENSOR_COLUMNS, report.tensors),
@@ -145,16 +146,17 @@ export function formatComparison(reports: readonly Report[]): string {
   const [first] = reports;
   if (first === undefined) return '';
   const best = reports[reports.length - 1] ?? first;
-  const mb = (pick: (report: Report) => number) => (row: Report) => megabytes(pick(row) / row.batch);
+  const unit = unitFor(first.period.totalBytes / first.batch);
+  const cell = (pick: (report: Report) => number) => (row: Report) => inUnit(pick(row) / row.batch, unit);
   const table = formatTable<Report>(
     [
-      { title: 'MB a frame', align: 'left', cell: (row) => row.placement },
-      { title: 'weights', align: 'right', cell: mb((row) => row.period.byClass.weights) },
-      { title: 'activations', align: 'right', cell: mb((row) => row.period.byClass.activations) },
-      { title: 'input', align: 'right', cell: mb((row) => row.period.byClass.input) },
-      { title: 'output', align: 'right', cell: mb((row) => row.period.byClass.output) },
-      { title: 'code', align: 'right', cell: mb((row) => row.period.byClass.code) },
-      { title: 'total', align: 'right', cell: mb((row) => row.period.totalBytes) },
+      { title: `${unit} a frame`, align: 'left', cell: (row) => row.placement },
+      { title: 'weights', align: 'right', cell: cell((row) => row.period.byClass.weights) },
+      { title: 'activations', align: 'right', cell: cell((row) => row.period.byClass.activations) },
+      { title: 'input', align: 'right', cell: cell((row) => row.period.byClass.input) },
+      { title: 'output', align: 'right', cell: cell((row) => row.period.byClass.output) },
+      { title: 'code', align: 'right', cell: cell((row) => row.period.byClass.code) },
+      { title: 'total', align: 'right', cell: cell((row) => row.period.totalBytes) },
       { title: 'x bound', align: 'right', cell: (row) => row.bound.ratioToCompulsory?.toFixed(3) ?? '-' },
       { title: 'gap', align: 'right', cell: (row) => (row.bound.gap === null ? '-' : percent(row.bound.gap)) },
       { title: 'SRAM peak B', align: 'right', cell: (row) => String(row.sram.peakBytes) },
@@ -164,6 +166,6 @@ export function formatComparison(reports: readonly Report[]): string {
   );
   const { bound, batch } = best;
   const solver =
-    bound.solverBytes === null ? '' : `solver bound      ${megabytes(bound.solverBytes / batch)} MB a frame\n`;
-  return `${headline(first)}\n${table}compulsory bound  ${megabytes(bound.compulsoryBytes / batch)} MB a frame\n${solver}`;
+    bound.solverBytes === null ? '' : `solver bound      ${inUnit(bound.solverBytes / batch, unit)} ${unit} a frame\n`;
+  return `${headline(first)}\n${table}compulsory bound  ${inUnit(bound.compulsoryBytes / batch, unit)} ${unit} a frame\n${solver}`;
 }

@@ -22,9 +22,21 @@ export function formatTable<Row>(columns: readonly Column<Row>[], rows: readonly
   return `${[head, rule, ...cells.map(line)].join('\n')}\n`;
 }
 
-/** Megabytes of 1e6 bytes, as every report counts them. */
-export function megabytes(bytes: number): string {
-  return (bytes / 1e6).toFixed(3);
+export type Unit = 'MB' | 'kB';
+
+/** MB (1e6 bytes) as every report counts them; kB (1e3) where MB would show nothing. */
+export function unitFor(largestBytes: number): Unit {
+  return largestBytes >= 1e5 ? 'MB' : 'kB';
+}
+
+export function inUnit(bytes: number, unit: Unit): string {
+  return (bytes / (unit === 'MB' ? 1e6 : 1e3)).toFixed(3);
+}
+
+/** `25.723 MB`, `1.800 kB`. */
+export function decimalSize(bytes: number): string {
+  const unit = unitFor(bytes);
+  return `${inUnit(bytes, unit)} ${unit}`;
 }
 
 /** `8 MiB`, `512 KiB`, `1000 B`: sizes of memories. */
