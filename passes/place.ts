@@ -107,7 +107,9 @@ export function poseProblem(
         heldWeightBytes: choice.heldWeightBytes,
         weightPasses: choice.weightPasses,
         residency: residencyOf(layer, choice),
-        trafficBytes: choice.trafficBytes,
+        // Tables are read once, however often the weights behind them are.
+        trafficBytes: choice.trafficBytes - rereadTableBytes(layer, choice),
+        rereadTableBytes: rereadTableBytes(layer, choice),
       })),
     };
   });
@@ -125,6 +127,10 @@ export function poseProblem(
   return { problem: { ...problem, spans: kept }, layers, choices, blocks: keptBlocks, roots };
 }
 
+function rereadTableBytes(layer: Layer, choice: TilingChoice): number {
+  return Math.max(0, choice.weightPasses - 1) * layer.weights.headerBytes;
+}
+
 function residencyOf(layer: Layer, choice: TilingChoice): 'any' | 'none' {
   if (choice.tiling.weights === 'streamed' && choice.tiling.outer === 'channels') return 'none';
   return layer.weights.totalBytes === 0 ? 'none' : 'any';
@@ -132,11 +138,16 @@ function residencyOf(layer: Layer, choice: TilingChoice): 'any' | 'none' {
 
 /** @throws SpillwayError SW3001 (target) when even the least tiling of some layer does not fit */
 export function place(program: Program, options: PlaceOptions): Schedule {
-  const posed = poseProblem(program, options);
-  throwIfTooSmall(posed, options);
+  const wanted = poseProblem(program, options);
+  throwIfTooSmall(wanted, options);
+  // In the least SRAM there is no room for the odd ends of resident shares: then nothing is resident.
+  const hasResidents = placeNone(wanted.problem) !== undefined;
+  const posed = hasResidents
+    ? wanted
+    : { ...wanted, problem: { ...wanted.problem, capacityBytes: options.capacityBytes } };
   const round = (t: number, bytes: number): number => {
     const layer = posed.layers[t];
-    return layer === undefined ? 0 : roundResident(layer, bytes);
+    return layer === undefined || !hasResidents ? 0 : roundResident(layer, bytes);
   };
   const none = placeNone(posed.problem);
   if (none === undefined)

@@ -87,13 +87,16 @@ function columnWidths(layer: Layer, options: TileOptions): number[] {
     chunkChannels: layer.output.c,
     depth: 1,
   };
+  // Beside the rows there must be room for the tables and a record of weights.
+  const leastWeights = layer.weights.headerBytes + layer.weights.recordBytes + 2 * options.alignmentBytes;
+  const room = Math.max(0, options.capacityBytes - leastWeights);
   for (let tiles = 2; tiles <= 64; tiles *= 2) {
     const last = widths[widths.length - 1] ?? 1;
     const bytes = sum(
       workspaceBuffers(layer, { ...probe, tileColumns: last }, options.alignmentBytes, 0).map((b) => b.sizeBytes),
     );
     const width = Math.ceil(layer.output.w / tiles / scale) * scale;
-    if ((options.narrowest !== true && bytes * 8 <= options.capacityBytes) || width >= last) break;
+    if ((options.narrowest !== true && bytes * 8 <= room) || width >= last) break;
     widths.push(width);
   }
   return widths;

@@ -1,110 +1,89 @@
-/** Transpositions: by the vector unit within SRAM, by the DMA's strides on the way in or out. */
+/**
+ * Transpositions: by the vector unit within SRAM, by the DMA's strides on the way in or out. Both ends may be slices with
+ * gaps. Dimensions beyond the four that a command has become hardware loops around it.
+ */
+
+import { SpillwayError } from '../base/diagnostic.js';
 import type { FieldStep } from '../commands/types.js';
-import { isContiguous, tensorOf } from '../ir/facts.js';
-import type { Tensor } from '../ir/types.js';
+import { tensorOf } from '../ir/facts.js';
+import { imageRowAxes, stridedViewOf } from '../ir/layout.js';
 import { dramAddressOf } from './dram-layout.js';
-import { type Emitter, mask, step } from './emitter.js';
+import { type Emitter, type Level, mask, step } from './emitter.js';
 import { bufferOffset, type LayerContext, stayOffset } from './layer-views.js';
 
+/** A loop over elements: how many, and how far apart they are in the operand and in the output. */
 interface Dimension {
   readonly count: number;
   readonly inStride: number; // bytes
   readonly outStride: number; // bytes
 }
 
+const COMMAND_DIMENSIONS = 4;
+/** One loop level is the batch's. */
+const LOOP_DIMENSIONS = 3;
+
 export function emitTranspose(emitter: Emitter, context: LayerContext, preloads: number): void {
   const { layer, tiling } = context.scheduled;
-  const { op, output } = layer;
-  const operand = layer.operands[0];
-  if (op.kind !== 'transpose' || operand === undefined) throw new Error(`${op.name} is not a transposition`);
-  const program = context.schedule.program;
-  const source = tensorOf(program, operand.tensor);
-  const target = tensorOf(program, output.tensor);
-  const dimensions = mergedDimensions(source, target, op.perm, output.elementBytes);
-  const elementBytes = output.elementBytes;
-  const fromSram = tiling.operandsFromSram[0] === true;
-  const inSram = fromSram ? stayOffset(context, operand.root) + operand.offsetBytes : 0;
-  const outSram = tiling.toSram ? stayOffset(context, output.root) + output.offsetBytes : 0;
-  const inDram = dramAddressOf(context.schedule, context.layout, operand.tensor);
-  const outDram = dramAddressOf(context.schedule, context.layout, output.tensor);
-  const inFrame = step('dramBase', context.frameLevel, context.layout.frameStrideBytes.get(operand.root) ?? 0);
-  const outFrame = step('dramBase', context.frameLevel, context.layout.frameStrideBytes.get(output.root) ?? 0);
-  if (fromSram && tiling.toSram) {
-    emitter.add('permute', {
-      wait: preloads,
-      inBase: inSram,
-      outBase: outSram,
-      elementBytes,
-      ...strides(dimensions, 'in', 'out'),
-    });
-  } else if (fromSram) {
-    emitter.barrier();
-    emitter.add(
-      'storeStrided',
-      { dramBase: outDram, sramBase: inSram, elementBytes, ...dmaStrides(dimensions, 'out', 'in') },
-      [outFrame],
-    );
-  } else if (tiling.toSram) {
-    emitter.add(
-      'loadStrided',
-      { dramBase: inDram, sramBase: outSram, elementBytes, ...dmaStrides(dimensions, 'in', 'out') },
-      [inFrame],
-    );
-  } else {
-    emitThroughBuffer(emitter, context, dimensions, { inDram, outDram, inFrame, outFrame });
-  }
-}
-
-interface Ends {
-  readonly inDram: number;
-  readonly outDram: number;
-  readonly inFrame: FieldStep | undefined;
-  readonly outFrame: FieldStep | undefined;
-}
-
-/** DRAM to DRAM: a slice of the output's rows at a time, transposed by the load. */
-function emitThroughBuffer(
-  emitter: Emitter,
-  context: LayerContext,
-  dimensions: readonly Dimension[],
-  ends: Ends,
-): void {
-  const { layer } = context.scheduled;
   const { output } = layer;
-  const elementBytes = output.elementBytes;
-  const buffer = bufferOffset(context.scheduled, 'output');
-  const rowBytes = output.w * output.c * elementBytes;
-  const [outermost] = dimensions;
-  const bySlice = outermost !== undefined && output.h > 1 && outermost.count % output.h === 0;
-  if (!bySlice || outermost === undefined) {
-    emitter.add(
-      'loadStrided',
-      {
-        signal: mask('operandsReady'),
-        dramBase: ends.inDram,
-        sramBase: buffer,
-        elementBytes,
-        ...dmaStrides(dimensions, 'in', 'out'),
-      },
-      [ends.inFrame],
-    );
-    emitter.add(
-      'store',
-      {
-        wait: mask('operandsReady'),
-        dramBase: ends.outDram,
-        sramBase: buffer,
-        bytes: rowBytes * output.h,
-        limit: rowBytes * output.h,
-      },
-      [ends.outFrame],
-    );
+  const operand = layer.operands[0];
+  if (operand === undefined) throw new Error(`${layer.op.name} has no operand`);
+  const { elementBytes } = output;
+  const fromSram = tiling.operandsFromSram[0] === true;
+  if (!fromSram && !tiling.toSram) {
+    emitThroughBuffer(emitter, context);
     return;
   }
-  const perSlice = outermost.count / output.h;
-  const slice = [{ ...outermost, count: perSlice }, ...dimensions.slice(1)];
+  const { outer, inner } = split(context, merged(axesOf(context)));
+  const inSram = fromSram ? stayOffset(context, operand.root) + operand.offsetBytes : 0;
+  const outSram = tiling.toSram ? stayOffset(context, output.root) + output.offsetBytes : 0;
+  const ends = dramEnds(context);
+  if (fromSram && !tiling.toSram) emitter.barrier();
+  else if (outer.length > 0) emitter.idle('compute', preloads, 0);
+  emitLoops(emitter, outer, (levels) => {
+    if (fromSram && tiling.toSram) {
+      const wait = outer.length > 0 ? 0 : preloads;
+      emitter.add(
+        'permute',
+        { wait, inBase: inSram, outBase: outSram, elementBytes, ...strideFields(inner, 'inStride', 'outStride') },
+        outer.flatMap((dimension, i) => [
+          step('inBase', levels[i], dimension.inStride),
+          step('outBase', levels[i], dimension.outStride),
+        ]),
+      );
+      return;
+    }
+    const [dramBase, sramBase] = fromSram ? [ends.outDram, inSram] : [ends.inDram, outSram];
+    const dram = fromSram ? 'outStride' : 'inStride';
+    const sram = fromSram ? 'inStride' : 'outStride';
+    emitter.add(
+      fromSram ? 'storeStrided' : 'loadStrided',
+      { dramBase, sramBase, elementBytes, ...dmaFields(inner, dram, sram) },
+      [
+        ...outer.map((dimension, i) => step('dramBase', levels[i], dimension[dram])),
+        ...outer.map((dimension, i) => step('sramBase', levels[i], dimension[sram])),
+        fromSram ? ends.outFrame : ends.inFrame,
+      ],
+    );
+  });
+}
+
+/** DRAM to DRAM: a row of the output at a time, transposed by the load. */
+function emitThroughBuffer(emitter: Emitter, context: LayerContext): void {
+  const { layer } = context.scheduled;
+  const { output } = layer;
+  const { elementBytes } = output;
+  const axes = axesOf(context);
+  const rowsEnd = imageRowAxes(axes.length);
+  const rows = merged(axes.slice(0, rowsEnd));
+  const within = axes.slice(rowsEnd);
+  const toBuffer = merged(naturalOut(within, elementBytes));
+  const fromBuffer = merged(naturalIn(within, elementBytes));
+  if (toBuffer.length > COMMAND_DIMENSIONS || rows.length > LOOP_DIMENSIONS) throw tooManyDimensions(context);
+  const buffer = bufferOffset(context.scheduled, 'output');
+  const rowBytes = output.w * output.c * elementBytes;
+  const ends = dramEnds(context);
   emitter.setSemaphore('outputFree', 1);
-  emitter.loop(output.h, (level) => {
+  emitLoops(emitter, rows, (levels) => {
     emitter.add(
       'loadStrided',
       {
@@ -113,82 +92,147 @@ function emitThroughBuffer(
         dramBase: ends.inDram,
         sramBase: buffer,
         elementBytes,
-        ...dmaStrides(slice, 'in', 'out'),
+        ...dmaFields(toBuffer, 'inStride', 'outStride'),
       },
-      [step('dramBase', level, perSlice * outermost.inStride), ends.inFrame],
+      [...rows.map((row, i) => step('dramBase', levels[i], row.inStride)), ends.inFrame],
     );
+    const isGapless = output.w === 1 || output.pixelPitchBytes === output.c * elementBytes;
     emitter.add(
-      'store',
+      isGapless ? 'store' : 'storeStrided',
       {
         wait: mask('operandsReady'),
         signal: mask('outputFree'),
         dramBase: ends.outDram,
         sramBase: buffer,
-        bytes: rowBytes,
-        limit: rowBytes,
+        ...(isGapless
+          ? { bytes: rowBytes, limit: rowBytes }
+          : { elementBytes, ...dmaFields(fromBuffer, 'outStride', 'inStride') }),
       },
-      [step('dramBase', level, rowBytes), ends.outFrame],
+      [...rows.map((row, i) => step('dramBase', levels[i], row.outStride)), ends.outFrame],
     );
   });
 }
 
-/** Dimensions in the output's order, outermost first, neighbours merged where both sides run on. */
-function mergedDimensions(source: Tensor, target: Tensor, perm: readonly number[], elementBytes: number): Dimension[] {
-  if (!isContiguous(source) || !isContiguous(target))
-    throw new Error(`transposition of ${source.name} into a slice with gaps`);
-  const inStrides = naturalStrides(source.shape, elementBytes);
-  const outStrides = naturalStrides(target.shape, elementBytes);
-  const merged: Dimension[] = [];
-  target.shape.forEach((count, i) => {
-    if (count === 1) return;
-    const dimension = { count, inStride: inStrides[perm[i] ?? 0] ?? 0, outStride: outStrides[i] ?? 0 };
-    const last = merged[merged.length - 1];
-    if (
-      last !== undefined &&
-      last.inStride === dimension.count * dimension.inStride &&
-      last.outStride === dimension.count * dimension.outStride
-    ) {
-      merged[merged.length - 1] = { ...dimension, count: last.count * dimension.count };
-    } else merged.push(dimension);
-  });
-  if (merged.length > 4)
-    throw new Error(`transposition of ${source.name} has ${merged.length} dimensions; the machine has 4`);
-  return merged.length === 0 ? [{ count: 1, inStride: elementBytes, outStride: elementBytes }] : merged;
+function dramEnds(context: LayerContext) {
+  const { layer } = context.scheduled;
+  const { schedule, layout, frameLevel } = context;
+  const input = layer.operands[0] ?? layer.output;
+  const frame = (root: typeof input.root): FieldStep | undefined =>
+    step('dramBase', frameLevel, layout.frameStrideBytes.get(root) ?? 0);
+  return {
+    inDram: dramAddressOf(schedule, layout, input.tensor),
+    outDram: dramAddressOf(schedule, layout, layer.output.tensor),
+    inFrame: frame(input.root),
+    outFrame: frame(layer.output.root),
+  };
 }
 
-function naturalStrides(shape: readonly number[], elementBytes: number): number[] {
-  const strides: number[] = [];
+/** Opens a loop for each dimension, the first outermost. */
+function emitLoops(
+  emitter: Emitter,
+  dimensions: readonly Dimension[],
+  body: (levels: readonly Level[]) => void,
+  levels: readonly Level[] = [],
+): void {
+  const [first, ...rest] = dimensions;
+  if (first === undefined) body(levels);
+  else emitter.loop(first.count, (level) => emitLoops(emitter, rest, body, [...levels, level]));
+}
+
+/** One dimension per axis of the output, outermost first. */
+function axesOf(context: LayerContext): Dimension[] {
+  const { op, output, operands } = context.scheduled.layer;
+  const { program } = context.schedule;
+  if (op.kind !== 'transpose') throw new Error(`${op.name} is not a transposition`);
+  const source = stridedViewOf(tensorOf(program, operands[0]?.tensor ?? output.tensor));
+  const target = stridedViewOf(tensorOf(program, output.tensor));
+  return target.shape.map((count, axis) => ({
+    count,
+    inStride: (source.strides[op.perm[axis] ?? 0] ?? 0) * output.elementBytes,
+    outStride: (target.strides[axis] ?? 0) * output.elementBytes,
+  }));
+}
+
+/** The same elements packed without gaps at the output's end. */
+function naturalOut(axes: readonly Dimension[], elementBytes: number): Dimension[] {
   let stride = elementBytes;
-  for (let i = shape.length - 1; i >= 0; i -= 1) {
-    strides[i] = stride;
-    stride *= shape[i] ?? 1;
+  return axes
+    .toReversed()
+    .map((axis) => {
+      const packed = { ...axis, outStride: stride };
+      stride *= axis.count;
+      return packed;
+    })
+    .toReversed();
+}
+
+/** From packed elements to where the output has them. */
+function naturalIn(axes: readonly Dimension[], elementBytes: number): Dimension[] {
+  return naturalOut(axes, elementBytes).map((packed, i) => ({
+    count: packed.count,
+    inStride: packed.outStride,
+    outStride: axes[i]?.outStride ?? 0,
+  }));
+}
+
+/** Neighbours are one dimension where both ends run on; those of extent 1 are none. */
+function merged(axes: readonly Dimension[]): Dimension[] {
+  const list: Dimension[] = [];
+  for (const axis of axes) {
+    if (axis.count === 1) continue;
+    const last = list[list.length - 1];
+    const runsOn =
+      last !== undefined &&
+      last.inStride === axis.count * axis.inStride &&
+      last.outStride === axis.count * axis.outStride;
+    if (runsOn) list[list.length - 1] = { ...axis, count: last.count * axis.count };
+    else list.push(axis);
   }
-  return strides;
+  return list;
 }
 
-function strides(dimensions: readonly Dimension[], first: 'in' | 'out', second: 'in' | 'out'): Record<string, number> {
-  return fieldsOf(dimensions, `${first}Stride`, `${second}Stride`, first, second);
+/** The innermost dimensions are the command's, the others are loops. */
+function split(context: LayerContext, dimensions: readonly Dimension[]) {
+  const loops = Math.max(0, dimensions.length - COMMAND_DIMENSIONS);
+  if (loops > LOOP_DIMENSIONS) throw tooManyDimensions(context);
+  return { outer: dimensions.slice(0, loops), inner: dimensions.slice(loops) };
 }
 
-function dmaStrides(dimensions: readonly Dimension[], dram: 'in' | 'out', sram: 'in' | 'out'): Record<string, number> {
-  return fieldsOf(dimensions, 'dramStride', 'sramStride', dram, sram);
+function tooManyDimensions(context: LayerContext): SpillwayError {
+  const { op } = context.scheduled.layer;
+  return new SpillwayError([
+    {
+      code: 'SW3004',
+      blame: 'unsupported',
+      message: `the transposition '${op.name}' permutes more dimensions than the machine's commands and loops have`,
+      loc: op.loc,
+      hint: 'split it into two transpositions',
+    },
+  ]);
 }
 
+type Side = 'inStride' | 'outStride';
+
+function strideFields(dimensions: readonly Dimension[], first: Side, second: Side): Record<string, number> {
+  return fieldsOf(dimensions, [first, first], [second, second]);
+}
+
+function dmaFields(dimensions: readonly Dimension[], dram: Side, sram: Side): Record<string, number> {
+  return fieldsOf(dimensions, ['dramStride', dram], ['sramStride', sram]);
+}
+
+/** Innermost dimension last: fields 3, 2, ... */
 function fieldsOf(
   dimensions: readonly Dimension[],
-  firstName: string,
-  secondName: string,
-  first: 'in' | 'out',
-  second: 'in' | 'out',
+  [firstName, first]: readonly [string, Side],
+  [secondName, second]: readonly [string, Side],
 ): Record<string, number> {
   const fields: Record<string, number> = {};
-  const pick = (dimension: Dimension, side: 'in' | 'out'): number =>
-    side === 'in' ? dimension.inStride : dimension.outStride;
-  const skipped = 4 - dimensions.length;
+  const skipped = COMMAND_DIMENSIONS - dimensions.length;
   dimensions.forEach((dimension, i) => {
     fields[`count${skipped + i}`] = dimension.count;
-    fields[`${firstName}${skipped + i}`] = pick(dimension, first);
-    fields[`${secondName}${skipped + i}`] = pick(dimension, second);
+    fields[`${firstName}${skipped + i}`] = dimension[first];
+    fields[`${secondName}${skipped + i}`] = dimension[second];
   });
   return fields;
 }

@@ -21,6 +21,11 @@ function axisGroups(rank: number): readonly [rows: number, columns: number] {
   return [rows, rows];
 }
 
+/** How many of the outermost axes make up the rows of the image. */
+export function imageRowAxes(rank: number): number {
+  return axisGroups(rank)[0];
+}
+
 /** The tensor's elements in its root, by axis. */
 export function stridedViewOf(tensor: Tensor): StridedView {
   const { root, offsetElements, rowPitchElements, pixelPitchElements } = storageOf(tensor);

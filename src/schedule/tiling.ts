@@ -137,10 +137,10 @@ export function workspaceBuffers(
   return buffers;
 }
 
-/** A transposition from DRAM to DRAM goes slice by slice of the output's outermost extent above 1. */
+/** A transposition from DRAM to DRAM goes row by row of the output. */
 export function transposeSliceBytes(layer: Layer): number {
-  const { h, w, c, elementBytes } = layer.output;
-  return h > 1 ? w * c * elementBytes : w * c * h * elementBytes;
+  const { w, c, elementBytes } = layer.output;
+  return w * c * elementBytes;
 }
 
 /** What a tiling moves; weights are passes over what is not resident. */

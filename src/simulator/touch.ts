@@ -206,7 +206,7 @@ function touchImages(accesses: Accesses, line: CodeLine, fields: Fields, op: str
   } else if (op === 'binary') {
     touchPixels(accesses, line, 'a', viewOf(fields, 'a'), task.rows, task.cols, bytes, task, true);
     touchPixels(accesses, line, 'b', viewOf(fields, 'b'), task.rows, task.cols, bytes, task, true);
-  } else touchPixels(accesses, line, 'in', viewOf(fields, 'in'), task.rows, task.cols, bytes, task, op === 'softmax');
+  } else touchPixels(accesses, line, 'in', viewOf(fields, 'in'), task.rows, task.cols, bytes, task, true);
   const tableEntries = op === 'softmax' ? 256 : op === 'lrn' ? 1024 : 0;
   const tableBase = at(fields, 'table');
   if (!task.isFloat) accesses.sramBytes(table, tableBase, tableBase + 4 * tableEntries, tableBase, false);

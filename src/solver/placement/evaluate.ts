@@ -68,6 +68,7 @@ export function evaluate(
       if (execution.residency === 'none' && resident > 0)
         errors.push(`step ${t} cannot keep weights resident as it runs`);
       weightTrafficBytes += execution.weightPasses * (weightBytes - resident);
+      if (resident > 0) weightTrafficBytes += execution.rereadTableBytes ?? 0;
     }
   }
   if (covered !== problem.steps.length) errors.push(`${problem.steps.length - covered} steps have no valid choice`);

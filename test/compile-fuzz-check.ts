@@ -1,0 +1,144 @@
+/** Compiles one program for one tiny chip in several ways, simulates what comes out, and lists every broken promise. */
+import { trafficOf } from '../src/backend/traffic.js';
+import { SpillwayError } from '../src/base/diagnostic.js';
+import { type Compiled, type CompileOptions, compileProgram } from '../src/driver/compile.js';
+import { countTraffic } from '../src/driver/period-bytes.js';
+import { sameBits } from '../src/driver/reference-check.js';
+import { sizeBytes } from '../src/ir/facts.js';
+import type { Program } from '../src/ir/types.js';
+import { interpret } from '../src/reference/interpret.js';
+import { seededInput } from '../src/reference/seeded-input.js';
+import { loadProgram } from '../src/simulator/load-program.js';
+import { simulate } from '../src/simulator/simulate.js';
+import { type Chip, loadChip } from '../src/target/chip.js';
+import { buildFuzzProgram, type FuzzProgram } from './compile-fuzz-programs.js';
+
+export interface FuzzCase {
+  readonly program: FuzzProgram;
+  /** SRAM from the least that compiles (0) to all that the program could use (1). */
+  readonly room: number;
+  readonly alignmentBytes: number;
+  readonly commandFifoBytes: number;
+  readonly batch: number;
+  readonly blocks: boolean;
+  readonly twice: boolean; // compile twice, and compare the bytes
+}
+
+const SEED = 5;
+const PLACEMENTS = ['none', 'greedy', 'ilp'] as const;
+
+let base: Chip | undefined;
+
+function tinyChip(sramBytes: number, alignmentBytes: number, commandFifoBytes: number): Chip {
+  base ??= loadChip('chip-a');
+  return { ...base, name: 'tiny', sram: { ...base.sram, bytes: sramBytes, alignmentBytes }, commandFifoBytes };
+}
+
+/** The least SRAM that the compiler says it needs, or the diagnostics that say the program cannot run at all. */
+async function leastSramBytes(program: Program, options: Omit<CompileOptions, 'chip'>, of: FuzzCase): Promise<number> {
+  try {
+    await compileProgram(program, { ...options, chip: tinyChip(of.alignmentBytes, of.alignmentBytes, 4096) });
+    return of.alignmentBytes;
+  } catch (error) {
+    if (!(error instanceof SpillwayError)) throw error;
+    const hint = error.diagnostics[0]?.hint ?? '';
+    const bytes = /compiles for is (\d+) B/.exec(hint)?.[1];
+    if (bytes === undefined) throw error;
+    return Number(bytes);
+  }
+}
+
+/** Everything that is wrong; empty when all promises hold. */
+export async function fuzzProblems(fuzz: FuzzCase): Promise<string[]> {
+  const program = buildFuzzProgram(fuzz.program);
+  const options: Omit<CompileOptions, 'chip'> = {
+    batch: fuzz.batch,
+    dtype: fuzz.program.dtype,
+    placement: 'none',
+    blocks: fuzz.blocks,
+    solver: 'glpk',
+    gap: 0,
+    timeLimitSeconds: 20,
+  };
+  if (program.ops.length === 0) return [];
+  const least = await leastSramBytes(program, options, fuzz);
+  let all = 0;
+  for (const tensor of program.tensors.values()) all += sizeBytes(tensor) + fuzz.alignmentBytes;
+  const sram = Math.floor(least + fuzz.room ** 2 * Math.max(0, all - least));
+  const chip = tinyChip(sram, fuzz.alignmentBytes, fuzz.commandFifoBytes);
+  const expected = referenceOutputs(program, fuzz.batch);
+  const problems: string[] = [];
+  const totals = new Map<string, number>();
+  for (const placement of PLACEMENTS) {
+    const say = (text: string): void => {
+      problems.push(`${placement} with ${sram} B (least ${least}): ${text}`);
+    };
+    let compiled: Compiled;
+    try {
+      compiled = await compileProgram(program, { ...options, placement, chip });
+    } catch (error) {
+      say(error instanceof SpillwayError ? error.message : `crash: ${error instanceof Error ? error.stack : error}`);
+      continue;
+    }
+    totals.set(placement, countTraffic(compiled.schedule, compiled.emitted).period.totalBytes);
+    problemsOf(compiled, expected, chip, say);
+    if (!fuzz.twice) continue;
+    const again = await compileProgram(program, { ...options, placement, chip });
+    if (!sameBits(again.emitted.programBytes, compiled.emitted.programBytes)) say('a second compile gives other code');
+    if (JSON.stringify(again.emitted.manifest) !== JSON.stringify(compiled.emitted.manifest))
+      say('a second compile gives another manifest');
+  }
+  const [none = 0, greedy = 0, ilp = 0] = PLACEMENTS.map((placement) => totals.get(placement));
+  if (greedy > none) problems.push(`greedy moves ${greedy} B, none ${none} B`);
+  if (ilp > greedy) problems.push(`ilp moves ${ilp} B, greedy ${greedy} B`);
+  return problems;
+}
+
+type Expected = readonly (readonly ArrayBufferView[])[]; // by frame, by output
+
+function referenceOutputs(program: Program, batch: number): Expected {
+  return Array.from({ length: batch }, (_, frame) => {
+    const outputs = interpret(program, seededInput(program, SEED, frame));
+    return program.outputs.flatMap((id) => outputs.get(id) ?? []);
+  });
+}
+
+function problemsOf(compiled: Compiled, expected: Expected, chip: Chip, say: (text: string) => void): void {
+  const { schedule, emitted } = compiled;
+  const { manifest, programBytes, layout } = emitted;
+  const counted = countTraffic(schedule, emitted);
+  const planned = trafficOf(schedule).reduce((sum, entry) => sum + entry.readBytes + entry.writeBytes, 0);
+  const { record } = schedule;
+  if (planned !== record.plannedTrafficBytes) say(`${record.plannedTrafficBytes} B are planned, ${planned} B listed`);
+  if (record.boundBytes !== undefined && record.boundBytes > planned + 1e-6 * planned)
+    say(`the bound ${record.boundBytes} B is above the traffic ${planned} B`);
+  if ((schedule.allocation?.heightBytes ?? 0) > chip.sram.bytes) say('SRAM peak above the capacity');
+  const loaded = loadProgram(manifest, programBytes, layout.image, 'fuzz');
+  const once = simulate(loaded, { seed: SEED });
+  const [fault] = once.faults;
+  if (fault !== undefined) {
+    say(`${once.faultCount} faults: ${JSON.stringify(fault)}`);
+    return;
+  }
+  const compare = (what: string, simulated: number, reported: number): void => {
+    if (simulated !== reported) say(`${what}: ${simulated} B simulated, ${reported} B reported`);
+  };
+  compare('reads', once.dramReadBytes, counted.period.readBytes);
+  compare('writes', once.dramWriteBytes, counted.period.writeBytes);
+  compare('prologue', once.prologueReadBytes, counted.prologue.readBytes);
+  for (const name of ['weights', 'activations', 'input', 'output', 'code'] as const)
+    compare(name, once.bytesByClass[name], counted.period.byClass[name]);
+  const twice = simulate(loaded, { seed: SEED, periods: 2 });
+  if (twice.faultCount > 0) say(`second period: ${JSON.stringify(twice.faults[0])}`);
+  for (const [name, result] of [
+    ['first', once],
+    ['second', twice],
+  ] as const) {
+    expected.forEach((frame, f) => {
+      frame.forEach((data, i) => {
+        if (!sameBits(result.outputs[i]?.storageFrames[f], data))
+          say(`${name} period: output ${result.outputs[i]?.name} of frame ${f} differs`);
+      });
+    });
+  }
+}
