@@ -12,13 +12,16 @@ export async function loadGlpk(): Promise<LinearSolver> {
 
 function solveWith(glpk: GLPK, model: LinearModel, options: LinearOptions): LinearSolution {
   const started = toLp(glpk, model, options.relax);
-  const answer = glpk.solve(started, {
+  const limitSeconds = Math.max(1, Math.ceil(options.timeLimitSeconds));
+  const { result: answer, time } = glpk.solve(started, {
     msglev: glpk.GLP_MSG_OFF,
     presol: true,
     mipgap: options.gap,
-    tmlim: Math.max(1, Math.ceil(options.timeLimitSeconds)),
-  }).result;
-  const status = statusOf(glpk, answer.status);
+    tmlim: limitSeconds,
+  });
+  // A search that stops within the gap calls its answer feasible, just as one that is cut short does.
+  const isCutShort = options.relax || options.gap === 0 || time >= limitSeconds;
+  const status = answer.status === glpk.GLP_FEAS && !isCutShort ? 'optimal' : statusOf(glpk, answer.status);
   if (status === 'infeasible' || status === 'none') {
     return { status, objective: Number.NaN, values: new Float64Array(0), rowDuals: new Float64Array(0) };
   }

@@ -1,476 +1,182 @@
-import { LinearModelBuilder, type LinearSolver, type LinearTerm } from '../linear/model.js';
+import type { LinearSolver } from '../linear/model.js';
 import { evaluate } from './evaluate.js';
-import {
-  type Execution,
-  executionsOf,
-  type ItemEvents,
-  itemEvents,
-  overwrittenItem,
-  type PlacementProblem,
-  type ResidentRounding,
-  type Span,
-  stepExecution,
-} from './problem.js';
+import { buildFlowModel, type FlowModel, KIB, pathOfSolution } from './flow-model.js';
+import { searchIntervals } from './interval-bound.js';
+import { itemEvents, type PlacementProblem, type ResidentRounding } from './problem.js';
 import { fillResident } from './resident-fill.js';
 import type { SearchResult } from './shortest-path.js';
-
-/**
- * The placement as one ILP. Columns, with the item or step that they belong to:
- *
- *   y[t,c]   step t runs by its choice c                                            binary, one per step
- *   k[v,j]   item v is kept in SRAM from its event j to event j+1                   binary
- *   l[v,j]   item v is loaded whole just before its event j                         binary
- *   d[v]     item v has a DRAM copy;  s[v] it was produced in SRAM and copied       binary; continuous
- *   w[t,g]   share of step t's weights that is resident, per group g of choices     continuous
- *   b[s]     the steps of span s run as one block; w[s] the resident share of its weights
- *
- * Groups g collect choices that read the weights equally often: w[t,g] <= the sum of their y. Without the split, the saving
- * would be a product of two columns, and a big constant in its place would make the relaxation weak.
- *
- * Bytes are KiB in the matrix. The optimum of the relaxation is a bound for all plans that these choices can express.
- */
-export interface PlacementModel {
-  readonly model: LinearModelBuilder;
-  readonly choiceColumns: readonly (readonly number[])[]; // per step, per choice; -1 where it can never fit
-  readonly spanColumns: readonly number[]; // per span; -1 where it can never fit or was left out
-  readonly loadColumns: readonly ReadonlyMap<number, number>[]; // per item: reading step -> l column
-  readonly capacityRows: readonly number[]; // per step
-}
-
-const KIB = 1024;
-
-/** What is being put together: rows of capacity and covers grow term by term. */
-interface Draft {
-  readonly problem: PlacementProblem;
-  readonly events: readonly ItemEvents[];
-  readonly model: LinearModelBuilder;
-  readonly capacity: LinearTerm[][];
-  readonly cover: LinearTerm[][];
-  readonly choiceColumns: number[][];
-  readonly spanColumns: number[];
-}
-
-export function buildPlacementModel(
-  problem: PlacementProblem,
-  events: readonly ItemEvents[] = itemEvents(problem),
-): PlacementModel {
-  const model = new LinearModelBuilder();
-  const draft: Draft = {
-    problem,
-    events,
-    model,
-    capacity: problem.steps.map(() => []),
-    cover: problem.steps.map(() => []),
-    choiceColumns: problem.steps.map(() => []),
-    spanColumns: [],
-  };
-  problem.steps.forEach((_, t) => {
-    addStep(draft, t);
-  });
-  for (const span of problem.spans) addSpan(draft, span);
-  draft.cover.forEach((terms, t) => {
-    model.row(`one_${t}`, terms, 1, 1);
-  });
-  const readers = spansByStep(problem);
-  const loadColumns = problem.items.map((_, item) => addItem(draft, item, readers));
-  const capacityRows = draft.capacity.map((terms, t) => {
-    model.row(`sram_${t}`, terms, Number.NEGATIVE_INFINITY, problem.capacityBytes / KIB);
-    return model.rows.length - 1;
-  });
-  return { model, choiceColumns: draft.choiceColumns, spanColumns: draft.spanColumns, loadColumns, capacityRows };
-}
-
-function addStep(draft: Draft, t: number): void {
-  const { problem, model } = draft;
-  const step = problem.steps[t];
-  if (step === undefined) return;
-  const groups = new Map<string, { columns: number[]; passes: number; held: boolean }>();
-  step.choices.forEach((choice, c) => {
-    const execution = stepExecution(problem, t, c);
-    const bytes = execution === undefined ? Number.POSITIVE_INFINITY : ownBytes(draft, execution);
-    if (bytes > problem.capacityBytes) {
-      draft.choiceColumns[t]?.push(-1);
-      return;
-    }
-    const column = model.column(
-      `y_${t}_${c}`,
-      (choice.trafficBytes + choice.weightPasses * step.weightBytes) / KIB,
-      1,
-      true,
-    );
-    draft.choiceColumns[t]?.push(column);
-    draft.cover[t]?.push({ column, coefficient: 1 });
-    draft.capacity[t]?.push({ column, coefficient: (bytes + choice.heldWeightBytes) / KIB });
-    if (choice.residency === 'none' || step.weightBytes === 0) return;
-    const held = choice.heldWeightBytes > 0;
-    const key = `${choice.weightPasses}${held}`;
-    const group = groups.get(key) ?? { columns: [], passes: choice.weightPasses, held };
-    group.columns.push(column);
-    groups.set(key, group);
-  });
-  for (const group of groups.values()) addResidents(draft, t, t, step.weightBytes, group);
-}
-
-/** A block's column counts all its weights at its own steps; resident ones count everywhere else only. */
-function addSpan(draft: Draft, span: Span): void {
-  const { problem, model } = draft;
-  const execution = { ...span, span: 0, choice: -1, weightPasses: 1, residency: 'any' as const };
-  const bytes = ownBytes(draft, execution);
-  let weightBytes = 0;
-  for (let t = span.first; t <= span.last; t += 1) weightBytes += problem.steps[t]?.weightBytes ?? 0;
-  if (bytes > problem.capacityBytes) {
-    draft.spanColumns.push(-1);
-    return;
-  }
-  const column = model.column(`b_${span.first}_${span.last}`, (span.trafficBytes + weightBytes) / KIB, 1, true);
-  draft.spanColumns.push(column);
-  for (let t = span.first; t <= span.last; t += 1) {
-    draft.cover[t]?.push({ column, coefficient: 1 });
-    draft.capacity[t]?.push({ column, coefficient: (workspaceAt(draft, span, t) + span.heldWeightBytes) / KIB });
-  }
-  if (weightBytes > 0)
-    addResidents(draft, span.first, span.last, weightBytes, { columns: [column], passes: 1, held: true });
-}
-
-/**
- * The bytes of weights of steps [first, last] that are resident while one of `columns` is chosen: at most all of them, only then.
- * Held weights are counted by the choice itself at its own steps, so there the resident ones are not counted again.
- */
-function addResidents(
-  draft: Draft,
-  first: number,
-  last: number,
-  weightBytes: number,
-  group: { columns: readonly number[]; passes: number; held: boolean },
-): void {
-  const { model, capacity } = draft;
-  const share = model.column(`w_${first}_${last}`, (-group.passes * weightBytes) / KIB, 1, false);
-  model.row(
-    `share_${first}_${last}`,
-    [{ column: share, coefficient: 1 }, ...group.columns.map((column) => ({ column, coefficient: -1 }))],
-    Number.NEGATIVE_INFINITY,
-    0,
-  );
-  capacity.forEach((terms, t) => {
-    const isOwn = group.held && t >= first && t <= last;
-    if (!isOwn) terms.push({ column: share, coefficient: weightBytes / KIB });
-  });
-}
-
-/** SRAM that an execution takes itself: workspace, operands and outputs in SRAM; held weights apart. */
-function ownBytes(draft: Draft, execution: Execution): number {
-  const { problem, events } = draft;
-  let bytes = execution.workspaceBytes;
-  for (const use of execution.uses) if (use.fromSram) bytes += problem.items[use.item]?.sramBytes ?? 0;
-  for (const output of execution.outputs) {
-    if (output.toSram && overwrittenItem(problem, events, execution, output) < 0)
-      bytes += problem.items[output.item]?.sramBytes ?? 0;
-  }
-  return bytes;
-}
-
-/**
- * What a span takes at one of its steps, less what the k columns of its items count there already: an input before its first
- * read inside and after its last when it lives on, an output after its write. Never more than the span really takes, so
- * that the relaxation stays a bound.
- */
-function workspaceAt(draft: Draft, span: Span, t: number): number {
-  const { problem, events } = draft;
-  let bytes = span.workspaceBytes;
-  const execution = { ...span, span: 0, choice: -1, weightPasses: 1, residency: 'any' as const };
-  const takenAt = new Map(
-    span.outputs.map((output) => [
-      overwrittenItem(problem, events, execution, output),
-      events[output.item]?.firstWrite ?? -1,
-    ]),
-  );
-  for (const use of span.uses) {
-    const life = events[use.item];
-    if (!use.fromSram || life === undefined || t > (takenAt.get(use.item) ?? t)) continue;
-    const inside = life.reads.filter((read) => read >= span.first && read <= span.last);
-    const isAtRead = inside.includes(t);
-    const diesBefore = (life.reads[life.reads.length - 1] ?? -1) < t;
-    if (isAtRead || diesBefore) bytes += problem.items[use.item]?.sramBytes ?? 0;
-  }
-  for (const output of span.outputs) {
-    const life = events[output.item];
-    if (!output.toSram || life === undefined || overwrittenItem(problem, events, execution, output) >= 0) continue;
-    if (t <= life.firstWrite || life.writes.includes(t)) bytes += problem.items[output.item]?.sramBytes ?? 0;
-  }
-  return bytes;
-}
-
-/** Spans by the steps that they cover. */
-function spansByStep(problem: PlacementProblem): readonly (readonly number[])[] {
-  const list: number[][] = problem.steps.map(() => []);
-  problem.spans.forEach((span, index) => {
-    for (let t = span.first; t <= span.last; t += 1) list[t]?.push(index);
-  });
-  return list;
-}
-
-/** The life of one item: what is kept between its events, loads, the DRAM copy. Returns its load columns by step. */
-function addItem(draft: Draft, item: number, spansAt: readonly (readonly number[])[]): Map<number, number> {
-  const { model, problem, events, capacity } = draft;
-  const loads = new Map<number, number>();
-  const facts = problem.items[item];
-  const life = events[item];
-  if (facts === undefined || life === undefined) return loads;
-  const size = facts.sramBytes / KIB;
-  const producedBy = (t: number): LinearTerm[] => [
-    ...choiceTerms(draft, t, (c) => c.toSram),
-    ...spanTerms(draft, spansAt[t] ?? [], (span) =>
-      span.outputs.some((output) => output.item === item && output.toSram),
-    ),
-  ];
-  const readFromSram = (t: number): LinearTerm[] => {
-    const use = problem.steps[t]?.uses.findIndex((u) => u.item === item) ?? -1;
-    const reads = (span: Span): boolean => span.uses.some((u) => u.item === item && u.fromSram);
-    return [
-      ...choiceTerms(draft, t, (c) => c.usesFromSram[use] === true),
-      ...spanTerms(draft, spansAt[t] ?? [], reads),
-    ];
-  };
-  /** Spans that make the item and read it at t: for those it is in no home. */
-  const within = (t: number): LinearTerm[] =>
-    spanTerms(
-      draft,
-      spansAt[t] ?? [],
-      (span) => !span.uses.some((u) => u.item === item) && span.first <= life.firstWrite && life.firstWrite <= t,
-    );
-  /** Spans in which the item lives and dies. */
-  const internal = spanTerms(
-    draft,
-    spansAt[Math.max(0, life.firstWrite)] ?? [],
-    (span) => !span.uses.some((u) => u.item === item) && !span.outputs.some((o) => o.item === item),
-  );
-  const produced = facts.startsInDram ? [] : producedBy(life.firstWrite);
-  for (const t of life.writes.slice(1)) model.row(`same_${item}_${t}`, [...producedBy(t), ...negate(produced)], 0, 0);
-  const copy = model.column(`d_${item}`, 0, 1, true);
-  if (facts.endsInDram || facts.startsInDram) model.row(`copy_${item}`, [{ column: copy, coefficient: 1 }], 1, 1);
-  if (!facts.startsInDram) {
-    const spill = model.column(`s_${item}`, facts.dramBytes / KIB, 1, false);
-    model.row(
-      `spill_${item}`,
-      [{ column: spill, coefficient: 1 }, { column: copy, coefficient: -1 }, ...negate(produced)],
-      -1,
-      Number.POSITIVE_INFINITY,
-    );
-    model.row(
-      `home_${item}`,
-      [{ column: copy, coefficient: 1 }, ...produced, ...internal],
-      1,
-      Number.POSITIVE_INFINITY,
-    );
-  }
-  const steps = [...new Set([...life.writes, ...life.reads])].sort((a, b) => a - b);
-  let previous = -1; // k column of the segment that ends at the event
-  steps.forEach((t, j) => {
-    const isWrite = life.writes.includes(t);
-    const isRead = life.reads.includes(t);
-    const inSram = isWrite
-      ? t < 0
-        ? []
-        : producedBy(t)
-      : [...readFromSram(t), ...within(t).filter((term) => produced.some((p) => p.column === term.column))];
-    if (isRead && t <= life.lastWrite) model.row(`early_${item}_${t}`, [...readFromSram(t), ...negate(produced)], 0, 0);
-    else if (isRead) {
-      const load = model.column(`l_${item}_${t}`, facts.dramBytes / KIB, 1, true);
-      loads.set(t, load);
-      const kept = previous >= 0 ? [{ column: previous, coefficient: -1 }] : [];
-      model.row(
-        `avail_${item}_${t}`,
-        [...readFromSram(t), { column: load, coefficient: -1 }, ...kept],
-        Number.NEGATIVE_INFINITY,
-        0,
-      );
-      model.row(
-        `needl_${item}_${t}`,
-        [
-          { column: load, coefficient: 1 },
-          { column: copy, coefficient: -1 },
-        ],
-        Number.NEGATIVE_INFINITY,
-        0,
-      );
-      model.row(
-        `needd_${item}_${t}`,
-        [...readFromSram(t), ...within(t), { column: copy, coefficient: 1 }],
-        1,
-        Number.POSITIVE_INFINITY,
-      );
-    }
-    const next = steps[j + 1];
-    if (next === undefined || inSram.length === 0) {
-      previous = -1;
-      return;
-    }
-    const keep = model.column(`k_${item}_${j}`, 0, 1, true);
-    const isOpen = t < life.lastWrite; // still being written: in SRAM throughout, or not at all
-    model.row(
-      `keep_${item}_${j}`,
-      [{ column: keep, coefficient: 1 }, ...negate(isOpen ? produced : inSram)],
-      isOpen ? 0 : Number.NEGATIVE_INFINITY,
-      0,
-    );
-    for (let s = t + 1; s < next; s += 1) capacity[s]?.push({ column: keep, coefficient: size });
-    previous = keep;
-  });
-  return loads;
-}
-
-function spanTerms(draft: Draft, indexes: readonly number[], admits: (span: Span) => boolean): LinearTerm[] {
-  const terms: LinearTerm[] = [];
-  for (const index of indexes) {
-    const span = draft.problem.spans[index];
-    const column = draft.spanColumns[index] ?? -1;
-    if (span !== undefined && column >= 0 && admits(span)) terms.push({ column, coefficient: 1 });
-  }
-  return terms;
-}
-
-function choiceTerms(
-  draft: Draft,
-  t: number,
-  admits: (choice: PlacementProblem['steps'][number]['choices'][number]) => boolean,
-): LinearTerm[] {
-  const columns = draft.choiceColumns[t] ?? [];
-  const result: LinearTerm[] = [];
-  draft.problem.steps[t]?.choices.forEach((choice, c) => {
-    const column = columns[c] ?? -1;
-    if (column >= 0 && admits(choice)) result.push({ column, coefficient: 1 });
-  });
-  return result;
-}
-
-function negate(list: readonly LinearTerm[]): LinearTerm[] {
-  return list.map((term) => ({ column: term.column, coefficient: -term.coefficient }));
-}
-
-/** What a solution of the model says, with the resident shares filled anew in whole bytes. */
-export function readSolution(
-  problem: PlacementProblem,
-  built: PlacementModel,
-  values: Float64Array,
-  roundResident: ResidentRounding,
-): SearchResult | undefined {
-  const isChosen = (column: number): boolean => column >= 0 && (values[column] ?? 0) > 0.5;
-  const choices = built.choiceColumns.map((columns) => columns.findIndex(isChosen));
-  const spans = built.spanColumns.flatMap((column, index) => (isChosen(column) ? [index] : []));
-  spans.sort((a, b) => (problem.spans[a]?.first ?? 0) - (problem.spans[b]?.first ?? 0));
-  const reloads = problem.steps.map((): number[] => []);
-  for (const execution of executionsOf(problem, { choices, spans })) {
-    for (const use of execution.uses) {
-      let isLoaded = false;
-      for (let t = execution.first; t <= execution.last; t += 1)
-        isLoaded ||= isChosen(built.loadColumns[use.item]?.get(t) ?? -1);
-      if (isLoaded && use.fromSram) reloads[execution.first]?.push(use.item);
-    }
-  }
-  const placement = fillResident(problem, { choices, spans, reloads }, roundResident);
-  const evaluation = evaluate(problem, placement);
-  return evaluation.errors.length === 0 ? { placement, evaluation } : undefined;
-}
+import { buildStateGraph, planOf, type StateGraph } from './state-graph.js';
 
 export interface IlpOutcome {
   readonly best: SearchResult;
-  readonly boundBytes: number; // of the relaxation: a proof for every plan that the choices can express
+  /** Proven: no plan that the choices and spans can express has less traffic. */
+  readonly boundBytes: number;
+  /** optimal: within the gap of the bound; incumbent: not, and nothing is left to try; time-limit: the solver was cut short. */
   readonly status: 'optimal' | 'time-limit' | 'incumbent';
   readonly seconds: number;
-  readonly variables: number;
+  readonly variables: number; // of the ILP; 0 when there was nothing left to decide
   readonly constraints: number;
-  /** Per step: traffic saved by one more byte of SRAM there, from the relaxation's duals. */
+  /** Per step: traffic saved by one more byte of SRAM there, from the relaxation's duals; empty without an ILP. */
   readonly sramValue: readonly number[];
 }
 
+export interface IlpOptions {
+  readonly gap: number; // relative
+  readonly timeLimitSeconds: number; // for the solver: a last resort, since what depends on it is not repeatable
+}
+
+/** Work of the search over intervals: about two seconds. */
+const MOST_ARC_VISITS = 200_000_000;
+/** Plans looked at on the way. */
+const MOST_PLANS = 400;
+/** More arcs than this are not handed to the solver; it would need longer than it may take. */
+const MOST_ILP_ARCS = 2000;
+
 /**
- * Solves the relaxation for the bound; then, unless the incumbent is within the gap already, fixes the choices whose reduced
- * cost proves that they are in no better plan, adds the incumbent as a cut-off, and lets the solver search what is left.
+ * Decides the placement, in three steps that each leave the next less to do:
  *
- * @param timeLimitSeconds for the search; the relaxation is always solved to its end
+ *   1. all plans become paths through a graph of states (state-graph.ts);
+ *   2. a search over the bytes of resident weights gives a bound, better plans, and leaves out the arcs that no better
+ *      plan uses (interval-bound.ts): of some hundred thousand arcs a few hundred stay;
+ *   3. the ILP over those (flow-model.ts), with the best plan as cut-off, decides the rest.
+ *
+ * Only the solver's clock can make two runs differ; when it strikes, the solver's answer is not used.
  */
 export function solvePlacementIlp(
   problem: PlacementProblem,
   incumbent: SearchResult,
   roundResident: ResidentRounding,
   solver: LinearSolver,
-  options: { readonly gap: number; readonly timeLimitSeconds: number },
+  options: IlpOptions,
 ): IlpOutcome {
   const started = process.hrtime.bigint();
-  const seconds = (): number => Number(process.hrtime.bigint() - started) / 1e9;
-  if (process.env.SWDBG) console.error('incumbent', incumbent.evaluation.trafficBytes, 'spans', problem.spans.length);
-  if (process.env.NOILP) return { best: incumbent, boundBytes: 0, status: 'incumbent', seconds: 0, variables: 0, constraints: 0, sramValue: [] };
-  const built = buildPlacementModel(problem);
-  const relaxed = solver.solve(built.model, { relax: true, gap: 0, timeLimitSeconds: 600 });
-  const size = { variables: built.model.columns.length, constraints: built.model.rows.length };
-  const sramValue = built.capacityRows.map((row) => Math.max(0, -(relaxed.rowDuals[row] ?? 0)));
-  if (relaxed.status !== 'optimal') {
-    return { best: incumbent, boundBytes: 0, status: 'incumbent', seconds: seconds(), ...size, sramValue };
+  const finish = (outcome: Omit<IlpOutcome, 'seconds' | 'status'> & { isCutShort: boolean }): IlpOutcome => {
+    const { isCutShort, ...rest } = outcome;
+    const traffic = rest.best.evaluation.trafficBytes;
+    const isProven = rest.boundBytes >= traffic * (1 - options.gap) - 1;
+    const status = isProven ? 'optimal' : isCutShort ? 'time-limit' : 'incumbent';
+    return { ...rest, status, seconds: Number(process.hrtime.bigint() - started) / 1e9 };
+  };
+  const nothing = { variables: 0, constraints: 0, sramValue: [], isCutShort: false };
+  const plans = planKeeper(problem, incumbent, roundResident);
+  const graph = buildStateGraph(problem);
+  if (graph === undefined) {
+    const boundBytes = forgetfulBound(problem, incumbent.evaluation.trafficBytes, options.gap);
+    return finish({ best: incumbent, boundBytes, ...nothing });
   }
-  const boundBytes = Math.floor(relaxed.objective * KIB - 1e-3);
-  const incumbentBytes = incumbent.evaluation.trafficBytes;
-  if (incumbentBytes - boundBytes <= options.gap * incumbentBytes) {
-    return { best: incumbent, boundBytes, status: 'optimal', seconds: seconds(), ...size, sramValue };
-  }
-  const reduced = fixByReducedCost(built, relaxed.rowDuals, relaxed.objective, incumbentBytes / KIB);
-  if (process.env.SWDBG)
-    console.error(
-      'lp',
-      boundBytes,
-      'inc',
-      incumbentBytes,
-      'fixed',
-      reduced.columns.filter((c) => c.upper === 0).length,
-      'of',
-      reduced.columns.length,
-    );
-  const answer = solver.solve(reduced, { relax: false, gap: options.gap, timeLimitSeconds: options.timeLimitSeconds });
-  if (process.env.SWDBG) console.error(answer.status, answer.objective * 1024, seconds());
+  // A tenth of the gap: the intervals are cheap to close, and the ILP is small then.
+  const limits = { gap: options.gap / 10, mostArcVisits: MOST_ARC_VISITS };
+  const search = searchIntervals(graph, incumbent.evaluation.trafficBytes, limits, (path) =>
+    plans.observe(graph, path),
+  );
+  const left = new Set<number>();
+  for (const interval of search.open) for (const arc of interval.arcs) left.add(arc);
+  let boundBytes = Math.floor(search.boundBytes);
+  if (left.size === 0 || left.size > MOST_ILP_ARCS) return finish({ best: plans.best(), boundBytes, ...nothing });
+  const arcs = [...left].sort((a, b) => a - b);
+  const flow = buildFlowModel(graph, arcs, Math.min(problem.capacityBytes, totalWeightBytes(problem)));
+  const answer = solveFlow(flow, solver, plans.best().evaluation.trafficBytes, options);
+  if (answer.path !== undefined) plans.observe(graph, answer.path);
+  boundBytes = Math.max(boundBytes, Math.min(answer.boundBytes, plans.best().evaluation.trafficBytes));
+  return finish({
+    best: plans.best(),
+    boundBytes,
+    variables: flow.model.columns.length,
+    constraints: flow.model.rows.length,
+    sramValue: answer.sramValue,
+    isCutShort: answer.isCutShort,
+  });
+}
+
+interface PlanKeeper {
+  best(): SearchResult;
+  /** Looks at the plan of a path; returns the traffic of the best plan so far. */
+  observe(graph: StateGraph, path: readonly number[]): number;
+}
+
+function planKeeper(problem: PlacementProblem, incumbent: SearchResult, roundResident: ResidentRounding): PlanKeeper {
+  const events = itemEvents(problem);
+  const seen = new Set<string>();
   let best = incumbent;
-  if (answer.status === 'optimal' || answer.status === 'feasible') {
-    const found = readSolution(problem, built, answer.values, roundResident);
-    if (found !== undefined && found.evaluation.trafficBytes < incumbentBytes) best = found;
-  }
-  const finished = answer.status === 'optimal' || answer.status === 'infeasible';
-  // Finished: nothing is better by more than the gap, or by the cut-off's one KiB. Else the relaxation is what is proven.
-  const proven = Math.min(best.evaluation.trafficBytes * (1 - options.gap), incumbentBytes - KIB);
   return {
-    best,
-    boundBytes: finished ? Math.max(boundBytes, Math.floor(proven)) : boundBytes,
-    status: finished ? 'optimal' : 'time-limit',
-    seconds: seconds(),
-    ...size,
-    sramValue,
+    best: () => best,
+    observe(graph, path) {
+      const key = path.join();
+      if (!seen.has(key) && seen.size < MOST_PLANS) {
+        seen.add(key);
+        const placement = fillResident(problem, planOf(graph, path), roundResident, events);
+        const evaluation = evaluate(problem, placement, events);
+        const isSound = evaluation.errors.length === 0;
+        if (isSound && evaluation.trafficBytes < best.evaluation.trafficBytes) best = { placement, evaluation };
+      }
+      return best.evaluation.trafficBytes;
+    },
   };
 }
 
-/** The model with the columns fixed at zero whose reduced cost alone exceeds what the incumbent leaves, and a cut-off row. */
-function fixByReducedCost(
-  built: PlacementModel,
-  rowDuals: Float64Array,
-  relaxedObjective: number,
-  incumbentObjective: number,
-): LinearModelBuilder {
-  const { model } = built;
-  const reducedCost = Float64Array.from(model.columns, (column) => column.cost);
-  model.rows.forEach((row, i) => {
-    const dual = rowDuals[i] ?? 0;
-    if (dual !== 0)
-      for (const term of row.terms)
-        reducedCost[term.column] = (reducedCost[term.column] ?? 0) - dual * term.coefficient;
+interface FlowAnswer {
+  readonly path: readonly number[] | undefined;
+  readonly boundBytes: number; // no plan has less, or less than the incumbent
+  readonly sramValue: readonly number[];
+  readonly isCutShort: boolean;
+}
+
+/** The relaxation for the duals, then the ILP below the incumbent. */
+function solveFlow(flow: FlowModel, solver: LinearSolver, incumbentBytes: number, options: IlpOptions): FlowAnswer {
+  const { model, capacityRows } = flow;
+  const { timeLimitSeconds } = options;
+  const relaxed = solver.solve(model, { relax: true, gap: 0, timeLimitSeconds });
+  if (relaxed.status !== 'optimal') {
+    return { path: undefined, boundBytes: 0, sramValue: [], isCutShort: relaxed.status !== 'infeasible' };
+  }
+  const sramValue = capacityRows.map((row) => Math.max(0, -(relaxed.rowDuals[row] ?? 0)));
+  const terms = model.columns.flatMap(({ cost }, column) => (cost === 0 ? [] : [{ column, coefficient: cost }]));
+  model.row('better', terms, Number.NEGATIVE_INFINITY, (incumbentBytes - 1) / KIB);
+  const answer = solver.solve(model, { relax: false, gap: 0, timeLimitSeconds });
+  // The solver's tolerances are relative to numbers as large as the objective.
+  const tolerance = 1e-6 * incumbentBytes;
+  switch (answer.status) {
+    case 'optimal': {
+      const boundBytes = Math.floor(answer.objective * KIB - tolerance);
+      return { path: pathOfSolution(flow, answer.values), boundBytes, sramValue, isCutShort: false };
+    }
+    case 'infeasible':
+      return { path: undefined, boundBytes: Math.floor(incumbentBytes - tolerance), sramValue, isCutShort: false };
+    default:
+      return { path: undefined, boundBytes: 0, sramValue, isCutShort: true };
+  }
+}
+
+function totalWeightBytes(problem: PlacementProblem): number {
+  return problem.steps.reduce((sum, step) => sum + step.weightBytes, 0);
+}
+
+/** Items that may have homes at once in the bound of a problem with too many of them; fewer when that is still too much. */
+const REMEMBERED = [6, 4, 2, 0];
+
+/** A bound with only the largest items alive at each cut remembered: for problems whose graph of states is too large. */
+function forgetfulBound(problem: PlacementProblem, incumbentBytes: number, gap: number): number {
+  for (const count of REMEMBERED) {
+    const graph = buildStateGraph(problem, { forgotten: itemsToForget(problem, count), mostArcs: 1_000_000 });
+    if (graph === undefined) continue;
+    const limits = { gap: gap / 10, mostArcVisits: MOST_ARC_VISITS };
+    return Math.floor(searchIntervals(graph, incumbentBytes, limits, () => incumbentBytes).boundBytes);
+  }
+  return 0;
+}
+
+/** All items that are not among the `count` largest at some cut where they are alive. */
+function itemsToForget(problem: PlacementProblem, count: number): Set<number> {
+  const events = itemEvents(problem);
+  const bytesOf = (item: number): number => problem.items[item]?.sramBytes ?? 0;
+  const forgotten = new Set<number>();
+  problem.steps.forEach((_, t) => {
+    const alive = events.flatMap((life, item) => {
+      const end = Math.max(life.lastWrite, life.reads[life.reads.length - 1] ?? -1);
+      return life.firstWrite < t && end >= t && !forgotten.has(item) ? [item] : [];
+    });
+    alive.sort((a, b) => bytesOf(b) - bytesOf(a) || a - b);
+    for (const item of alive.slice(count)) forgotten.add(item);
   });
-  const slack = incumbentObjective - relaxedObjective;
-  const result = new LinearModelBuilder();
-  model.columns.forEach((column, i) => {
-    const isOut = column.integer && (reducedCost[i] ?? 0) > slack + 1e-6;
-    result.columns.push(isOut ? { ...column, upper: 0 } : column);
-  });
-  for (const row of model.rows) result.rows.push(row);
-  result.row(
-    'cutoff',
-    model.columns.flatMap((column, i) => (column.cost === 0 ? [] : [{ column: i, coefficient: column.cost }])),
-    Number.NEGATIVE_INFINITY,
-    incumbentObjective - 1,
-  );
-  return result;
+  return forgotten;
 }

@@ -1,0 +1,454 @@
+import {
+  type Execution,
+  type ItemEvents,
+  itemEvents,
+  overwrittenItem,
+  type Placement,
+  type PlacementProblem,
+  stepExecution,
+} from './problem.js';
+
+/**
+ * Every plan of a problem as a path through one directed graph without cycles.
+ *
+ * A node is a cut between two steps with a home for each item alive there:
+ *
+ *     S   in SRAM, no DRAM copy        (0)
+ *     D   in DRAM only                 (1)
+ *     SD  in SRAM, and copied to DRAM  (2)
+ *
+ * An arc carries out a step by one of its choices, or a span, or drops an SD item from SRAM, which is free. With homes known
+ * on both sides, an arc knows the SRAM that is taken while it runs, and its traffic: reloads and spills included, weights
+ * not resident. What the graph leaves open is only how many bytes of which weights are resident.
+ *
+ *   cut 0         cut 1         cut 2                    of an item made by step 0 and read by steps 1 and 2:
+ *   ( ) --step0--> (S) --step1--> (S) --step2--> ( )     kept throughout
+ *      \--step0--> (SD)--step1--> (SD)--drop--> (D) --step2--> ( )      spilled, and streamed the last time
+ *
+ * Arcs are sorted by the node that they leave, nodes by cut, drops downwards: one sweep over the arcs is a shortest path.
+ */
+export interface StateGraph {
+  readonly problem: PlacementProblem;
+  readonly nodeCount: number; // the first is the source, the last the sink
+  readonly arcFrom: Int32Array;
+  readonly arcTo: Int32Array;
+  readonly arcEdge: Int32Array; // index into edges, -1 for a drop
+  /** Traffic, with all weights read from DRAM. */
+  readonly arcCost: Float64Array;
+  /** SRAM while the arc runs, with all held weights counted and no resident ones. */
+  readonly arcMemory: Float64Array;
+  readonly edges: readonly GraphEdge[];
+  readonly liveItems: readonly (readonly number[])[]; // per cut: items that have a home there
+  readonly nodeHomes: readonly (readonly number[])[]; // per node, per item alive there
+}
+
+/** A step by one of its choices or a span, whatever the homes of the items that it does not touch. */
+export interface GraphEdge {
+  readonly execution: Execution;
+  /** Weights of which any share may be resident; read weightPasses times otherwise. */
+  readonly weightBytes: number;
+  readonly weightPasses: number;
+  /** The weights are held in SRAM while the edge runs: resident ones are not counted twice then. */
+  readonly isHeld: boolean;
+}
+
+/** More arcs than this are refused: such a graph has too many items alive at once. */
+export const MOST_ARCS = 3_000_000;
+
+const IN_SRAM = 0;
+const IN_DRAM = 1;
+const IN_BOTH = 2;
+
+/** A group of edges with equal homes: what they do to a state is the same. */
+interface EdgeGroup {
+  readonly first: number;
+  readonly last: number;
+  readonly edges: readonly number[];
+  readonly uses: readonly { position: number; fromSram: boolean; isPartial: boolean; dramBytes: number }[];
+  readonly outputs: readonly { position: number; toSram: boolean; outcomes: readonly number[]; spillBytes: number }[];
+  /** Positions of the items alive after in those alive before, or -1 - index of the output. */
+  readonly carry: readonly number[];
+  /** SRAM of items alive before that are not touched, by position. */
+  readonly passBytes: readonly number[];
+  readonly itemBytes: number; // of touched items in SRAM
+}
+
+/** Numbers that grow; the arcs are many. */
+class Growing {
+  private values = new Float64Array(1 << 12);
+  length = 0;
+  push(value: number): void {
+    if (this.length === this.values.length) {
+      const bigger = new Float64Array(this.values.length * 2);
+      bigger.set(this.values);
+      this.values = bigger;
+    }
+    this.values[this.length] = value;
+    this.length += 1;
+  }
+  toFloat64(): Float64Array {
+    return this.values.slice(0, this.length);
+  }
+  toInt32(): Int32Array {
+    return Int32Array.from(this.values.subarray(0, this.length));
+  }
+}
+
+interface Draft {
+  readonly problem: PlacementProblem;
+  readonly events: readonly ItemEvents[];
+  readonly live: readonly (readonly number[])[]; // items alive before each step, and after the last
+  readonly forgotten: ReadonlySet<number>;
+  readonly edges: GraphEdge[];
+  readonly edgeOwnBytes: number[]; // workspace and held weights
+  readonly edgeCost: number[]; // without reloads and spills
+  readonly groups: EdgeGroup[][]; // by first step
+  readonly from: Growing;
+  readonly to: Growing;
+  readonly edge: Growing;
+  readonly cost: Growing;
+  readonly memory: Growing;
+  readonly nodeKeys: Map<number, number>[]; // by cut: key of the homes -> provisional node
+  readonly provisionalCount: { value: number };
+}
+
+/**
+ * The graph of a problem, or undefined when it would have more than `mostArcs` arcs, or no plan exists.
+ *
+ * Forgotten items have no home: they take SRAM only where an arc touches them, and are read from anywhere for nothing. Paths
+ * are then a superset of the plans, at most as dear: good for a bound where the graph of all items would be too large.
+ *
+ * Cost: linear in the arcs; states at a cut times edges that begin there.
+ */
+export function buildStateGraph(
+  problem: PlacementProblem,
+  options: { readonly mostArcs?: number; readonly forgotten?: ReadonlySet<number> } = {},
+): StateGraph | undefined {
+  const { mostArcs = MOST_ARCS, forgotten = new Set<number>() } = options;
+  const events = itemEvents(problem);
+  const live = liveItems(problem, events).map((items) => items.filter((item) => !forgotten.has(item)));
+  if (live.some((items) => items.length > 30)) return undefined; // homes no longer fit a key
+  const draft: Draft = {
+    problem,
+    events,
+    live,
+    forgotten,
+    edges: [],
+    edgeOwnBytes: [],
+    edgeCost: [],
+    groups: problem.steps.map(() => []),
+    from: new Growing(),
+    to: new Growing(),
+    edge: new Growing(),
+    cost: new Growing(),
+    memory: new Growing(),
+    nodeKeys: live.map(() => new Map<number, number>()),
+    provisionalCount: { value: 0 },
+  };
+  addEdges(draft);
+  const order: number[] = []; // provisional nodes, sorted
+  const homes: number[][] = [];
+  let startKey = 0;
+  (live[0] ?? []).forEach((_, position) => {
+    startKey += IN_DRAM * 3 ** position;
+  });
+  nodeOf(draft, 0, startKey);
+  for (let t = 0; t <= problem.steps.length; t += 1) {
+    closeUnderDrops(draft, t);
+    const keys = [...(draft.nodeKeys[t]?.keys() ?? [])].sort((a, b) => b - a);
+    for (const key of keys) {
+      const node = draft.nodeKeys[t]?.get(key) ?? -1;
+      const state = decode(key, live[t]?.length ?? 0);
+      order.push(node);
+      homes.push(state);
+      addDrops(draft, t, key, node, state);
+      for (const group of draft.groups[t] ?? []) applyGroup(draft, group, state, node);
+    }
+    if (draft.from.length > mostArcs) return undefined;
+  }
+  if ((draft.nodeKeys[problem.steps.length]?.size ?? 0) === 0) return undefined;
+  return finish(draft, order, homes);
+}
+
+function liveItems(problem: PlacementProblem, events: readonly ItemEvents[]): number[][] {
+  const live: number[][] = [];
+  for (let t = 0; t <= problem.steps.length; t += 1) {
+    live.push(
+      problem.items.flatMap((_, item) => {
+        const life = events[item];
+        if (life === undefined || life.firstWrite >= t) return [];
+        return (life.reads[life.reads.length - 1] ?? -1) >= t || life.lastWrite >= t ? [item] : [];
+      }),
+    );
+  }
+  return live;
+}
+
+function decode(key: number, count: number): number[] {
+  const homes: number[] = [];
+  let rest = key;
+  for (let i = 0; i < count; i += 1) {
+    homes.push(rest % 3);
+    rest = Math.floor(rest / 3);
+  }
+  return homes;
+}
+
+function nodeOf(draft: Draft, cut: number, key: number): number {
+  const nodes = draft.nodeKeys[cut];
+  const known = nodes?.get(key);
+  if (known !== undefined) return known;
+  const made = draft.provisionalCount.value;
+  draft.provisionalCount.value += 1;
+  nodes?.set(key, made);
+  return made;
+}
+
+function canDrop(draft: Draft, t: number, item: number): boolean {
+  return (draft.events[item]?.lastWrite ?? -1) < t; // an item that is not complete stays as it is
+}
+
+function closeUnderDrops(draft: Draft, t: number): void {
+  draft.live[t]?.forEach((item, position) => {
+    if (!canDrop(draft, t, item)) return;
+    const unit = 3 ** position;
+    for (const key of [...(draft.nodeKeys[t]?.keys() ?? [])])
+      if (Math.floor(key / unit) % 3 === IN_BOTH) nodeOf(draft, t, key - unit);
+  });
+}
+
+function addDrops(draft: Draft, t: number, key: number, node: number, state: readonly number[]): void {
+  draft.live[t]?.forEach((item, position) => {
+    if (state[position] === IN_BOTH && canDrop(draft, t, item))
+      pushArc(draft, node, nodeOf(draft, t, key - 3 ** position), -1, 0, 0);
+  });
+}
+
+function pushArc(draft: Draft, from: number, to: number, edge: number, cost: number, memory: number): void {
+  draft.from.push(from);
+  draft.to.push(to);
+  draft.edge.push(edge);
+  draft.cost.push(cost);
+  draft.memory.push(memory);
+}
+
+/** The arcs of a group's edges that leave one state, if the state admits them. */
+function applyGroup(draft: Draft, group: EdgeGroup, state: readonly number[], node: number): void {
+  const { capacityBytes } = draft.problem;
+  let memory = group.itemBytes;
+  for (let i = 0; i < state.length; i += 1) if (state[i] !== IN_DRAM) memory += group.passBytes[i] ?? 0;
+  if (memory > capacityBytes) return;
+  let cost = 0;
+  const after = state.slice();
+  for (const use of group.uses) {
+    const home = state[use.position] ?? IN_DRAM;
+    if (use.isPartial) {
+      if ((home === IN_DRAM) === use.fromSram) return;
+    } else if (!use.fromSram) {
+      if (home === IN_SRAM) return;
+      after[use.position] = IN_DRAM;
+    } else if (home === IN_DRAM) {
+      cost += use.dramBytes;
+      after[use.position] = IN_BOTH;
+    }
+  }
+  for (const output of group.outputs)
+    if (output.position >= 0 && (state[output.position] === IN_DRAM) === output.toSram) return;
+  const fitting: number[] = [];
+  for (const edge of group.edges) {
+    const facts = draft.edges[edge];
+    const own = draft.edgeOwnBytes[edge] ?? 0;
+    const shared = facts?.isHeld === true ? facts.weightBytes : 0;
+    if (memory + own - shared <= capacityBytes) fitting.push(edge);
+  }
+  if (fitting.length === 0) return;
+  const outcomes = group.outputs.map((output) =>
+    output.position >= 0 ? [state[output.position] ?? IN_DRAM] : output.outcomes,
+  );
+  for (const combination of combinations(outcomes)) {
+    let spills = 0;
+    combination.forEach((outcome, i) => {
+      const output = group.outputs[i];
+      if (output !== undefined && output.position < 0 && outcome === IN_BOTH) spills += output.spillBytes;
+    });
+    let key = 0;
+    let unit = 1;
+    for (const source of group.carry) {
+      key += unit * (source >= 0 ? (after[source] ?? IN_DRAM) : (combination[-1 - source] ?? IN_DRAM));
+      unit *= 3;
+    }
+    const target = nodeOf(draft, group.last + 1, key);
+    for (const edge of fitting)
+      pushArc(
+        draft,
+        node,
+        target,
+        edge,
+        cost + spills + (draft.edgeCost[edge] ?? 0),
+        memory + (draft.edgeOwnBytes[edge] ?? 0),
+      );
+  }
+}
+
+/** One of each, in all ways. */
+function combinations(lists: readonly (readonly number[])[]): number[][] {
+  let result: number[][] = [[]];
+  for (const list of lists) result = result.flatMap((head) => list.map((value) => [...head, value]));
+  return result;
+}
+
+function addEdges(draft: Draft): void {
+  const { problem } = draft;
+  const byHomes = new Map<string, Execution[]>();
+  const add = (execution: Execution): void => {
+    const homes = [
+      execution.first,
+      execution.last,
+      ...execution.uses.map((use) => `${use.item}${use.fromSram ? 's' : 'd'}`),
+      '>',
+      ...execution.outputs.map((output) => `${output.item}${output.toSram ? 's' : 'd'}${output.over}`),
+    ].join(' ');
+    const group = byHomes.get(homes);
+    if (group === undefined) byHomes.set(homes, [execution]);
+    else group.push(execution);
+  };
+  problem.steps.forEach((step, t) => {
+    step.choices.forEach((_, c) => {
+      const execution = stepExecution(problem, t, c);
+      if (execution !== undefined) add(execution);
+    });
+  });
+  problem.spans.forEach((span, index) => {
+    add({ ...span, span: index, choice: -1, weightPasses: 1, residency: 'any' });
+  });
+  for (const executions of byHomes.values()) addGroup(draft, executions);
+}
+
+function addGroup(draft: Draft, executions: readonly Execution[]): void {
+  const { problem, events } = draft;
+  const model = executions[0];
+  if (model === undefined) return;
+  let allWeights = 0;
+  for (let t = model.first; t <= model.last; t += 1) allWeights += problem.steps[t]?.weightBytes ?? 0;
+  const candidates = executions.map((execution) => ({
+    execution,
+    ownBytes: execution.workspaceBytes + execution.heldWeightBytes,
+    cost: execution.trafficBytes + execution.weightPasses * allWeights,
+    weightBytes: execution.residency === 'any' ? allWeights : 0,
+    weightPasses: execution.weightPasses,
+    isHeld: execution.heldWeightBytes > 0,
+  }));
+  const edges: number[] = [];
+  for (const edge of undominated(candidates)) {
+    edges.push(draft.edges.length);
+    draft.edges.push(edge);
+    draft.edgeOwnBytes.push(edge.ownBytes);
+    draft.edgeCost.push(edge.cost);
+  }
+  const before = draft.live[model.first] ?? [];
+  const inSram = new Set<number>();
+  for (const use of model.uses) if (use.fromSram) inSram.add(use.item);
+  for (const output of model.outputs) if (output.toSram) inSram.add(output.item);
+  let itemBytes = 0;
+  for (const item of inSram) itemBytes += problem.items[item]?.sramBytes ?? 0;
+  for (const output of model.outputs)
+    if (overwrittenItem(problem, events, model, output) >= 0) itemBytes -= problem.items[output.item]?.sramBytes ?? 0;
+  const touched = new Set([...model.uses, ...model.outputs].map((one) => one.item));
+  const uses = model.uses.filter((use) => !draft.forgotten.has(use.item));
+  const outputs = model.outputs.filter((output) => !draft.forgotten.has(output.item));
+  draft.groups[model.first]?.push({
+    first: model.first,
+    last: model.last,
+    edges,
+    uses: uses.map((use) => ({
+      position: before.indexOf(use.item),
+      fromSram: use.fromSram,
+      isPartial: (events[use.item]?.lastWrite ?? -1) >= model.first,
+      dramBytes: problem.items[use.item]?.dramBytes ?? 0,
+    })),
+    outputs: outputs.map((output) => ({
+      position: before.indexOf(output.item),
+      toSram: output.toSram,
+      outcomes: outcomesOf(problem, events, model.last, output),
+      spillBytes: problem.items[output.item]?.dramBytes ?? 0,
+    })),
+    carry: (draft.live[model.last + 1] ?? []).map((item) => {
+      const position = before.indexOf(item);
+      return position >= 0 ? position : -1 - outputs.findIndex((output) => output.item === item);
+    }),
+    passBytes: before.map((item) => (touched.has(item) ? 0 : (problem.items[item]?.sramBytes ?? 0))),
+    itemBytes,
+  });
+}
+
+function outcomesOf(
+  problem: PlacementProblem,
+  events: readonly ItemEvents[],
+  last: number,
+  output: Execution['outputs'][number],
+): number[] {
+  if (!output.toSram) return [IN_DRAM];
+  if (problem.items[output.item]?.endsInDram === true) return [IN_BOTH];
+  const reads = events[output.item]?.reads ?? [];
+  return (reads[reads.length - 1] ?? -1) > last ? [IN_SRAM, IN_BOTH] : [IN_SRAM];
+}
+
+type Candidate = GraphEdge & { readonly ownBytes: number; readonly cost: number };
+
+/** Without those that another of the same kind beats in room and traffic. */
+function undominated(candidates: readonly Candidate[]): Candidate[] {
+  const sorted = [...candidates].sort((a, b) => a.cost - b.cost || a.ownBytes - b.ownBytes);
+  const least = new Map<string, number>();
+  return sorted.filter((candidate) => {
+    const kind = `${candidate.weightBytes} ${candidate.weightPasses} ${candidate.isHeld}`;
+    if (candidate.ownBytes >= (least.get(kind) ?? Number.POSITIVE_INFINITY)) return false;
+    least.set(kind, candidate.ownBytes);
+    return true;
+  });
+}
+
+function finish(draft: Draft, order: readonly number[], nodeHomes: readonly (readonly number[])[]): StateGraph {
+  const place = new Int32Array(draft.provisionalCount.value);
+  order.forEach((node, index) => {
+    place[node] = index;
+  });
+  const arcFrom = draft.from.toInt32();
+  const arcTo = draft.to.toInt32();
+  for (let a = 0; a < arcFrom.length; a += 1) {
+    arcFrom[a] = place[arcFrom[a] ?? 0] ?? 0;
+    arcTo[a] = place[arcTo[a] ?? 0] ?? 0;
+  }
+  return {
+    problem: draft.problem,
+    nodeCount: order.length,
+    arcFrom,
+    arcTo,
+    arcEdge: draft.edge.toInt32(),
+    arcCost: draft.cost.toFloat64(),
+    arcMemory: draft.memory.toFloat64(),
+    edges: draft.edges,
+    liveItems: draft.live,
+    nodeHomes,
+  };
+}
+
+/** The plan along a path of arcs; what is resident is left to be filled in. */
+export function planOf(graph: StateGraph, path: readonly number[]): Omit<Placement, 'residentBytes'> {
+  const { problem, liveItems: live } = graph;
+  const choices = problem.steps.map(() => -1);
+  const reloads = problem.steps.map((): number[] => []);
+  const spans: number[] = [];
+  for (const arc of path) {
+    const edge = graph.edges[graph.arcEdge[arc] ?? -1];
+    if (edge === undefined) continue;
+    const { first, span, choice, uses } = edge.execution;
+    if (span >= 0) spans.push(span);
+    else choices[first] = choice;
+    const homes = graph.nodeHomes[graph.arcFrom[arc] ?? 0] ?? [];
+    for (const use of uses) {
+      const position = live[first]?.indexOf(use.item) ?? -1;
+      if (use.fromSram && homes[position] === IN_DRAM) reloads[first]?.push(use.item);
+    }
+  }
+  return { choices, spans, reloads };
+}
