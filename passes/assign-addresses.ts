@@ -120,7 +120,7 @@ function stayChains(schedule: Schedule): StayChain[] {
         members: [id],
         startStep: stay.startStep,
         endStep: stay.endStep,
-        sizeBytes: alignUp(root.sizeBytes, schedule.alignmentBytes),
+        sizeBytes: root.frameStrideBytes * schedule.batch,
       };
       chains.push(made);
       chainOf.set(id, made);

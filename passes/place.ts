@@ -16,7 +16,13 @@ import type {
   ScheduledLayer,
   ScheduledRoot,
 } from '../src/schedule/schedule.js';
-import { alignUp, roundResident, type Tiling, workspaceBuffers } from '../src/schedule/tiling.js';
+import {
+  alignUp,
+  roundResident,
+  type Tiling,
+  periodWeightPasses as weightPasses,
+  workspaceBuffers,
+} from '../src/schedule/tiling.js';
 import type { LinearSolver } from '../src/solver/linear/model.js';
 import { undominatedSpans } from '../src/solver/placement/dominance.js';
 import type { Evaluation } from '../src/solver/placement/evaluate.js';
@@ -37,6 +43,7 @@ import { enumerateTilings, type TilingChoice } from './tile.js';
 export interface PlaceOptions {
   readonly capacityBytes: number;
   readonly alignmentBytes: number;
+  readonly batch: number; // frames a period
   readonly placement: 'ilp' | 'greedy' | 'none';
   readonly blocks: boolean; // form depth-first blocks
   readonly solver: LinearSolver;
@@ -57,7 +64,7 @@ export interface PosedProblem {
 /** Layers to steps, roots to items, tilings to choices. Cost: linear in layers times tilings. */
 export function poseProblem(
   program: Program,
-  options: Pick<PlaceOptions, 'capacityBytes' | 'alignmentBytes' | 'blocks'>,
+  options: Pick<PlaceOptions, 'capacityBytes' | 'alignmentBytes' | 'blocks' | 'batch'>,
 ): PosedProblem {
   const layers = layersOf(program);
   const roots: TensorId[] = [];
@@ -78,8 +85,8 @@ export function poseProblem(
     const bytes = sizeBytes(tensor);
     return {
       name: tensor.name,
-      sramBytes: alignUp(bytes, options.alignmentBytes),
-      dramBytes: bytes,
+      sramBytes: alignUp(bytes, options.alignmentBytes) * options.batch,
+      dramBytes: bytes * options.batch,
       startsInDram: program.inputs.includes(root),
       endsInDram: outputRoots.has(root),
     };
@@ -95,7 +102,7 @@ export function poseProblem(
       name: layer.op.name,
       uses,
       output: register(layer.output.root),
-      outputDramBytes: layer.output.h * layer.output.w * layer.output.c * layer.output.elementBytes,
+      outputDramBytes: layer.output.h * layer.output.w * layer.output.c * layer.output.elementBytes * options.batch,
       weightBytes: layer.weights.totalBytes,
       choices: (choices[t] ?? []).map((choice) => ({
         usesFromSram: uses.map(
@@ -105,11 +112,11 @@ export function poseProblem(
         toSram: choice.tiling.toSram,
         workspaceBytes: choice.workspaceBytes,
         heldWeightBytes: choice.heldWeightBytes,
-        weightPasses: choice.weightPasses,
+        weightPasses: weightPasses(choice.tiling, choice.weightPasses, options.batch),
         residency: residencyOf(layer, choice),
         // Tables are read once, however often the weights behind them are.
-        trafficBytes: choice.trafficBytes - rereadTableBytes(layer, choice),
-        rereadTableBytes: rereadTableBytes(layer, choice),
+        trafficBytes: choice.trafficBytes * options.batch - rereadTableBytes(layer, choice, options.batch),
+        rereadTableBytes: rereadTableBytes(layer, choice, options.batch),
       })),
     };
   });
@@ -119,7 +126,7 @@ export function poseProblem(
   const blocks = options.blocks
     ? formBlocks(program, layers, { capacityBytes, alignmentBytes: options.alignmentBytes })
     : [];
-  const spans = blocks.map((block) => spanOf(block, register));
+  const spans = blocks.map((block) => spanOf(block, register, options.batch));
   const problem = { capacityBytes, items, steps, spans };
   const kept = undominatedSpans(problem);
   const blockOf = new Map(spans.map((span, index) => [span, blocks[index]]));
@@ -127,8 +134,8 @@ export function poseProblem(
   return { problem: { ...problem, spans: kept }, layers, choices, blocks: keptBlocks, roots };
 }
 
-function rereadTableBytes(layer: Layer, choice: TilingChoice): number {
-  return Math.max(0, choice.weightPasses - 1) * layer.weights.headerBytes;
+function rereadTableBytes(layer: Layer, choice: TilingChoice, batch: number): number {
+  return Math.max(0, weightPasses(choice.tiling, choice.weightPasses, batch) - 1) * layer.weights.headerBytes;
 }
 
 function residencyOf(layer: Layer, choice: TilingChoice): 'any' | 'none' {
@@ -215,7 +222,7 @@ function leastBytes(posed: PosedProblem, t: number, layer: Layer, options: Place
     .reduce((least, choice) => Math.min(least, bytesOf(choice)), Number.POSITIVE_INFINITY);
 }
 
-function spanOf(block: BlockCandidate, itemOf: (root: TensorId) => number): Span {
+function spanOf(block: BlockCandidate, itemOf: (root: TensorId) => number, batch: number): Span {
   return {
     first: block.plan.first,
     last: block.plan.last,
@@ -226,7 +233,7 @@ function spanOf(block: BlockCandidate, itemOf: (root: TensorId) => number): Span
     }),
     workspaceBytes: block.workspaceBytes,
     heldWeightBytes: block.heldWeightBytes,
-    trafficBytes: block.trafficBytes,
+    trafficBytes: block.trafficBytes * batch,
   };
 }
 
@@ -263,11 +270,12 @@ function toSchedule(
   }
   return {
     program,
+    batch: options.batch,
     capacityBytes: options.capacityBytes,
     alignmentBytes: options.alignmentBytes,
     layers,
     blocks,
-    roots: scheduledRoots(program, posed, evaluation),
+    roots: scheduledRoots(program, posed, evaluation, options),
     residentBytes: evaluation.residentBytes,
     loadBytes: evaluation.loadBytes,
     record,
@@ -316,7 +324,12 @@ function scheduledBlock(
   };
 }
 
-function scheduledRoots(program: Program, posed: PosedProblem, evaluation: Evaluation): Map<TensorId, ScheduledRoot> {
+function scheduledRoots(
+  program: Program,
+  posed: PosedProblem,
+  evaluation: Evaluation,
+  options: PlaceOptions,
+): Map<TensorId, ScheduledRoot> {
   const events = itemEvents(posed.problem);
   const roots = new Map<TensorId, ScheduledRoot>();
   posed.roots.forEach((root, item) => {
@@ -335,7 +348,8 @@ function scheduledRoots(program: Program, posed: PosedProblem, evaluation: Evalu
       root,
       name: tensor.name,
       loc: tensor.loc,
-      sizeBytes: facts.dramBytes,
+      sizeBytes: facts.dramBytes / options.batch,
+      frameStrideBytes: facts.sramBytes / options.batch,
       role: facts.startsInDram ? 'input' : facts.endsInDram ? 'output' : 'activation',
       stays: stays.map((stay) => ({
         startStep: stay.startStep,
@@ -363,6 +377,7 @@ function unreadInput(program: Program, id: TensorId): ScheduledRoot {
     name,
     loc,
     sizeBytes: sizeBytes(tensorOf(program, id)),
+    frameStrideBytes: 0, // never in SRAM
     role: 'input',
     stays: [],
     inDram: true,

@@ -3,8 +3,7 @@ import type { TensorId } from '../ir/types.js';
 import type { BlockLayerPlan } from '../schedule/block.js';
 import type { Operand } from '../schedule/layer.js';
 import type { ScheduledBlock } from '../schedule/schedule.js';
-import { commandAt } from './compute-command.js';
-import type { Fields } from './compute-fields.js';
+import { type ComputeCommand, commandAt, frameSteps } from './compute-command.js';
 import { type LayerContext, type RecordRun, stayOffset, type View } from './layer-views.js';
 
 export interface BlockCommandContext {
@@ -13,10 +12,7 @@ export interface BlockCommandContext {
   readonly plan: BlockLayerPlan;
 }
 
-export function blockComputeCommand(
-  at: BlockCommandContext,
-  run: RecordRun | undefined,
-): { op: string; fields: Fields } {
+export function blockComputeCommand(at: BlockCommandContext, run: RecordRun | undefined): ComputeCommand {
   const { context, block, plan } = at;
   const { layer } = context.scheduled;
   const operand = (index: number): Operand => {
@@ -26,7 +22,7 @@ export function blockComputeCommand(
     return ring?.view ?? found;
   };
   const { output } = layer;
-  return commandAt(
+  const command = commandAt(
     {
       program: context.schedule.program,
       layer,
@@ -41,6 +37,8 @@ export function blockComputeCommand(
     },
     run,
   );
+  const isWhole = (root: TensorId): boolean => block.rings.every((ring) => ring.root !== root);
+  return { ...command, steps: frameSteps(context, ({ root }) => isWhole(root), isWhole(output.root)) };
 }
 
 /** The view of a slice of a root: within the root's ring, or within the whole root in SRAM. */

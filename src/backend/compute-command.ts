@@ -13,6 +13,7 @@ import {
 } from './compute-fields.js';
 import type { OpenLoops } from './emit-layer.js';
 import { step } from './emitter.js';
+import { sramFrameStep } from './frames.js';
 import {
   type ColumnTile,
   type LayerContext,
@@ -88,7 +89,22 @@ export function computeCommand(
   ];
   const residual = layer.operands.findIndex((operand) => operand.role === 'residual');
   if (residual >= 0 && tiling.operandsFromSram[residual] === true) steps.push(step('addBase', loops.chunks, passBytes));
+  steps.push(...frameSteps(context, (_, i) => tiling.operandsFromSram[i] === true, tiling.toSram));
   return { ...commandAt(site, run), steps };
+}
+
+/** Whole images in SRAM hold their frames one after the other. */
+export function frameSteps(
+  context: LayerContext,
+  isWhole: (operand: Operand, index: number) => boolean,
+  isOutputWhole: boolean,
+): (FieldStep | undefined)[] {
+  const { layer } = context.scheduled;
+  const prefix = { main: layer.kind === 'binary' ? 'a' : 'in', second: 'b', residual: 'add' } as const;
+  const steps = layer.operands.map((operand, i) =>
+    isWhole(operand, i) ? sramFrameStep(context, operand.root, `${prefix[operand.role]}Base`) : undefined,
+  );
+  return [...steps, isOutputWhole ? sramFrameStep(context, layer.output.root, 'outBase') : undefined];
 }
 
 /** The command and its fields, but for waits, signals and steps. */

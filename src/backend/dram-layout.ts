@@ -12,7 +12,7 @@ export interface DramLayout {
   /** By step: address of the layer's constants, -1 without any. */
   readonly weightAddresses: readonly number[];
   readonly rootAddresses: ReadonlyMap<TensorId, number>;
-  /** Frame f of a model input or output begins this many bytes after frame f - 1. */
+  /** Frame f of a root begins this many bytes after frame f - 1. */
   readonly frameStrideBytes: ReadonlyMap<TensorId, number>;
   readonly regions: Manifest['regions'];
   readonly image: Uint8Array; // dram.bin
@@ -41,9 +41,9 @@ export function layOutDram(schedule: Schedule, batch: number): DramLayout {
     for (const root of roots) {
       if (root.role !== role) continue;
       const stride = alignUp(root.sizeBytes, DRAM_ALIGNMENT_BYTES);
-      const bytes = role === 'activation' ? root.sizeBytes : stride * (batch - 1) + root.sizeBytes;
+      const bytes = stride * (batch - 1) + root.sizeBytes;
       rootAddresses.set(root.root, address);
-      frameStrideBytes.set(root.root, role === 'activation' ? 0 : stride);
+      frameStrideBytes.set(root.root, stride);
       regions.push({
         name: root.name,
         class: role === 'activation' ? 'activations' : role,

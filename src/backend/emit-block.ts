@@ -3,84 +3,60 @@
  * image are clipped by the machine, so the ramps at both ends need no code. All layers run in the compute queue in order:
  * only the streamed borders need semaphores.
  */
-import type { TensorId } from '../ir/types.js';
 import type { ScheduledBlock, ScheduledRing } from '../schedule/schedule.js';
 import { residentChannels } from '../schedule/tiling.js';
 import { type BlockCommandContext, blockComputeCommand } from './block-compute.js';
 import { dramAddressOf } from './dram-layout.js';
 import { type Emitter, type Level, mask, step } from './emitter.js';
-import { type LayerContext, stayOffset, viewFields } from './layer-views.js';
+import { type ConstantLoad, dramFrameStep, emitPreloads, emitWholeRoot, forEachFrame } from './frames.js';
+import { type LayerContext, viewFields } from './layer-views.js';
 
 export function emitBlock(emitter: Emitter, block: ScheduledBlock, contextOf: (step: number) => LayerContext): void {
   const first = contextOf(block.plan.first);
   emitter.barrier();
-  const preloads = emitBlockPreloads(emitter, block, contextOf);
+  emitter.idle('compute', emitPreloads(emitter, first, block.reloads, heldLoads(block, contextOf)), 0);
+  forEachFrame(emitter, first, ({ frameLevel }) => {
+    emitFrame(emitter, block, (step) => ({ ...contextOf(step), frameLevel }));
+  });
+  emitSpills(emitter, block, contextOf);
+}
+
+function emitFrame(emitter: Emitter, block: ScheduledBlock, contextOf: (step: number) => LayerContext): void {
+  const first = contextOf(block.plan.first);
   const inputs = block.rings.filter((ring) => ring.role === 'input');
   const outputs = block.rings.filter((ring) => ring.role === 'output');
   if (inputs.length > 0) emitter.setSemaphore('operandsFree', block.depth);
   if (outputs.length > 0) emitter.setSemaphore('outputFree', 1);
-  emitter.idle('compute', preloads, 0);
   emitter.loop(block.plan.iterations, (level) => {
+    const isFirst = (i: number): boolean => i === 0;
     inputs.forEach((ring, i) => {
-      emitRingRows(
-        emitter,
-        'loadRows',
-        first,
-        ring,
-        level,
-        mask(i === 0 ? 'operandsFree' : undefined),
-        mask(i === inputs.length - 1 ? 'operandsReady' : undefined),
-      );
+      const signal = mask(i === inputs.length - 1 ? 'operandsReady' : undefined);
+      emitRingRows(emitter, 'loadRows', first, ring, level, mask(isFirst(i) ? 'operandsFree' : undefined), signal);
     });
     const wait = mask(inputs.length > 0 ? 'operandsReady' : undefined, outputs.length > 0 ? 'outputFree' : undefined);
     const signal = mask(inputs.length > 0 ? 'operandsFree' : undefined, outputs.length > 0 ? 'outputReady' : undefined);
     emitLayers(emitter, block, contextOf, level, wait, signal);
     outputs.forEach((ring, i) => {
-      emitRingRows(
-        emitter,
-        'storeRows',
-        first,
-        ring,
-        level,
-        mask(i === 0 ? 'outputReady' : undefined),
-        mask(i === outputs.length - 1 ? 'outputFree' : undefined),
-      );
+      const freed = mask(i === outputs.length - 1 ? 'outputFree' : undefined);
+      emitRingRows(emitter, 'storeRows', first, ring, level, mask(isFirst(i) ? 'outputReady' : undefined), freed);
     });
   });
-  emitSpills(emitter, block, contextOf);
 }
 
-/** Whole operands that come back from DRAM and the weights that are not resident. @returns the wait that compute owes them */
-function emitBlockPreloads(emitter: Emitter, block: ScheduledBlock, contextOf: (step: number) => LayerContext): number {
-  const { schedule, layout } = contextOf(block.plan.first);
-  const loads: { fields: Record<string, number>; steps: (ReturnType<typeof step> | undefined)[] }[] = [];
-  for (const id of block.reloads) {
-    const bytes = schedule.roots.get(id)?.sizeBytes ?? 0;
-    const context = contextOf(block.plan.first);
-    loads.push({
-      fields: { dramBase: layout.rootAddresses.get(id) ?? 0, sramBase: stayOffset(context, id), bytes, limit: bytes },
-      steps: [frameStepOf(context, id)],
-    });
-  }
-  for (const held of block.held) {
-    const { scheduled } = contextOf(held.step);
-    const { totalBytes } = scheduled.layer.weights;
+/** The weights of the block that are not resident. */
+function heldLoads(block: ScheduledBlock, contextOf: (step: number) => LayerContext): ConstantLoad[] {
+  return block.held.map((held) => {
+    const { scheduled, layout } = contextOf(held.step);
+    const limit = scheduled.layer.weights.totalBytes;
     const offset = scheduled.residentBytes;
-    loads.push({
-      fields: {
-        dramBase: layout.weightAddresses[held.step] ?? 0,
-        sramBase: held.sramOffsetBytes,
-        offset,
-        bytes: totalBytes - offset,
-        limit: totalBytes,
-      },
-      steps: [],
-    });
-  }
-  loads.forEach((load, i) => {
-    emitter.add('load', { ...load.fields, signal: i === loads.length - 1 ? mask('preloaded') : 0 }, load.steps);
+    return {
+      dramBase: layout.weightAddresses[held.step] ?? 0,
+      sramBase: held.sramOffsetBytes,
+      offset,
+      bytes: limit - offset,
+      limit,
+    };
   });
-  return loads.length > 0 ? mask('preloaded') : 0;
 }
 
 function emitLayers(
@@ -101,7 +77,7 @@ function emitLayers(
     emitter.add(
       command.op,
       { ...command.fields, wait: i === 0 ? wait : 0, signal: i === commands.length - 1 ? signal : 0 },
-      [step('row0', level, command.plan.rowsPerIteration)],
+      [step('row0', level, command.plan.rowsPerIteration), ...command.steps],
     );
   });
 }
@@ -165,30 +141,16 @@ function emitRingRows(
       col0: 0,
       cols: columns,
     },
-    [step('row0', level, ring.rowsPerIteration), frameStepOf(context, ring.root)],
+    [step('row0', level, ring.rowsPerIteration), dramFrameStep(context, ring.root)],
   );
 }
 
 /** Outputs that were produced in SRAM and have a DRAM copy too. */
 function emitSpills(emitter: Emitter, block: ScheduledBlock, contextOf: (step: number) => LayerContext): void {
-  const { schedule, layout } = contextOf(block.plan.first);
+  const { schedule } = contextOf(block.plan.first);
   for (const root of schedule.roots.values()) {
     if (!root.isSpilled || root.lastWrite < block.plan.first || root.lastWrite > block.plan.last) continue;
-    const context = contextOf(root.lastWrite);
     emitter.barrier();
-    emitter.add(
-      'store',
-      {
-        dramBase: layout.rootAddresses.get(root.root) ?? 0,
-        sramBase: stayOffset(context, root.root),
-        bytes: root.sizeBytes,
-        limit: root.sizeBytes,
-      },
-      [frameStepOf(context, root.root)],
-    );
+    emitWholeRoot(emitter, 'store', contextOf(root.lastWrite), root.root);
   }
-}
-
-function frameStepOf(context: LayerContext, root: TensorId): ReturnType<typeof step> {
-  return step('dramBase', context.frameLevel, context.layout.frameStrideBytes.get(root) ?? 0);
 }

@@ -15,6 +15,7 @@ import { computeCommand } from './compute-command.js';
 import { dramAddressOf } from './dram-layout.js';
 import { emitTranspose } from './emit-transpose.js';
 import { type Emitter, type Level, mask, step } from './emitter.js';
+import { type ConstantLoad, dramFrameStep, emitPreloads, emitWholeRoot, forEachFrame } from './frames.js';
 import {
   bufferOffset,
   type ColumnTile,
@@ -25,7 +26,6 @@ import {
   outputView,
   type RecordRun,
   standingRecords,
-  stayOffset,
   streamedPixelBytes,
   viewFields,
 } from './layer-views.js';
@@ -41,66 +41,38 @@ const NO_LOOPS: OpenLoops = { chunks: undefined, stripes: undefined };
 export function emitLayer(emitter: Emitter, context: LayerContext): void {
   const { scheduled, schedule } = context;
   emitter.barrier();
-  const preloads = emitPreloads(emitter, context);
-  if (scheduled.layer.kind === 'transpose') emitTranspose(emitter, context, preloads);
-  else if (isStreaming(scheduled.tiling)) emitStreaming(emitter, context, preloads);
-  else emitInPlace(emitter, context, preloads);
+  const preloads = emitPreloads(emitter, context, scheduled.reloads, constantLoads(context));
+  if (scheduled.layer.kind === 'transpose') {
+    emitter.idle('compute', preloads, 0);
+    forEachFrame(emitter, context, (framed) => emitTranspose(emitter, framed));
+  } else if (isStreaming(scheduled.tiling)) {
+    emitter.idle('compute', preloads, 0);
+    forEachFrame(emitter, context, (framed) => emitStreaming(emitter, framed));
+  } else emitInPlace(emitter, context, preloads);
   const root = schedule.roots.get(scheduled.layer.output.root);
   if (root?.isSpilled && root.lastWrite === context.step) {
     emitter.barrier();
-    emitter.add(
-      'store',
-      {
-        dramBase: context.layout.rootAddresses.get(root.root) ?? 0,
-        sramBase: stayOffset(context, root.root),
-        bytes: root.sizeBytes,
-        limit: root.sizeBytes,
-      },
-      [frameStep(context, root.root)],
-    );
+    emitWholeRoot(emitter, 'store', context, root.root);
   }
 }
 
-/** Whole operands that come back from DRAM, held weights, tables. @returns the wait that compute owes them, 0 for none */
-function emitPreloads(emitter: Emitter, context: LayerContext): number {
-  const { scheduled, layout, schedule } = context;
-  const { weights } = scheduled.layer;
-  const loads: { fields: Record<string, number>; steps: (ReturnType<typeof step> | undefined)[] }[] = [];
-  for (const id of scheduled.reloads) {
-    const bytes = schedule.roots.get(id)?.sizeBytes ?? 0;
-    loads.push({
-      fields: { dramBase: layout.rootAddresses.get(id) ?? 0, sramBase: stayOffset(context, id), bytes, limit: bytes },
-      steps: [frameStep(context, id)],
-    });
-  }
-  const weightAddress = layout.weightAddresses[context.step] ?? 0;
+/** Held weights; tables, where only chunks of the weights are there at a time. */
+function constantLoads(context: LayerContext): ConstantLoad[] {
+  const { scheduled, layout } = context;
+  const { headerBytes, totalBytes } = scheduled.layer.weights;
+  const dramBase = layout.weightAddresses[context.step] ?? 0;
   const offset = scheduled.residentBytes;
-  if (scheduled.tiling.weights === 'held' && offset < weights.totalBytes) {
-    loads.push({
-      fields: {
-        dramBase: weightAddress,
-        sramBase: bufferOffset(scheduled, 'held'),
-        offset,
-        bytes: weights.totalBytes - offset,
-        limit: weights.totalBytes,
-      },
-      steps: [],
-    });
-  } else if (scheduled.tiling.weights === 'streamed' && offset === 0 && weights.headerBytes > 0) {
-    loads.push({
-      fields: {
-        dramBase: weightAddress,
-        sramBase: bufferOffset(scheduled, 'tables'),
-        bytes: weights.headerBytes,
-        limit: weights.headerBytes,
-      },
-      steps: [],
-    });
+  if (scheduled.tiling.weights === 'held' && offset < totalBytes) {
+    return [
+      { dramBase, sramBase: bufferOffset(scheduled, 'held'), offset, bytes: totalBytes - offset, limit: totalBytes },
+    ];
   }
-  loads.forEach((load, i) => {
-    emitter.add('load', { ...load.fields, signal: i === loads.length - 1 ? mask('preloaded') : 0 }, load.steps);
-  });
-  return loads.length > 0 ? mask('preloaded') : 0;
+  if (scheduled.tiling.weights === 'streamed' && offset === 0 && headerBytes > 0) {
+    return [
+      { dramBase, sramBase: bufferOffset(scheduled, 'tables'), offset: 0, bytes: headerBytes, limit: headerBytes },
+    ];
+  }
+  return [];
 }
 
 /** Everything in SRAM: one pass over the image, weights resident, held, or streamed in chunks. */
@@ -109,29 +81,32 @@ function emitInPlace(emitter: Emitter, context: LayerContext, preloads: number):
   const runs = standingRecords(context);
   const chunks = streamedChunks(context);
   if (chunks > 0) emitter.setSemaphore('chunkFree', context.scheduled.tiling.depth);
+  /** For all frames; what the queues wait for and signal is for all of them together. */
+  const compute = (list: readonly RecordRun[], loops: OpenLoops, wait: number, signal: number): void => {
+    if (context.schedule.batch === 1) {
+      emitCompute(emitter, context, tile, list, loops, wait, signal);
+      return;
+    }
+    emitter.idle('compute', wait, 0);
+    emitter.loop(context.schedule.batch, (frameLevel) => {
+      emitCompute(emitter, { ...context, frameLevel }, tile, list, loops, 0, 0);
+    });
+    emitter.idle('compute', 0, signal);
+  };
   let wait = preloads;
   if (runs.length > 0 || chunks === 0) {
-    emitCompute(emitter, context, tile, runs, NO_LOOPS, wait, 0);
+    compute(runs, NO_LOOPS, wait, 0);
     wait = 0;
   }
   if (chunks === 0) return;
   emitter.idle('compute', wait, 0);
   emitter.loop(chunks, (level) => {
     emitChunk(emitter, context, level);
-    const run = chunkRun(context);
-    emitCompute(
-      emitter,
-      context,
-      tile,
-      [run],
-      { chunks: level, stripes: undefined },
-      mask('chunkReady'),
-      mask('chunkFree'),
-    );
+    compute([chunkRun(context)], { chunks: level, stripes: undefined }, mask('chunkReady'), mask('chunkFree'));
   });
 }
 
-function emitStreaming(emitter: Emitter, context: LayerContext, preloads: number): void {
+function emitStreaming(emitter: Emitter, context: LayerContext): void {
   const { layer, tiling } = context.scheduled;
   columnTiles(layer, tiling).forEach((tile, i) => {
     if (i > 0) emitter.barrier();
@@ -141,7 +116,6 @@ function emitStreaming(emitter: Emitter, context: LayerContext, preloads: number
     if (!tiling.toSram) emitter.setSemaphore('outputFree', depth);
     const chunks = streamedChunks(context);
     if (chunks > 0) emitter.setSemaphore('chunkFree', tiling.outer === 'channels' ? 1 : depth);
-    if (i === 0) emitter.idle('compute', preloads, 0);
     if (tiling.outer === 'channels' && chunks > 0) emitPasses(emitter, context, tile, chunks, isLoading);
     else {
       emitFirstRows(emitter, context, tile, NO_LOOPS);
@@ -369,7 +343,7 @@ function emitLoadRows(
     [
       step('row0', loops.stripes, span.rowsPerStripe),
       isSliced ? step('dramBase', loops.chunks, pixelBytes) : undefined,
-      frameStep(context, operand.root),
+      dramFrameStep(context, operand.root),
     ],
   );
 }
@@ -398,12 +372,7 @@ function emitStoreRows(emitter: Emitter, context: LayerContext, tile: ColumnTile
     [
       step('row0', loops.stripes, tiling.stripeRows),
       step('dramBase', loops.chunks, tiling.outer === 'channels' ? view.pixelPitch : 0),
-      frameStep(context, output.root),
+      dramFrameStep(context, output.root),
     ],
   );
-}
-
-/** Model inputs and outputs lie frame after frame. */
-export function frameStep(context: LayerContext, root: Parameters<typeof stayOffset>[1]): ReturnType<typeof step> {
-  return step('dramBase', context.frameLevel, context.layout.frameStrideBytes.get(root) ?? 0);
 }

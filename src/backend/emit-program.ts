@@ -22,15 +22,14 @@ export interface EmittedProgram {
 
 export interface EmitOptions {
   readonly chip: Chip;
-  readonly batch: number; // frames a period, one after another
   readonly dtype: 'int8' | 'float32';
   readonly version: string;
 }
 
 /** @param schedule with addresses assigned */
 export function emitProgram(schedule: Schedule, options: EmitOptions): EmittedProgram {
-  const layout = layOutDram(schedule, options.batch);
-  const stream = { prologue: emitPrologue(schedule, layout), period: emitPeriod(schedule, layout, options.batch) };
+  const layout = layOutDram(schedule, schedule.batch);
+  const stream = { prologue: emitPrologue(schedule, layout), period: emitPeriod(schedule, layout) };
   const programBytes = encodeStream(stream);
   return { stream, programBytes, layout, manifest: describe(schedule, layout, programBytes, options) };
 }
@@ -52,24 +51,21 @@ function emitPrologue(schedule: Schedule, layout: DramLayout): CommandStream['pr
   return emitter.commands;
 }
 
-function emitPeriod(schedule: Schedule, layout: DramLayout, batch: number): CommandStream['period'] {
+function emitPeriod(schedule: Schedule, layout: DramLayout): CommandStream['period'] {
   const emitter = new Emitter();
-  emitter.loop(batch, (frameLevel) => {
-    const contextOf = (step: number): LayerContext => {
-      const scheduled = schedule.layers[step];
-      if (scheduled === undefined) throw new Error(`no step ${step}`);
-      return { schedule, layout, scheduled, step, frameLevel };
-    };
-    for (let step = 0; step < schedule.layers.length; step += 1) {
-      const block = schedule.blocks[schedule.layers[step]?.block ?? -1];
-      if (block === undefined) emitLayer(emitter, contextOf(step));
-      else {
-        emitBlock(emitter, block, contextOf);
-        step = block.plan.last;
-      }
+  const contextOf = (step: number): LayerContext => {
+    const scheduled = schedule.layers[step];
+    if (scheduled === undefined) throw new Error(`no step ${step}`);
+    return { schedule, layout, scheduled, step, frameLevel: undefined };
+  };
+  for (let step = 0; step < schedule.layers.length; step += 1) {
+    const block = schedule.blocks[schedule.layers[step]?.block ?? -1];
+    if (block === undefined) emitLayer(emitter, contextOf(step));
+    else {
+      emitBlock(emitter, block, contextOf);
+      step = block.plan.last;
     }
-    if (frameLevel !== undefined) emitter.barrier();
-  });
+  }
   emitter.add('endPeriod', {});
   return emitter.commands;
 }
@@ -85,7 +81,7 @@ function describe(schedule: Schedule, layout: DramLayout, programBytes: Uint8Arr
     chip: options.chip,
     sramBytes: options.chip.sram.bytes,
     dramBytes: alignUp(codeAddress + programBytes.length, 64),
-    batch: options.batch,
+    batch: schedule.batch,
     inputs: program.inputs.map((id) => portOf(schedule, layout, id)),
     outputs: program.outputs.map((id) => portOf(schedule, layout, id)),
     regions: [...layout.regions, { name: 'code', class: 'code', dramAddress: codeAddress, bytes: programBytes.length }],

@@ -9,6 +9,7 @@ import { tensorOf } from '../ir/facts.js';
 import { imageRowAxes, stridedViewOf } from '../ir/layout.js';
 import { dramAddressOf } from './dram-layout.js';
 import { type Emitter, type Level, mask, step } from './emitter.js';
+import { sramFrameStep } from './frames.js';
 import { bufferOffset, type LayerContext, stayOffset } from './layer-views.js';
 
 /** A loop over elements: how many, and how far apart they are in the operand and in the output. */
@@ -22,7 +23,7 @@ const COMMAND_DIMENSIONS = 4;
 /** One loop level is the batch's. */
 const LOOP_DIMENSIONS = 3;
 
-export function emitTranspose(emitter: Emitter, context: LayerContext, preloads: number): void {
+export function emitTranspose(emitter: Emitter, context: LayerContext): void {
   const { layer, tiling } = context.scheduled;
   const { output } = layer;
   const operand = layer.operands[0];
@@ -38,17 +39,17 @@ export function emitTranspose(emitter: Emitter, context: LayerContext, preloads:
   const outSram = tiling.toSram ? stayOffset(context, output.root) + output.offsetBytes : 0;
   const ends = dramEnds(context);
   if (fromSram && !tiling.toSram) emitter.barrier();
-  else if (outer.length > 0) emitter.idle('compute', preloads, 0);
   emitLoops(emitter, outer, (levels) => {
     if (fromSram && tiling.toSram) {
-      const wait = outer.length > 0 ? 0 : preloads;
       emitter.add(
         'permute',
-        { wait, inBase: inSram, outBase: outSram, elementBytes, ...strideFields(inner, 'inStride', 'outStride') },
-        outer.flatMap((dimension, i) => [
-          step('inBase', levels[i], dimension.inStride),
-          step('outBase', levels[i], dimension.outStride),
-        ]),
+        { inBase: inSram, outBase: outSram, elementBytes, ...strideFields(inner, 'inStride', 'outStride') },
+        [
+          ...outer.map((dimension, i) => step('inBase', levels[i], dimension.inStride)),
+          ...outer.map((dimension, i) => step('outBase', levels[i], dimension.outStride)),
+          sramFrameStep(context, operand.root, 'inBase'),
+          sramFrameStep(context, output.root, 'outBase'),
+        ],
       );
       return;
     }
@@ -62,6 +63,7 @@ export function emitTranspose(emitter: Emitter, context: LayerContext, preloads:
         ...outer.map((dimension, i) => step('dramBase', levels[i], dimension[dram])),
         ...outer.map((dimension, i) => step('sramBase', levels[i], dimension[sram])),
         fromSram ? ends.outFrame : ends.inFrame,
+        sramFrameStep(context, fromSram ? operand.root : output.root, 'sramBase'),
       ],
     );
   });

@@ -1,11 +1,11 @@
 /**
- * What a schedule moves across the DRAM interface in one frame, by layer, tensor and class. The simulator counts the same
+ * What a schedule moves across the DRAM interface in one period, by layer, tensor and class. The simulator counts the same
  * bytes from the commands alone; that the two agree is a promise (DESIGN: the report is the truth).
  */
 import type { TrafficClass } from '../commands/manifest.js';
 import type { TensorId } from '../ir/types.js';
 import type { Schedule, ScheduledLayer } from '../schedule/schedule.js';
-import { columnTiles, residentChannels, stripeCount, tilingTraffic } from '../schedule/tiling.js';
+import { columnTiles, periodWeightPasses, residentChannels, stripeCount, tilingTraffic } from '../schedule/tiling.js';
 
 export interface TrafficEntry {
   readonly step: number;
@@ -26,7 +26,16 @@ export function trafficOf(schedule: Schedule): TrafficEntry[] {
       return role === 'input' || role === 'output' ? role : 'activations';
     };
     const add = (root: TensorId, readBytes: number, writeBytes: number, reason: TrafficEntry['reason']): void => {
-      if (readBytes + writeBytes > 0) entries.push({ step, class: classOf(root), root, readBytes, writeBytes, reason });
+      if (readBytes + writeBytes === 0) return;
+      const { batch } = schedule;
+      entries.push({
+        step,
+        class: classOf(root),
+        root,
+        readBytes: readBytes * batch,
+        writeBytes: writeBytes * batch,
+        reason,
+      });
     };
     const block = schedule.blocks[scheduled.block ?? -1];
     const isFirst = block?.plan.first === step;
@@ -48,7 +57,7 @@ export function trafficOf(schedule: Schedule): TrafficEntry[] {
         if (schedule.roots.get(root)?.lastWrite === step) add(root, 0, bytes, 'streamed');
       }
     }
-    const weightBytes = weightReadBytes(scheduled);
+    const weightBytes = weightReadBytes(scheduled, schedule.batch);
     if (weightBytes > 0)
       entries.push({
         step,
@@ -65,7 +74,7 @@ export function trafficOf(schedule: Schedule): TrafficEntry[] {
 }
 
 /** Weights read while the layer runs: what is not resident, once or once a pass; tables once. */
-function weightReadBytes(scheduled: ScheduledLayer): number {
+function weightReadBytes(scheduled: ScheduledLayer, batch: number): number {
   const { layer, tiling, residentBytes } = scheduled;
   const { headerBytes, channels, recordBytes, totalBytes } = layer.weights;
   if (residentBytes >= totalBytes) return 0;
@@ -75,5 +84,5 @@ function weightReadBytes(scheduled: ScheduledLayer): number {
     tiling.outer === 'rows'
       ? columnTiles(layer, tiling).length * stripeCount(layer, tiling)
       : columnTiles(layer, tiling).length;
-  return rest * recordBytes * passes + (residentBytes === 0 ? headerBytes : 0);
+  return rest * recordBytes * periodWeightPasses(tiling, passes, batch) + (residentBytes === 0 ? headerBytes : 0);
 }

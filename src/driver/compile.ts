@@ -62,8 +62,8 @@ export async function compileProgram(imported: Program, options: CompileOptions)
   const compile = (placement: CompileOptions['placement']): Compiled => {
     const schedule = scheduleProgram(program, solver, { ...options, placement }, stage);
     stage('emit');
-    const { chip, batch, dtype } = options;
-    return { imported, schedule, emitted: emitProgram(schedule, { chip, batch, dtype, version: SPILLWAY_VERSION }) };
+    const { chip, dtype } = options;
+    return { imported, schedule, emitted: emitProgram(schedule, { chip, dtype, version: SPILLWAY_VERSION }) };
   };
   return bestOf(compile(options.placement), compile, options);
 }
@@ -87,7 +87,7 @@ function bestOf(
   let best = first;
   for (const placement of SIMPLER[options.placement]) {
     // What it moves without its code is known: mostly enough to see that it cannot win.
-    const atLeast = (record.simplerTrafficBytes?.[placement] ?? 0) * options.batch;
+    const atLeast = record.simplerTrafficBytes?.[placement] ?? 0;
     if (!byLatency && atLeast >= costOf(best)) continue;
     const other = compile(placement);
     if (costOf(other) < costOf(best)) best = other;
@@ -115,6 +115,7 @@ export function scheduleProgram(
     const placeOptions: PlaceOptions = {
       capacityBytes: Math.floor(chip.sram.bytes / chip.sram.alignmentBytes) * chip.sram.alignmentBytes - reservedBytes,
       alignmentBytes: chip.sram.alignmentBytes,
+      batch: options.batch,
       placement: options.placement,
       blocks: options.blocks ?? true,
       solver,

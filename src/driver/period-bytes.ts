@@ -13,22 +13,22 @@ export interface PeriodBytes {
 }
 
 export interface CountedTraffic {
-  readonly entries: readonly TrafficEntry[]; // of one frame
+  readonly entries: readonly TrafficEntry[]; // of one period
   readonly period: PeriodBytes;
   readonly prologue: { readonly readBytes: number; readonly weightBytes: number; readonly codeBytes: number };
 }
 
 export function countTraffic(schedule: Schedule, emitted: EmittedProgram): CountedTraffic {
-  const { batch, chip } = emitted.manifest;
+  const { chip } = emitted.manifest;
   const entries = trafficOf(schedule);
   const codeBytes = fetchedPeriodBytes(emitted.stream, chip.commandFifoBytes);
   const byClass: Record<TrafficClass, number> = { weights: 0, activations: 0, input: 0, output: 0, code: codeBytes };
   let readBytes = codeBytes;
   let writeBytes = 0;
   for (const entry of entries) {
-    readBytes += entry.readBytes * batch;
-    writeBytes += entry.writeBytes * batch;
-    byClass[entry.class] += (entry.readBytes + entry.writeBytes) * batch;
+    readBytes += entry.readBytes;
+    writeBytes += entry.writeBytes;
+    byClass[entry.class] += entry.readBytes + entry.writeBytes;
   }
   const weightBytes = schedule.layers.reduce((total, layer) => total + layer.residentBytes, 0);
   const prologueCodeBytes = fetchedPrologueBytes(emitted.stream, chip.commandFifoBytes);

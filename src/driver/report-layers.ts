@@ -12,7 +12,6 @@ export function layerReports(
   schedule: Schedule,
   entries: readonly TrafficEntry[],
   timing: PredictedTiming,
-  batch: number,
 ): LayerReport[] {
   const byStep: TrafficEntry[][] = schedule.layers.map(() => []);
   for (const entry of entries) byStep[entry.step]?.push(entry);
@@ -20,7 +19,7 @@ export function layerReports(
     const { layer } = scheduled;
     const mine = byStep[step] ?? [];
     const byClass = { weights: 0, activations: 0, input: 0, output: 0 };
-    for (const entry of mine) byClass[entry.class] += (entry.readBytes + entry.writeBytes) * batch;
+    for (const entry of mine) byClass[entry.class] += entry.readBytes + entry.writeBytes;
     const estimate = timing.layers[step];
     return {
       step,
@@ -29,8 +28,8 @@ export function layerReports(
       source: formatLoc(layer.op.loc),
       outputShape: [layer.output.h, layer.output.w, layer.output.c],
       macs: estimate?.macs ?? 0,
-      readBytes: mine.reduce((total, entry) => total + entry.readBytes, 0) * batch,
-      writeBytes: mine.reduce((total, entry) => total + entry.writeBytes, 0) * batch,
+      readBytes: mine.reduce((total, entry) => total + entry.readBytes, 0),
+      writeBytes: mine.reduce((total, entry) => total + entry.writeBytes, 0),
       byClass,
       weightBytes: layer.weights.totalBytes,
       residentBytes: scheduled.residentBytes,

@@ -19,17 +19,17 @@ export function tensorReports(
   emitted: EmittedProgram,
   placement: Report['placement'],
 ): TensorReport[] {
-  const { batch, chip } = emitted.manifest;
+  const { chip } = emitted.manifest;
   const moved = new Map<number, { readBytes: number; writeBytes: number }>();
   const weightReads = schedule.layers.map(() => 0);
   for (const entry of counted.entries) {
     if (entry.root === undefined) {
-      weightReads[entry.step] = (weightReads[entry.step] ?? 0) + entry.readBytes * batch;
+      weightReads[entry.step] = (weightReads[entry.step] ?? 0) + entry.readBytes;
       continue;
     }
     const sum = moved.get(entry.root) ?? { readBytes: 0, writeBytes: 0 };
-    sum.readBytes += entry.readBytes * batch;
-    sum.writeBytes += entry.writeBytes * batch;
+    sum.readBytes += entry.readBytes;
+    sum.writeBytes += entry.writeBytes;
     moved.set(entry.root, sum);
   }
   const roots = [...schedule.roots.values()].sort((a, b) => a.firstWrite - b.firstWrite || a.root - b.root);
@@ -57,7 +57,7 @@ export function tensorReports(
         home: residentBytes === 0 ? 'dram' : residentBytes >= totalBytes ? 'sram' : 'sram+dram',
         readBytes: weightReads[step] ?? 0,
         writeBytes: 0,
-        why: whyWeights(schedule, scheduled, weightReads[step] ?? 0, batch),
+        why: whyWeights(schedule, scheduled, weightReads[step] ?? 0),
       },
     ];
   });
@@ -149,7 +149,7 @@ function whyNotKept(schedule: Schedule, root: ScheduledRoot): string {
   let tightest = Math.max(0, root.firstWrite);
   const others = (step: number): number => {
     const isIn = root.stays.some((stay) => stay.startStep <= step && step < stay.endStep);
-    return (schedule.loadBytes[step] ?? 0) - (isIn ? root.sizeBytes : 0);
+    return (schedule.loadBytes[step] ?? 0) - (isIn ? root.frameStrideBytes * schedule.batch : 0);
   };
   for (let step = tightest; step <= last; step += 1) if (others(step) > others(tightest)) tightest = step;
   const resident = schedule.residentBytes;
@@ -165,12 +165,12 @@ function whyNotKept(schedule: Schedule, root: ScheduledRoot): string {
   return `its ${root.sizeBytes} B would not fit at ${where}: ${free} B are free beside ${stand}${worth}`;
 }
 
-function whyWeights(schedule: Schedule, scheduled: ScheduledLayer, readBytes: number, batch: number): string {
+function whyWeights(schedule: Schedule, scheduled: ScheduledLayer, readBytes: number): string {
   const { residentBytes, tiling, layer } = scheduled;
   const { totalBytes } = layer.weights;
   if (residentBytes >= totalBytes) return 'resident: loaded once by the prologue, in SRAM for every frame after it';
   const rest = totalBytes - residentBytes;
-  const times = readBytes / Math.max(1, rest * batch);
+  const times = readBytes / Math.max(1, rest);
   const isHeld = tiling.weights === 'held' || scheduled.block !== undefined;
   const how = isHeld
     ? `loaded whole when the ${scheduled.block === undefined ? 'layer' : 'block'} starts`

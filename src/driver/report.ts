@@ -113,7 +113,7 @@ export function makeReport(compiled: Compiled, options: ReportOptions): Report {
   const counted = countTraffic(schedule, emitted);
   const { period } = counted;
   const timing = predictTiming(schedule, chip);
-  const layers = layerReports(schedule, counted.entries, timing, batch);
+  const layers = layerReports(schedule, counted.entries, timing);
   const weightBytes = schedule.layers.reduce((total, { layer }) => total + layer.weights.totalBytes, 0);
   const sizes = [...schedule.roots.values()].map((root) => root.sizeBytes);
   const macs = layers.reduce((total, layer) => total + layer.macs, 0);
@@ -177,8 +177,7 @@ function boundOf(
   const compulsoryBytes = portBytes * batch + Math.max(0, weightBytes - sramBytes);
   const { boundBytes } = schedule.record;
   // The bound is for plans without their code; no plan is better than the one at hand, whatever rounding says.
-  const solverBytes =
-    boundBytes === undefined ? null : Math.min(boundBytes * batch + period.byClass.code, period.totalBytes);
+  const solverBytes = boundBytes === undefined ? null : Math.min(boundBytes + period.byClass.code, period.totalBytes);
   return {
     compulsoryBytes,
     solverBytes,

@@ -89,7 +89,7 @@ function claimsOf(schedule: Schedule): Claim[] {
         startStep: stay.startStep,
         endStep: stay.endStep,
         low: stay.sramOffsetBytes,
-        high: stay.sramOffsetBytes + root.sizeBytes,
+        high: stay.sramOffsetBytes + root.frameStrideBytes * schedule.batch,
       };
       claims.push(
         stay.origin === 'produced' && root.overwrites !== undefined ? { ...claim, over: `%${root.overwrites}` } : claim,

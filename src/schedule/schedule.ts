@@ -18,7 +18,8 @@ export interface ScheduledRoot {
   readonly root: TensorId;
   readonly name: string;
   readonly loc: SourceLoc;
-  readonly sizeBytes: number;
+  readonly sizeBytes: number; // of one frame
+  readonly frameStrideBytes: number; // in SRAM, from a frame to the next
   readonly role: 'input' | 'output' | 'activation';
   readonly stays: readonly Stay[];
   readonly inDram: boolean; // has a place in DRAM
@@ -90,6 +91,7 @@ export interface AllocationRecord {
 
 export interface Schedule {
   readonly program: Program;
+  readonly batch: number; // frames a period: every layer or block runs for all of them before the next starts
   readonly capacityBytes: number;
   readonly alignmentBytes: number;
   readonly layers: readonly ScheduledLayer[];

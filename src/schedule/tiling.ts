@@ -143,6 +143,14 @@ export function transposeSliceBytes(layer: Layer): number {
   return w * c * elementBytes;
 }
 
+/**
+ * How often a period of `batch` frames reads the weights that are not resident. Held weights serve all frames, and so do
+ * chunks where everything else is in SRAM; beside streamed operands chunks are loaded again for each frame.
+ */
+export function periodWeightPasses(tiling: Tiling, framePasses: number, batch: number): number {
+  return tiling.weights === 'streamed' && isStreaming(tiling) ? framePasses * batch : framePasses;
+}
+
 /** What a tiling moves; weights are passes over what is not resident. */
 export function tilingTraffic(layer: Layer, tiling: Tiling): TilingTraffic {
   const { output } = layer;

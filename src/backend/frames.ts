@@ -1,0 +1,64 @@
+/** The frames of a batch: every layer and block runs for all of them, so that its weights come in once. */
+import type { FieldStep } from '../commands/types.js';
+import type { TensorId } from '../ir/types.js';
+import { type Emitter, mask, step } from './emitter.js';
+import { type LayerContext, stayOffset } from './layer-views.js';
+
+/** Emits the body once, in a loop over the frames where there are several; a frame begins when all of the last is done. */
+export function forEachFrame(emitter: Emitter, context: LayerContext, body: (framed: LayerContext) => void): void {
+  emitter.loop(context.schedule.batch, (frameLevel) => {
+    if (frameLevel !== undefined) emitter.barrier();
+    body({ ...context, frameLevel });
+  });
+}
+
+/** Step of a field that holds a DRAM address in the root. */
+export function dramFrameStep(context: LayerContext, root: TensorId, field = 'dramBase'): FieldStep | undefined {
+  return step(field, context.frameLevel, context.layout.frameStrideBytes.get(root) ?? 0);
+}
+
+/** Step of a field that holds an SRAM address in the root, where it is there as a whole. */
+export function sramFrameStep(context: LayerContext, root: TensorId, field: string): FieldStep | undefined {
+  return step(field, context.frameLevel, context.schedule.roots.get(root)?.frameStrideBytes ?? 0);
+}
+
+/** Moves all frames of a root as a whole, between its places in DRAM and in SRAM. */
+export function emitWholeRoot(emitter: Emitter, op: 'load' | 'store', context: LayerContext, root: TensorId): void {
+  const bytes = context.schedule.roots.get(root)?.sizeBytes ?? 0;
+  emitter.loop(context.schedule.batch, (frameLevel) => {
+    const framed = { ...context, frameLevel };
+    emitter.add(
+      op,
+      {
+        dramBase: context.layout.rootAddresses.get(root) ?? 0,
+        sramBase: stayOffset(context, root),
+        bytes,
+        limit: bytes,
+      },
+      [dramFrameStep(framed, root), sramFrameStep(framed, root, 'sramBase')],
+    );
+  });
+}
+
+/** A load of constants that a layer or block needs before it starts. */
+export interface ConstantLoad {
+  readonly dramBase: number;
+  readonly sramBase: number;
+  readonly offset: number;
+  readonly bytes: number;
+  readonly limit: number;
+}
+
+/** What must be in SRAM before the first command computes. @returns the wait that compute owes it, 0 for none */
+export function emitPreloads(
+  emitter: Emitter,
+  context: LayerContext,
+  roots: readonly TensorId[],
+  constants: readonly ConstantLoad[],
+): number {
+  for (const root of roots) emitWholeRoot(emitter, 'load', context, root);
+  for (const load of constants) emitter.add('load', { ...load });
+  if (roots.length + constants.length === 0) return 0;
+  emitter.idle('load', 0, mask('preloaded'));
+  return mask('preloaded');
+}
