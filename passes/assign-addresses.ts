@@ -105,7 +105,11 @@ function stayChains(schedule: Schedule): StayChain[] {
   const chains: StayChain[] = [];
   const chainOf = new Map<string, StayChain>();
   const all = [...schedule.roots.values()].flatMap((root) => root.stays.map((stay) => ({ root, stay })));
-  all.sort((a, b) => a.stay.startStep - b.stay.startStep || a.root.root - b.root.root);
+  // What is reloaded at a step comes before what is produced there, which may be written over it.
+  const rank = (stay: Stay): number => (stay.origin === 'reloaded' ? 0 : 1);
+  all.sort(
+    (a, b) => a.stay.startStep - b.stay.startStep || rank(a.stay) - rank(b.stay) || a.root.root - b.root.root,
+  );
   for (const { root, stay } of all) {
     const id = stayId(root.root, stay);
     const over = stay.origin === 'produced' ? root.overwrites : undefined;

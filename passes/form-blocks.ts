@@ -88,11 +88,18 @@ function candidateOf(
   const inputs = borders.filter((root) => root.role === 'input');
   const outputs = borders.filter((root) => root.role === 'output');
   const overwrites = new Map<TensorId, TensorId>();
+  const taken = new Set<TensorId>(); // an input has room for one output
   for (const output of outputs) {
     const input = inputs.find(
-      (candidate) => inSram.has(candidate.root) && inSram.has(output.root) && mayOverwrite(output, candidate),
+      (candidate) =>
+        inSram.has(candidate.root) &&
+        inSram.has(output.root) &&
+        !taken.has(candidate.root) &&
+        mayOverwrite(output, candidate),
     );
-    if (input !== undefined) overwrites.set(output.root, input.root);
+    if (input === undefined) continue;
+    taken.add(input.root);
+    overwrites.set(output.root, input.root);
   }
   let heldWeightBytes = 0;
   let heldLayers = 0;

@@ -286,7 +286,9 @@ export function buildFuzzProgram(spec: FuzzProgram): Program {
   return p.builder.build();
 }
 
-const KINDS: readonly { readonly weight: number; readonly arbitrary: fc.Arbitrary<string> }[] = [
+type Weighted = { readonly weight: number; readonly arbitrary: fc.Arbitrary<string> };
+
+const KINDS: readonly Weighted[] = [
   { weight: 8, arbitrary: fc.constant('conv') },
   { weight: 3, arbitrary: fc.constant('grouped') },
   { weight: 3, arbitrary: fc.constant('pool') },
@@ -296,27 +298,61 @@ const KINDS: readonly { readonly weight: number; readonly arbitrary: fc.Arbitrar
   { weight: 2, arbitrary: fc.constantFrom('slice', 'reshape', 'transpose', 'dense', 'concat') },
 ];
 
-export function fuzzProgram(maxSteps: number): fc.Arbitrary<FuzzProgram> {
+/** Layers that flow by stripes of rows, so that blocks pay. */
+const FLOWING: readonly Weighted[] = [
+  { weight: 6, arbitrary: fc.constant('conv') },
+  { weight: 3, arbitrary: fc.constant('grouped') },
+  { weight: 1, arbitrary: fc.constant('pool') },
+  { weight: 3, arbitrary: fc.constant('binary') },
+  { weight: 2, arbitrary: fc.constantFrom('upsample', 'concat', 'activation', 'lrn', 'clamp') },
+];
+
+function stepArbitrary(kinds: readonly Weighted[], other: fc.Arbitrary<number>): fc.Arbitrary<FuzzStep> {
   const operand = fc.oneof(
     { weight: 5, arbitrary: fc.constant(0) },
     { weight: 2, arbitrary: fc.nat(2) },
     { weight: 1, arbitrary: fc.nat(20) },
   );
-  const step: fc.Arbitrary<FuzzStep> = fc.tuple(fc.oneof(...KINDS), operand, fc.nat(200), fc.nat(999), fc.nat(999));
+  return fc.tuple(fc.oneof(...kinds), operand, other, fc.nat(999), fc.nat(999));
+}
+
+export function fuzzProgram(maxSteps: number): fc.Arbitrary<FuzzProgram> {
+  const common = {
+    dtype: fc.constantFrom('int8' as const, 'int8' as const, 'float32' as const),
+    seed: fc.nat(1000),
+    outputs: fc.array(fc.nat(20), { maxLength: 2 }),
+  };
+  const steps = (step: fc.Arbitrary<FuzzStep>): fc.Arbitrary<FuzzStep[]> =>
+    fc.array(step, { minLength: 1, maxLength: maxSteps, size: 'max' });
   const extent = fc.oneof(
     { weight: 4, arbitrary: fc.integer({ min: 4, max: 17 }) },
     { weight: 1, arbitrary: fc.integer({ min: 1, max: 3 }) },
   );
   const input = fc.tuple(extent, extent, fc.integer({ min: 1, max: 6 }));
-  return fc.record({
-    dtype: fc.constantFrom('int8' as const, 'int8' as const, 'float32' as const),
-    seed: fc.nat(1000),
+  const any = fc.record({
+    ...common,
     inputs: fc.oneof(
       { weight: 3, arbitrary: fc.tuple(input) },
       { weight: 1, arbitrary: fc.array(input, { minLength: 2, maxLength: 2 }) },
       { weight: 1, arbitrary: fc.tuple(input).map(([x]) => [x, x]) },
     ),
-    steps: fc.array(step, { minLength: 1, maxLength: maxSteps, size: 'max' }),
-    outputs: fc.array(fc.nat(20), { maxLength: 2 }),
+    steps: steps(stepArbitrary(KINDS, fc.nat(200))),
   });
+  const tall = fc.tuple(
+    fc.integer({ min: 9, max: 30 }),
+    fc.integer({ min: 3, max: 12 }),
+    fc.integer({ min: 2, max: 8 }),
+  );
+  const flowing = fc.record({
+    ...common,
+    inputs: fc.tuple(tall),
+    // Mostly windows that keep the rows: see `same` in the makers.
+    steps: steps(
+      stepArbitrary(
+        FLOWING,
+        fc.oneof({ weight: 3, arbitrary: fc.nat(15).map((n) => n * 12) }, { weight: 1, arbitrary: fc.nat(200) }),
+      ),
+    ),
+  });
+  return fc.oneof({ weight: 3, arbitrary: any }, { weight: 3, arbitrary: flowing });
 }

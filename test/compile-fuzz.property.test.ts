@@ -10,14 +10,26 @@ import { fuzzProgram } from './compile-fuzz-programs.js';
 const RUNS = Number(process.env.SPILLWAY_FUZZ_RUNS ?? 40);
 const SEED = Number(process.env.SPILLWAY_FUZZ_SEED ?? 1);
 
+/** A few cases make all three placements, so that they can be compared; most make one. */
+const placements: fc.Arbitrary<FuzzCase['placements']> = fc.oneof(
+  { weight: 3, arbitrary: fc.constant(['ilp' as const]) },
+  { weight: 1, arbitrary: fc.constantFrom(['none' as const], ['greedy' as const]) },
+  { weight: 1, arbitrary: fc.constant(['none' as const, 'greedy' as const, 'ilp' as const]) },
+);
+
 const fuzzCase: fc.Arbitrary<FuzzCase> = fc.record({
   program: fuzzProgram(8),
-  room: fc.oneof(fc.constant(0), fc.double({ min: 0, max: 1, noNaN: true })),
+  room: fc.oneof(
+    { weight: 1, arbitrary: fc.constant(0) },
+    { weight: 6, arbitrary: fc.integer({ min: 0, max: 100 }).map((n) => (n / 100) ** 2) },
+  ),
+  top: fc.constantFrom('everything' as const, 'largest layer' as const),
   alignmentBytes: fc.constantFrom(16, 64),
   commandFifoBytes: fc.constantFrom(64, 256, 4096),
   batch: fc.constantFrom(1, 1, 2, 3),
-  blocks: fc.constantFrom(true, true, false),
-  twice: fc.nat(3).map((n) => n === 0),
+  blocks: fc.constantFrom(true, true, true, false),
+  twice: fc.nat(7).map((n) => n === 0),
+  placements,
 });
 
 test(

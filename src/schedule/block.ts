@@ -351,6 +351,8 @@ export function canOverwrite(shape: BlockShape, output: BlockRoot, input: BlockR
   )
     return false;
   if (output.readers.length > 0) return false;
+  // Equal heights do not mean equal rates: a stride under much padding, an upsampling before a wide window.
+  if (shape.rootRows.get(output.root) !== shape.rootRows.get(input.root)) return false;
   const writerAhead = shape.layerAhead.get(writer) ?? 0;
   return input.readers.every(({ step, operand }) => {
     if (step > writer || operand.rows.scale > 1) return false;
