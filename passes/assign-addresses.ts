@@ -56,7 +56,8 @@ export function assignAddresses(schedule: Schedule, nodeLimit: number): AddressR
   }
   const capacityBytes = schedule.capacityBytes - base;
   const result = allocate({ capacityBytes, buffers }, { nodeLimit });
-  if (result.heightBytes > capacityBytes) return { excessBytes: result.heightBytes - capacityBytes };
+  if (result.heightBytes > capacityBytes)
+    return { excessBytes: leastExcess(capacityBytes, buffers, result.heightBytes, nodeLimit) };
   const offsetOf = (id: string): number => base + (result.offsets.get(id) ?? 0);
   const stayOffsets = new Map<string, number>();
   for (const chain of chains) for (const member of chain.members) stayOffsets.set(member, offsetOf(chain.id));
@@ -92,6 +93,25 @@ export function assignAddresses(schedule: Schedule, nodeLimit: number): AddressR
   return { schedule: { ...schedule, layers, blocks, roots, allocation } };
 }
 
+/**
+ * By how little the capacity is missed: a tight target is often just beyond what can be packed, while the best arrangement that
+ * the search met on the way is far from it. So slightly larger memories are tried, in growing steps.
+ */
+function leastExcess(
+  capacityBytes: number,
+  buffers: readonly AllocationBuffer[],
+  heightBytes: number,
+  nodeLimit: number,
+): number {
+  for (const share of [0.0005, 0.002, 0.008, 0.03]) {
+    const relaxed = Math.ceil(capacityBytes * (1 + share));
+    if (relaxed >= heightBytes) break;
+    const result = allocate({ capacityBytes: relaxed, buffers }, { nodeLimit });
+    if (result.heightBytes <= relaxed) return result.heightBytes - capacityBytes;
+  }
+  return heightBytes - capacityBytes;
+}
+
 interface StayChain {
   readonly id: string;
   readonly members: string[];
@@ -107,9 +127,7 @@ function stayChains(schedule: Schedule): StayChain[] {
   const all = [...schedule.roots.values()].flatMap((root) => root.stays.map((stay) => ({ root, stay })));
   // What is reloaded at a step comes before what is produced there, which may be written over it.
   const rank = (stay: Stay): number => (stay.origin === 'reloaded' ? 0 : 1);
-  all.sort(
-    (a, b) => a.stay.startStep - b.stay.startStep || rank(a.stay) - rank(b.stay) || a.root.root - b.root.root,
-  );
+  all.sort((a, b) => a.stay.startStep - b.stay.startStep || rank(a.stay) - rank(b.stay) || a.root.root - b.root.root);
   for (const { root, stay } of all) {
     const id = stayId(root.root, stay);
     const over = stay.origin === 'produced' ? root.overwrites : undefined;
