@@ -58,6 +58,12 @@ describe('allocate', () => {
     expect(allocate({ capacityBytes: 157, buffers }).status).toBe('infeasible');
   });
 
+  test('the least height may end within an alignment step', () => {
+    const buffers = [buffer('a', 1, 5, 1, { alignmentBytes: 3 }), buffer('b', 0, 2, 2, { alignmentBytes: 3 })];
+    const result = allocate({ capacityBytes: 6, buffers }, { minimize: true });
+    expect(result).toMatchObject({ status: 'optimal', heightBytes: 4 });
+  });
+
   test('fixed buffers stay, and the others go below and above', () => {
     const buffers = [
       buffer('weights', 0, 9, 4, { fixedOffsetBytes: 4 }),

@@ -112,11 +112,14 @@ class Campaign {
   boundBytes: number;
   nodes = 0;
   readonly instance: Instance;
+  /** Every height is a multiple of it: the unit, unless the topmost buffer may end within one. */
+  readonly stepBytes: number;
   private readonly search: Search;
   private readonly nodeLimit: number;
 
   constructor(instance: Instance, goal: ExactGoal) {
     this.instance = instance;
+    this.stepBytes = instance.padBytes.some((padBytes) => padBytes > 0) ? 1 : instance.unitBytes;
     this.search = new Search(instance);
     this.best = goal.greedy;
     this.boundBytes = goal.boundBytes;
@@ -146,7 +149,10 @@ class Campaign {
       const offsetUnits = this.search.offsets();
       this.best = { offsetUnits, heightBytes: heightBytesOf(instance, offsetUnits) };
     }
-    if (outcome === 'exhausted') this.boundBytes = Math.max(this.boundBytes, heightBytes + 1);
+    if (outcome === 'exhausted') {
+      const nextBytes = Math.ceil((heightBytes + 1) / this.stepBytes) * this.stepBytes;
+      this.boundBytes = Math.max(this.boundBytes, nextBytes);
+    }
     return outcome;
   }
 }
@@ -184,17 +190,17 @@ function reachCapacity(campaign: Campaign, capacityBytes: number): void {
 
 /** Bisects between the bound and the best height; a height that resists is passed over until the next, longer round. */
 function descend(campaign: Campaign): void {
-  const { unitBytes } = campaign.instance;
+  const { stepBytes } = campaign;
   let turn = 0;
   for (let round = 1; !campaign.spent() && campaign.boundBytes < campaign.best.heightBytes; round++) {
     let resistsBytes = campaign.boundBytes - 1; // the greatest height that was not reached in this round
     for (
       let atBound = true;
-      !campaign.spent() && resistsBytes + unitBytes <= campaign.best.heightBytes;
+      !campaign.spent() && resistsBytes + stepBytes < campaign.best.heightBytes;
       atBound = false
     ) {
-      const highestBytes = campaign.best.heightBytes - unitBytes;
-      const middleBytes = highestBytes - Math.floor((highestBytes - resistsBytes) / unitBytes / 2) * unitBytes;
+      const highestBytes = campaign.best.heightBytes - stepBytes;
+      const middleBytes = highestBytes - Math.floor((highestBytes - resistsBytes) / stepBytes / 2) * stepBytes;
       const heightBytes = atBound ? campaign.boundBytes : Math.max(campaign.boundBytes, middleBytes);
       if (heightBytes >= campaign.best.heightBytes) break;
       let outcome: SearchOutcome = 'budget';
