@@ -106,7 +106,8 @@ function layerTiming(schedule: Schedule, scheduled: ScheduledLayer, step: number
   const passes = tiling.outer === 'channels' ? Math.max(1, chunks) : 1;
   const rounds = stripeCount(layer, tiling) * columnTiles(layer, tiling).length * passes;
   const runs = tiling.outer === 'rows' ? Math.max(1, chunks + (resident > 0 && chunks > 0 ? 1 : 0)) : 1;
-  const compute = computeWork(layer, rounds * runs, chip);
+  const inChunks = chunks > 0 ? { count: chunks, channels: tiling.chunkChannels } : undefined;
+  const compute = computeWork(layer, tiling.outer === 'rows' ? rounds : rounds / passes, resident, inChunks, chip);
   const weights = streamedWeights(scheduled, chunks, chip);
   // Passes over the rows begin with their chunk of weights, and each one fills the pipeline anew.
   const isByPasses = passes > 1 && rounds > passes;
@@ -185,8 +186,10 @@ function blockTiming(schedule: Schedule, block: ScheduledBlock, chip: Chip): Lay
   const work = plan.layers.map(({ step }) => {
     const scheduled = schedule.layers[step];
     if (scheduled === undefined) return { cycles: 0, macs: 0 };
-    const isSplit = scheduled.residentBytes > 0 && scheduled.residentBytes < scheduled.layer.weights.totalBytes;
-    return computeWork(scheduled.layer, plan.iterations * (isSplit ? 2 : 1), chip);
+    const { layer } = scheduled;
+    const resident = residentChannels(layer, scheduled.residentBytes);
+    const rest = layer.weights.channels - resident;
+    return computeWork(layer, plan.iterations, resident, rest > 0 ? { count: 1, channels: rest } : undefined, chip);
   });
   const held = plan.layers.map(({ step }) => {
     const scheduled = schedule.layers[step];
@@ -221,8 +224,18 @@ function blockTiming(schedule: Schedule, block: ScheduledBlock, chip: Chip): Lay
   }));
 }
 
-/** @param pieces commands that the layer's compute is cut into: each fills and drains the MAC array once */
-function computeWork(layer: Layer, pieces: number, chip: Chip): { cycles: number; macs: number } {
+/**
+ * @param pieces that the rows and columns are cut into: in each, every run of channels fills and drains the MAC array once
+ * @param resident channels that are computed in one go
+ * @param chunks of channels that come after them
+ */
+function computeWork(
+  layer: Layer,
+  pieces: number,
+  resident: number,
+  chunks: { readonly count: number; readonly channels: number } | undefined,
+  chip: Chip,
+): { cycles: number; macs: number } {
   const { output, op } = layer;
   const pixels = output.h * output.w;
   const elements = pixels * output.c;
@@ -238,7 +251,18 @@ function computeWork(layer: Layer, pieces: number, chip: Chip): { cycles: number
   const inputChannels = (layer.operands[0]?.c ?? 1) / groups;
   const macs = elements * taps * inputChannels;
   if (groups > 1 && inputChannels === 1) return { cycles: macs / lanes, macs };
-  const columns = output.c / groups;
-  const rounds = groups * Math.ceil(inputChannels / chip.mac.rows) * Math.ceil(columns / chip.mac.columns);
-  return { cycles: pixels * taps * rounds + pieces * (chip.mac.rows + chip.mac.columns), macs };
+  const groupChannels = output.c / groups;
+  // Passes of the array over the columns for a run of output channels; groups do not share it.
+  const passesOf = (channels: number): number =>
+    channels === 0
+      ? 0
+      : Math.ceil(channels / groupChannels) * Math.ceil(Math.min(channels, groupChannels) / chip.mac.columns);
+  const columnPasses =
+    passesOf(chunks === undefined ? output.c : resident) + (chunks?.count ?? 0) * passesOf(chunks?.channels ?? 0);
+  const runs = (chunks === undefined || resident > 0 ? 1 : 0) + (chunks?.count ?? 0);
+  const rowPasses = Math.ceil(inputChannels / chip.mac.rows);
+  return {
+    cycles: pixels * taps * rowPasses * columnPasses + pieces * runs * (chip.mac.rows + chip.mac.columns),
+    macs,
+  };
 }
