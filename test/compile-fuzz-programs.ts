@@ -63,6 +63,12 @@ class FuzzBuilder {
     return this.builder.addConstant({ name: `c${this.count++}`, shape, data });
   }
 
+  /** Exponentials or powers, which are positive: a sum of them is never 0. */
+  table(length: number): TensorId {
+    const data = Int32Array.from({ length }, () => 1 + Math.floor(this.random() * 60_000));
+    return this.builder.addConstant({ name: `t${this.count++}`, shape: [length], data });
+  }
+
   /** Weights, bias and, for int8, multipliers that keep a sum of `taps` random products mostly unclipped. */
   weights(shape: number[], m: number): TensorId[] {
     const isInteger = this.dtype === 'int8';
@@ -203,12 +209,12 @@ const MAKERS: Readonly<Record<string, Maker>> = {
   softmax: (p, operand) => {
     const x = p.pick(operand);
     if (x === undefined) return;
-    p.add({ kind: 'softmax', inputs: [x.id, ...(p.dtype === 'int8' ? [p.constant([256], 'int32')] : [])] });
+    p.add({ kind: 'softmax', inputs: [x.id, ...(p.dtype === 'int8' ? [p.table(256)] : [])] });
   },
   lrn: (p, operand, other) => {
     const x = p.pick(operand, isImage);
     if (x === undefined) return;
-    const table = p.dtype === 'int8' ? [p.constant([1024], 'int32')] : [];
+    const table = p.dtype === 'int8' ? [p.table(1024)] : [];
     const numbers = { size: 3, alpha: 0.0001, beta: 0.75, k: 1, sumShift: 8 };
     p.add({ kind: 'lrn', inputs: [x.id, ...table], ...numbers }, p.quant(other));
   },

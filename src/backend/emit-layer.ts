@@ -115,13 +115,23 @@ function emitStreaming(emitter: Emitter, context: LayerContext): void {
     if (isLoading) emitter.setSemaphore('operandsFree', depth);
     if (!tiling.toSram) emitter.setSemaphore('outputFree', depth);
     const chunks = streamedChunks(context);
-    if (chunks > 0) emitter.setSemaphore('chunkFree', tiling.outer === 'channels' ? 1 : depth);
+    if (chunks > 0) emitter.setSemaphore('chunkFree', chunksAhead(context, chunks));
     if (tiling.outer === 'channels' && chunks > 0) emitPasses(emitter, context, tile, chunks, isLoading);
     else {
       emitFirstRows(emitter, context, tile, NO_LOOPS);
       emitStripes(emitter, context, tile, NO_LOOPS, chunks);
     }
   });
+}
+
+/**
+ * Chunks of weights that may be in SRAM at once. Every stripe begins again in the first buffer: where the stripe before ended
+ * in that one, the load must wait for it.
+ */
+function chunksAhead(context: LayerContext, chunks: number): number {
+  const { layer, tiling } = context.scheduled;
+  const beginsAnew = stripeCount(layer, tiling) > 1 && chunks % tiling.depth !== 0;
+  return tiling.outer === 'channels' || beginsAnew ? 1 : tiling.depth;
 }
 
 /** Chunks outside, stripes inside: every pass reads the operands again and makes some channels of the output. */
