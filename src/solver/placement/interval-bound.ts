@@ -6,7 +6,7 @@ import type { StateGraph } from './state-graph.js';
  * That total R is all that couples the arcs of a path: while arc a runs, which takes m_a bytes and holds its weights or not,
  * m_a + R <= C + (resident bytes r_a of its own, if it holds them), and the r_a add up to R. For R in [low, high] it follows
  *
- *     r_a >= m_a + low - C  where it holds its weights, and m_a + low <= C where it does not
+ *     r_a >= m_a + low - C  where it holds its weights (m_a counts them all), and m_a + low <= C where it does not
  *
  * and with a price `mu` on the sum, traffic >= (shortest path with arcs at cost_a + (mu - passes_a) r_a) - mu * high, each r_a
  * at the better end of its range. That is one sweep over the arcs, for any mu a proof for every plan with such an R. The

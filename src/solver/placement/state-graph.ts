@@ -254,13 +254,9 @@ function applyGroup(draft: Draft, group: EdgeGroup, state: readonly number[], no
   }
   for (const output of group.outputs)
     if (output.position >= 0 && (state[output.position] === IN_DRAM) === output.toSram) return;
-  const fitting: number[] = [];
-  for (const edge of group.edges) {
-    const facts = draft.edges[edge];
-    const own = draft.edgeOwnBytes[edge] ?? 0;
-    const shared = facts?.isHeld === true ? facts.weightBytes : 0;
-    if (memory + own - shared <= capacityBytes) fitting.push(edge);
-  }
+  // Held weights are in SRAM while the edge runs, whether resident or not: resident ones save no room at their own steps.
+  const roomBytes = capacityBytes - memory;
+  const fitting = group.edges.filter((edge) => (draft.edgeOwnBytes[edge] ?? 0) <= roomBytes);
   if (fitting.length === 0) return;
   const outcomes = group.outputs.map((output) =>
     output.position >= 0 ? [state[output.position] ?? IN_DRAM] : output.outcomes,
