@@ -208,18 +208,28 @@ function throwIfTooSmall(posed: PosedProblem, options: PlaceOptions): void {
   throw new SpillwayError(diagnostics);
 }
 
-/** Least SRAM with everything at home in DRAM; asks for tilings as if there were room without end. */
+/** Least SRAM for a step with everything at home in DRAM. */
 function leastBytes(posed: PosedProblem, t: number, layer: Layer, options: PlaceOptions): number {
   const fitting = (posed.choices[t] ?? []).filter(
     (choice) => !choice.tiling.toSram && choice.tiling.operandsFromSram.every((s) => !s),
   );
   const bytesOf = (choice: TilingChoice): number => choice.workspaceBytes + choice.heldWeightBytes;
   const known = fitting.reduce((least, choice) => Math.min(least, bytesOf(choice)), Number.POSITIVE_INFINITY);
-  if (known <= options.capacityBytes) return known;
-  const unlimited = enumerateTilings(layer, { ...options, capacityBytes: Number.MAX_SAFE_INTEGER, narrowest: true });
-  return unlimited
-    .filter((choice) => !choice.tiling.toSram && choice.tiling.operandsFromSram.every((s) => !s))
-    .reduce((least, choice) => Math.min(least, bytesOf(choice)), Number.POSITIVE_INFINITY);
+  return known <= options.capacityBytes ? known : leastLayerBytes(layer, options.alignmentBytes);
+}
+
+/** Least SRAM that a layer runs in, with everything at home in DRAM. */
+export function leastLayerBytes(layer: Layer, alignmentBytes: number): number {
+  let least = Number.POSITIVE_INFINITY;
+  for (const choice of enumerateTilings(layer, {
+    alignmentBytes,
+    capacityBytes: Number.MAX_SAFE_INTEGER,
+    narrowest: true,
+  })) {
+    const isStreamed = !choice.tiling.toSram && choice.tiling.operandsFromSram.every((s) => !s);
+    if (isStreamed) least = Math.min(least, choice.workspaceBytes + choice.heldWeightBytes);
+  }
+  return least;
 }
 
 function spanOf(block: BlockCandidate, itemOf: (root: TensorId) => number, batch: number): Span {

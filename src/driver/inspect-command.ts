@@ -5,8 +5,12 @@ import { addPair } from './command-options.js';
 interface Flags {
   readonly param?: ReadonlyMap<string, string>;
   readonly target?: string;
+  readonly minSram?: true;
   readonly json?: true;
 }
+
+/** Of the chips in targets/. */
+const DEFAULT_ALIGNMENT_BYTES = 16;
 
 const EXAMPLES = `
 Bytes are those of int8: one per element. Layers are those that the chip would run, after fusion, in their order.
@@ -15,6 +19,7 @@ Examples:
   spillway inspect examples/resnet50.model.ts
   spillway inspect examples/yolov3.model.ts --param size=1440
   spillway inspect net.onnx --target chip-a --json
+  spillway inspect examples/fsrcnn.model.ts --min-sram
 `;
 
 export function registerInspect(program: Command): void {
@@ -25,6 +30,7 @@ export function registerInspect(program: Command): void {
     .argument('<model>', 'a .model.ts or .onnx file')
     .option('-p, --param <name=value>', 'set a parameter of a .model.ts file; repeatable', addPair('--param'))
     .option('-t, --target <target>', 'say for each layer whether this chip computes or moves for longer')
+    .option('--min-sram', 'the least SRAM that moves no activation, and the least that compiles at all')
     .option('--json', 'print one JSON document, and nothing else, on stdout')
     .addHelpText('after', EXAMPLES)
     .action(async (model: string, flags: Flags) => {
@@ -34,6 +40,21 @@ export function registerInspect(program: Command): void {
       const chip = flags.target === undefined ? undefined : loadChip(flags.target);
       const { program: graph } = await readModel(model, flags.param ?? new Map());
       const inspection = inspectProgram(graph, chip);
+      if (flags.minSram) {
+        const { leastSramOf } = await import('./least-sram.js');
+        const least = await leastSramOf(
+          model,
+          flags.param ?? new Map(),
+          chip?.sram.alignmentBytes ?? DEFAULT_ALIGNMENT_BYTES,
+        );
+        const text = `no activation traffic from ${least.withoutActivationTrafficBytes} B of SRAM on; least SRAM that compiles: ${least.thatCompilesBytes} B\n`;
+        process.stdout.write(
+          flags.json
+            ? `${JSON.stringify({ ...inspection, leastSram: least }, null, 2)}\n`
+            : `${formatInspection(inspection)}${text}`,
+        );
+        return;
+      }
       process.stdout.write(flags.json ? `${JSON.stringify(inspection, null, 2)}\n` : formatInspection(inspection));
     });
 }

@@ -28,6 +28,7 @@ export function compileOptions(prepared: PreparedModel, flags: CompileFlags, pla
     batch: prepared.batch,
     dtype: flags.dtype,
     placement,
+    blocks: flags.blocks,
     solver: flags.solver,
     gap: flags.gap,
     timeLimitSeconds: flags.timeLimit,
