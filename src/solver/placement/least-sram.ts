@@ -27,17 +27,7 @@ export function leastSramWithoutActivationTraffic(problem: PlacementProblem): nu
       least[next] = Math.min(least[next] ?? 0, bytes);
     }
   }
-  let anyBytes = 0;
-  for (const step of problem.steps) {
-    const streamed = step.choices.filter(
-      (choice) => !choice.toSram && choice.usesFromSram.every((fromSram) => !fromSram),
-    );
-    anyBytes = Math.max(
-      anyBytes,
-      Math.min(...streamed.map((choice) => choice.workspaceBytes + choice.heldWeightBytes)),
-    );
-  }
-  return { withoutActivationTrafficBytes: least[steps] ?? Number.POSITIVE_INFINITY, anyBytes };
+  return least[steps] ?? Number.POSITIVE_INFINITY;
 }
 
 function executionsFrom(problem: PlacementProblem, t: number): Execution[] {
