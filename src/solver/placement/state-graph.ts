@@ -13,17 +13,19 @@ import {
  *
  * A node is a cut between two steps with a home for each item alive there:
  *
- *     S   in SRAM, no DRAM copy        (0)
- *     D   in DRAM only                 (1)
- *     SD  in SRAM, and copied to DRAM  (2)
+ *     D   in DRAM only                       (0)
+ *     S   in SRAM, never yet outside         (1)
+ *     SD  in SRAM, with a copy in DRAM       (2)
  *
- * An arc carries out a step by one of its choices, or a span, or drops an SD item from SRAM, which is free. With homes known
- * on both sides, an arc knows the SRAM that is taken while it runs, and its traffic: reloads and spills included, weights
- * not resident. What the graph leaves open is only how many bytes of which weights are resident.
+ * An arc carries out a step by one of its choices, or a span, or drops an item from SRAM: for nothing where there is a copy,
+ * else for the bytes of its spill (which is written as the item is produced; only whether there is one is decided here).
+ * With homes known on both sides, an arc knows the SRAM that is taken while it runs, and its traffic, reloads included and
+ * no weights resident. What the graph leaves open is only how many bytes of which weights are resident.
  *
  *   cut 0         cut 1         cut 2                    of an item made by step 0 and read by steps 1 and 2:
  *   ( ) --step0--> (S) --step1--> (S) --step2--> ( )     kept throughout
- *      \--step0--> (SD)--step1--> (SD)--drop--> (D) --step2--> ( )      spilled, and streamed the last time
+ *                                  |
+ *                                  `-drop--> (D) --step2--> ( )      spilled, and streamed the last time
  *
  * Arcs are sorted by the node that they leave, nodes by cut, drops downwards: one sweep over the arcs is a shortest path.
  */
@@ -52,11 +54,12 @@ export interface GraphEdge {
   readonly isHeld: boolean;
 }
 
-/** More arcs than this are refused: such a graph has too many items alive at once. */
+/** Graphs with more arcs, or more states at one cut, are refused: too many items are alive at once. */
 export const MOST_ARCS = 3_000_000;
+const MOST_STATES = 20_000;
 
-const IN_SRAM = 0;
-const IN_DRAM = 1;
+const IN_DRAM = 0;
+const IN_SRAM = 1;
 const IN_BOTH = 2;
 
 /** A group of edges with equal homes: what they do to a state is the same. */
@@ -65,7 +68,7 @@ interface EdgeGroup {
   readonly last: number;
   readonly edges: readonly number[];
   readonly uses: readonly { position: number; fromSram: boolean; isPartial: boolean; dramBytes: number }[];
-  readonly outputs: readonly { position: number; toSram: boolean; outcomes: readonly number[]; spillBytes: number }[];
+  readonly outputs: readonly { position: number; toSram: boolean; home: number; spillBytes: number }[];
   /** Positions of the items alive after in those alive before, or -1 - index of the output. */
   readonly carry: readonly number[];
   /** SRAM of items alive before that are not touched, by position. */
@@ -148,13 +151,10 @@ export function buildStateGraph(
   addEdges(draft);
   const order: number[] = []; // provisional nodes, sorted
   const homes: number[][] = [];
-  let startKey = 0;
-  (live[0] ?? []).forEach((_, position) => {
-    startKey += IN_DRAM * 3 ** position;
-  });
-  nodeOf(draft, 0, startKey);
+  nodeOf(draft, 0, 0); // all that is alive is in DRAM
   for (let t = 0; t <= problem.steps.length; t += 1) {
     closeUnderDrops(draft, t);
+    if ((draft.nodeKeys[t]?.size ?? 0) > MOST_STATES) return undefined;
     const keys = [...(draft.nodeKeys[t]?.keys() ?? [])].sort((a, b) => b - a);
     for (const key of keys) {
       const node = draft.nodeKeys[t]?.get(key) ?? -1;
@@ -163,8 +163,8 @@ export function buildStateGraph(
       homes.push(state);
       addDrops(draft, t, key, node, state);
       for (const group of draft.groups[t] ?? []) applyGroup(draft, group, state, node);
+      if (draft.from.length > mostArcs) return undefined;
     }
-    if (draft.from.length > mostArcs) return undefined;
   }
   if ((draft.nodeKeys[problem.steps.length]?.size ?? 0) === 0) return undefined;
   return finish(draft, order, homes);
@@ -210,17 +210,19 @@ function canDrop(draft: Draft, t: number, item: number): boolean {
 
 function closeUnderDrops(draft: Draft, t: number): void {
   draft.live[t]?.forEach((item, position) => {
-    if (!canDrop(draft, t, item)) return;
+    const keys = draft.nodeKeys[t];
+    if (!canDrop(draft, t, item) || keys === undefined || keys.size > MOST_STATES) return;
     const unit = 3 ** position;
-    for (const key of [...(draft.nodeKeys[t]?.keys() ?? [])])
-      if (Math.floor(key / unit) % 3 === IN_BOTH) nodeOf(draft, t, key - unit);
+    for (const key of [...keys.keys()]) nodeOf(draft, t, key - (Math.floor(key / unit) % 3) * unit);
   });
 }
 
 function addDrops(draft: Draft, t: number, key: number, node: number, state: readonly number[]): void {
   draft.live[t]?.forEach((item, position) => {
-    if (state[position] === IN_BOTH && canDrop(draft, t, item))
-      pushArc(draft, node, nodeOf(draft, t, key - 3 ** position), -1, 0, 0);
+    const home = state[position] ?? IN_DRAM;
+    if (home === IN_DRAM || !canDrop(draft, t, item)) return;
+    const spillBytes = home === IN_SRAM ? (draft.problem.items[item]?.dramBytes ?? 0) : 0;
+    pushArc(draft, node, nodeOf(draft, t, key - home * 3 ** position), -1, spillBytes, 0);
   });
 }
 
@@ -252,45 +254,25 @@ function applyGroup(draft: Draft, group: EdgeGroup, state: readonly number[], no
       after[use.position] = IN_BOTH;
     }
   }
-  for (const output of group.outputs)
-    if (output.position >= 0 && (state[output.position] === IN_DRAM) === output.toSram) return;
+  for (const output of group.outputs) {
+    if (output.position < 0) cost += output.spillBytes;
+    else if ((state[output.position] === IN_DRAM) === output.toSram) return;
+  }
   // Held weights are in SRAM while the edge runs, whether resident or not: resident ones save no room at their own steps.
   const roomBytes = capacityBytes - memory;
   const fitting = group.edges.filter((edge) => (draft.edgeOwnBytes[edge] ?? 0) <= roomBytes);
   if (fitting.length === 0) return;
-  const outcomes = group.outputs.map((output) =>
-    output.position >= 0 ? [state[output.position] ?? IN_DRAM] : output.outcomes,
-  );
-  for (const combination of combinations(outcomes)) {
-    let spills = 0;
-    combination.forEach((outcome, i) => {
-      const output = group.outputs[i];
-      if (output !== undefined && output.position < 0 && outcome === IN_BOTH) spills += output.spillBytes;
-    });
-    let key = 0;
-    let unit = 1;
-    for (const source of group.carry) {
-      key += unit * (source >= 0 ? (after[source] ?? IN_DRAM) : (combination[-1 - source] ?? IN_DRAM));
-      unit *= 3;
-    }
-    const target = nodeOf(draft, group.last + 1, key);
-    for (const edge of fitting)
-      pushArc(
-        draft,
-        node,
-        target,
-        edge,
-        cost + spills + (draft.edgeCost[edge] ?? 0),
-        memory + (draft.edgeOwnBytes[edge] ?? 0),
-      );
+  let key = 0;
+  let unit = 1;
+  for (const source of group.carry) {
+    key += unit * (source >= 0 ? (after[source] ?? IN_DRAM) : (group.outputs[-1 - source]?.home ?? IN_DRAM));
+    unit *= 3;
   }
-}
-
-/** One of each, in all ways. */
-function combinations(lists: readonly (readonly number[])[]): number[][] {
-  let result: number[][] = [[]];
-  for (const list of lists) result = result.flatMap((head) => list.map((value) => [...head, value]));
-  return result;
+  const target = nodeOf(draft, group.last + 1, key);
+  for (const edge of fitting) {
+    const edgeCost = draft.edgeCost[edge] ?? 0;
+    pushArc(draft, node, target, edge, cost + edgeCost, memory + (draft.edgeOwnBytes[edge] ?? 0));
+  }
 }
 
 function addEdges(draft: Draft): void {
@@ -362,12 +344,15 @@ function addGroup(draft: Draft, executions: readonly Execution[]): void {
       isPartial: (events[use.item]?.lastWrite ?? -1) >= model.first,
       dramBytes: problem.items[use.item]?.dramBytes ?? 0,
     })),
-    outputs: outputs.map((output) => ({
-      position: before.indexOf(output.item),
-      toSram: output.toSram,
-      outcomes: outcomesOf(problem, events, model.last, output),
-      spillBytes: problem.items[output.item]?.dramBytes ?? 0,
-    })),
+    outputs: outputs.map((output) => {
+      const isCopied = output.toSram && problem.items[output.item]?.endsInDram === true;
+      return {
+        position: before.indexOf(output.item),
+        toSram: output.toSram,
+        home: isCopied ? IN_BOTH : output.toSram ? IN_SRAM : IN_DRAM,
+        spillBytes: isCopied ? (problem.items[output.item]?.dramBytes ?? 0) : 0,
+      };
+    }),
     carry: (draft.live[model.last + 1] ?? []).map((item) => {
       const position = before.indexOf(item);
       return position >= 0 ? position : -1 - outputs.findIndex((output) => output.item === item);
@@ -375,18 +360,6 @@ function addGroup(draft: Draft, executions: readonly Execution[]): void {
     passBytes: before.map((item) => (touched.has(item) ? 0 : (problem.items[item]?.sramBytes ?? 0))),
     itemBytes,
   });
-}
-
-function outcomesOf(
-  problem: PlacementProblem,
-  events: readonly ItemEvents[],
-  last: number,
-  output: Execution['outputs'][number],
-): number[] {
-  if (!output.toSram) return [IN_DRAM];
-  if (problem.items[output.item]?.endsInDram === true) return [IN_BOTH];
-  const reads = events[output.item]?.reads ?? [];
-  return (reads[reads.length - 1] ?? -1) > last ? [IN_SRAM, IN_BOTH] : [IN_SRAM];
 }
 
 type Candidate = GraphEdge & { readonly ownBytes: number; readonly cost: number };
