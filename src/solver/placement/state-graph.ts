@@ -5,6 +5,7 @@ import {
   overwrittenItem,
   type Placement,
   type PlacementProblem,
+  type Span,
   stepExecution,
 } from './problem.js';
 
@@ -279,13 +280,9 @@ function addEdges(draft: Draft): void {
   const { problem } = draft;
   const byHomes = new Map<string, Execution[]>();
   const add = (execution: Execution): void => {
-    const homes = [
-      execution.first,
-      execution.last,
-      ...execution.uses.map((use) => `${use.item}${use.fromSram ? 's' : 'd'}`),
-      '>',
-      ...execution.outputs.map((output) => `${output.item}${output.toSram ? 's' : 'd'}${output.over}`),
-    ].join(' ');
+    let homes = `${execution.first} ${execution.last}`;
+    for (const { item, fromSram } of execution.uses) homes += fromSram ? ` s${item}` : ` d${item}`;
+    for (const { item, toSram, over } of execution.outputs) homes += toSram ? ` S${item} ${over}` : ` D${item}`;
     const group = byHomes.get(homes);
     if (group === undefined) byHomes.set(homes, [execution]);
     else group.push(execution);
@@ -297,25 +294,48 @@ function addEdges(draft: Draft): void {
     });
   });
   problem.spans.forEach((span, index) => {
-    add({ ...span, span: index, choice: -1, weightPasses: 1, residency: 'any' });
+    add(spanExecution(span, index));
   });
   for (const executions of byHomes.values()) addGroup(draft, executions);
+}
+
+function spanExecution(span: Span, index: number): Execution {
+  return {
+    first: span.first,
+    last: span.last,
+    span: index,
+    choice: -1,
+    uses: span.uses,
+    outputs: span.outputs,
+    workspaceBytes: span.workspaceBytes,
+    heldWeightBytes: span.heldWeightBytes,
+    weightPasses: 1,
+    residency: 'any',
+    trafficBytes: span.trafficBytes,
+  };
 }
 
 function addGroup(draft: Draft, executions: readonly Execution[]): void {
   const { problem, events } = draft;
   const model = executions[0];
   if (model === undefined) return;
+  const itemBytes = touchedBytes(problem, events, model);
   let allWeights = 0;
   for (let t = model.first; t <= model.last; t += 1) allWeights += problem.steps[t]?.weightBytes ?? 0;
-  const candidates = executions.map((execution) => ({
-    execution,
-    ownBytes: execution.workspaceBytes + execution.heldWeightBytes,
-    cost: execution.trafficBytes + execution.weightPasses * allWeights,
-    weightBytes: execution.residency === 'any' ? allWeights : 0,
-    weightPasses: execution.weightPasses,
-    isHeld: execution.heldWeightBytes > 0,
-  }));
+  const candidates: Candidate[] = [];
+  for (const execution of executions) {
+    const ownBytes = execution.workspaceBytes + execution.heldWeightBytes;
+    if (itemBytes + ownBytes > problem.capacityBytes) continue;
+    candidates.push({
+      execution,
+      ownBytes,
+      cost: execution.trafficBytes + execution.weightPasses * allWeights,
+      weightBytes: execution.residency === 'any' ? allWeights : 0,
+      weightPasses: execution.weightPasses,
+      isHeld: execution.heldWeightBytes > 0,
+    });
+  }
+  if (candidates.length === 0) return;
   const edges: number[] = [];
   for (const edge of undominated(candidates)) {
     edges.push(draft.edges.length);
@@ -324,13 +344,6 @@ function addGroup(draft: Draft, executions: readonly Execution[]): void {
     draft.edgeCost.push(edge.cost);
   }
   const before = draft.live[model.first] ?? [];
-  const inSram = new Set<number>();
-  for (const use of model.uses) if (use.fromSram) inSram.add(use.item);
-  for (const output of model.outputs) if (output.toSram) inSram.add(output.item);
-  let itemBytes = 0;
-  for (const item of inSram) itemBytes += problem.items[item]?.sramBytes ?? 0;
-  for (const output of model.outputs)
-    if (overwrittenItem(problem, events, model, output) >= 0) itemBytes -= problem.items[output.item]?.sramBytes ?? 0;
   const touched = new Set([...model.uses, ...model.outputs].map((one) => one.item));
   const uses = model.uses.filter((use) => !draft.forgotten.has(use.item));
   const outputs = model.outputs.filter((output) => !draft.forgotten.has(output.item));
@@ -363,6 +376,18 @@ function addGroup(draft: Draft, executions: readonly Execution[]): void {
 }
 
 type Candidate = GraphEdge & { readonly ownBytes: number; readonly cost: number };
+
+/** SRAM of the items that an execution reads from there or writes there. */
+function touchedBytes(problem: PlacementProblem, events: readonly ItemEvents[], execution: Execution): number {
+  let bytes = 0;
+  for (const { item, fromSram } of execution.uses) if (fromSram) bytes += problem.items[item]?.sramBytes ?? 0;
+  for (const output of execution.outputs) {
+    if (!output.toSram || execution.uses.some((use) => use.item === output.item)) continue; // counted as read
+    const isOver = overwrittenItem(problem, events, execution, output) >= 0;
+    if (!isOver) bytes += problem.items[output.item]?.sramBytes ?? 0;
+  }
+  return bytes;
+}
 
 /** Without those that another of the same kind beats in room and traffic. */
 function undominated(candidates: readonly Candidate[]): Candidate[] {
