@@ -22,7 +22,8 @@ import { alignUp } from '../src/schedule/tiling.js';
 
 /** A block with its homes. */
 export interface BlockCandidate {
-  readonly plan: BlockPlan;
+  readonly first: number;
+  readonly last: number; // steps, inclusive
   readonly shape: BlockShape;
   readonly inputs: readonly TensorId[];
   readonly outputs: readonly TensorId[];
@@ -53,85 +54,106 @@ export function formBlocks(program: Program, layers: readonly Layer[], options: 
       if (last === first) continue;
       const shape = shapeBlock(layers, facts, first, last);
       if (shape === undefined) continue;
-      const borders = shape.roots.filter((root) => root.role !== 'internal');
-      const leastBytes = planBlock(
-        shape,
-        { inSram: new Set(borders.map((root) => root.root)) },
-        options.alignmentBytes,
-        1,
-        1,
-      ).workspaceBytes;
-      if (leastBytes > options.capacityBytes) break;
+      // A ring is the same whatever the other homes are: one plan with all borders streamed knows them all.
+      const streamed = planBlock(shape, { inSram: new Set() }, options.alignmentBytes, 1, 1);
+      const borders = shape.roots.flatMap((root) => (root.role === 'internal' ? [] : [borderOf(root, streamed)]));
+      const inside = streamed.workspaceBytes - borders.reduce((total, border) => total + border.ringBytes, 0);
+      if (inside > options.capacityBytes) break;
       if (borders.length > MOST_BORDERS) continue;
+      const common = { first, last, shape, ...heldWeights(shape, options.alignmentBytes) };
       for (let mask = 0; mask < 1 << borders.length; mask += 1) {
-        const inSram = new Set(borders.flatMap((root, i) => ((mask & (1 << i)) === 0 ? [] : [root.root])));
-        const plan = planBlock(shape, { inSram }, options.alignmentBytes, 1, 1);
-        const candidate = candidateOf(shape, plan, borders, inSram, layers, options, (output, input) =>
-          canOverwrite(shape, output, input),
-        );
-        if (leastRoom(candidate, facts) <= options.capacityBytes) candidates.push(candidate);
+        const candidate = candidateOf(common, borders, mask, inside, options);
+        if (candidate !== undefined) candidates.push(candidate);
       }
     }
   }
   return candidates;
 }
 
+/** A tensor at the border of a block: what it costs streamed, what it takes in SRAM. */
+interface Border {
+  readonly root: BlockRoot;
+  readonly ringBytes: number;
+  readonly trafficBytes: number;
+  readonly wholeBytes: number;
+}
+
+function borderOf(root: BlockRoot, streamed: BlockPlan): Border {
+  return {
+    root,
+    ringBytes: streamed.rings.find((ring) => ring.root === root.root)?.sizeBytes ?? 0,
+    trafficBytes: streamed.inputReadBytes.get(root.root) ?? streamed.outputWriteBytes.get(root.root) ?? 0,
+    wholeBytes: root.h * root.w * root.c * root.elementBytes,
+  };
+}
+
+/** All weights of the block, each layer's rounded up, and what rounding its resident prefix may cost. */
+function heldWeights(shape: BlockShape, alignmentBytes: number): { heldWeightBytes: number; roundingBytes: number } {
+  let heldWeightBytes = 0;
+  let roundingBytes = 0;
+  for (const layer of shape.layers) {
+    const bytes = layer.weights.totalBytes;
+    heldWeightBytes += alignUp(bytes, alignmentBytes);
+    if (bytes > 0) roundingBytes += alignmentBytes;
+  }
+  return { heldWeightBytes, roundingBytes };
+}
+
+interface Common {
+  readonly first: number;
+  readonly last: number;
+  readonly shape: BlockShape;
+  readonly heldWeightBytes: number;
+  readonly roundingBytes: number;
+}
+
+/** The block with the borders of the mask in SRAM; undefined when it cannot fit, were all its weights resident. */
 function candidateOf(
-  shape: BlockShape,
-  plan: BlockPlan,
-  borders: readonly BlockRoot[],
-  inSram: ReadonlySet<TensorId>,
-  layers: readonly Layer[],
+  common: Common,
+  borders: readonly Border[],
+  mask: number,
+  insideBytes: number,
   options: FormOptions,
-  mayOverwrite: (output: BlockRoot, input: BlockRoot) => boolean,
-): BlockCandidate {
-  const inputs = borders.filter((root) => root.role === 'input');
-  const outputs = borders.filter((root) => root.role === 'output');
+): BlockCandidate | undefined {
+  const { shape, roundingBytes, ...rest } = common;
+  let workspaceBytes = insideBytes + roundingBytes;
+  let trafficBytes = 0;
+  let wholeBytes = 0;
+  const inSram = new Set<TensorId>();
+  borders.forEach((border, i) => {
+    if ((mask & (1 << i)) !== 0) {
+      inSram.add(border.root.root);
+      wholeBytes += border.wholeBytes;
+      return;
+    }
+    workspaceBytes += border.ringBytes;
+    trafficBytes += border.trafficBytes;
+  });
+  const inputs = borders.flatMap(({ root }) => (root.role === 'input' ? [root] : []));
+  const outputs = borders.flatMap(({ root }) => (root.role === 'output' ? [root] : []));
   const overwrites = new Map<TensorId, TensorId>();
   const taken = new Set<TensorId>(); // an input has room for one output
   for (const output of outputs) {
+    if (!inSram.has(output.root)) continue;
     const input = inputs.find(
-      (candidate) =>
-        inSram.has(candidate.root) &&
-        inSram.has(output.root) &&
-        !taken.has(candidate.root) &&
-        mayOverwrite(output, candidate),
+      (candidate) => inSram.has(candidate.root) && !taken.has(candidate.root) && canOverwrite(shape, output, candidate),
     );
     if (input === undefined) continue;
     taken.add(input.root);
     overwrites.set(output.root, input.root);
+    wholeBytes -= output.h * output.w * output.c * output.elementBytes;
   }
-  let heldWeightBytes = 0;
-  let heldLayers = 0;
-  for (let t = plan.first; t <= plan.last; t += 1) {
-    const bytes = layers[t]?.weights.totalBytes ?? 0;
-    heldWeightBytes += alignUp(bytes, options.alignmentBytes);
-    if (bytes > 0) heldLayers += 1;
-  }
-  let trafficBytes = 0;
-  for (const bytes of [...plan.inputReadBytes.values(), ...plan.outputWriteBytes.values()]) trafficBytes += bytes;
+  if (workspaceBytes + wholeBytes > options.capacityBytes) return undefined;
   return {
-    plan,
+    ...rest,
     shape,
     inputs: inputs.map((root) => root.root),
     outputs: outputs.map((root) => root.root),
     inSram,
     overwrites,
-    // A resident prefix may end off the alignment, which can cost the rest of its layer one more unit.
-    workspaceBytes: plan.workspaceBytes + heldLayers * options.alignmentBytes,
-    heldWeightBytes,
+    workspaceBytes,
     trafficBytes,
   };
-}
-
-/** SRAM that the candidate cannot do without, were all its weights resident elsewhere. */
-function leastRoom(candidate: BlockCandidate, facts: ReadonlyMap<TensorId, RootFacts>): number {
-  let bytes = candidate.workspaceBytes;
-  for (const root of candidate.inSram) {
-    const fact = facts.get(root);
-    if (fact !== undefined && !candidate.overwrites.has(root)) bytes += fact.h * fact.w * fact.c * fact.elementBytes;
-  }
-  return bytes;
 }
 
 function rootFacts(program: Program, layers: readonly Layer[]): Map<TensorId, RootFacts> {

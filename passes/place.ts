@@ -8,6 +8,7 @@
 import { type Diagnostic, SpillwayError } from '../src/base/diagnostic.js';
 import { sizeBytes, tensorOf } from '../src/ir/facts.js';
 import type { Program, TensorId } from '../src/ir/types.js';
+import { planBlock } from '../src/schedule/block.js';
 import { type Layer, layersOf } from '../src/schedule/layer.js';
 import type {
   PlacementRecord,
@@ -234,8 +235,8 @@ export function leastLayerBytes(layer: Layer, alignmentBytes: number): number {
 
 function spanOf(block: BlockCandidate, itemOf: (root: TensorId) => number, batch: number): Span {
   return {
-    first: block.plan.first,
-    last: block.plan.last,
+    first: block.first,
+    last: block.last,
     uses: block.inputs.map((root) => ({ item: itemOf(root), fromSram: block.inSram.has(root) })),
     outputs: block.outputs.map((root) => {
       const over = block.overwrites.get(root);
@@ -262,9 +263,11 @@ function toSchedule(
     const residentBytes = (t: number): number => placement.residentBytes[t] ?? 0;
     const block = posed.blocks[execution.span];
     if (block !== undefined) {
-      for (let t = execution.first; t <= execution.last; t += 1)
-        layers.push({ ...blockLayer(posed, block, t, residentBytes(t)), block: blocks.length });
-      blocks.push(scheduledBlock(posed, block, reloads, residentBytes, options.alignmentBytes));
+      const scheduled = scheduledBlock(posed, block, reloads, residentBytes, options.alignmentBytes);
+      for (const { step, rowsPerIteration } of scheduled.plan.layers) {
+        layers.push({ ...blockLayer(posed, block, step, rowsPerIteration, residentBytes(step)), block: blocks.length });
+      }
+      blocks.push(scheduled);
       continue;
     }
     const layer = posed.layers[execution.first];
@@ -293,10 +296,15 @@ function toSchedule(
 }
 
 /** A layer inside a block: its tiling says in the terms of single layers what the block does with it. */
-function blockLayer(posed: PosedProblem, block: BlockCandidate, t: number, residentBytes: number): ScheduledLayer {
-  const layer = posed.layers[t];
-  const plan = block.plan.layers.find((candidate) => candidate.step === t);
-  if (layer === undefined || plan === undefined) throw new Error(`step ${t} is not in its block`);
+function blockLayer(
+  posed: PosedProblem,
+  block: BlockCandidate,
+  step: number,
+  stripeRows: number,
+  residentBytes: number,
+): ScheduledLayer {
+  const layer = posed.layers[step];
+  if (layer === undefined) throw new Error(`no step ${step}`);
   const tiling: Tiling = {
     operandsFromSram: layer.operands.map(
       (operand) => !block.inputs.includes(operand.root) || block.inSram.has(operand.root),
@@ -304,7 +312,7 @@ function blockLayer(posed: PosedProblem, block: BlockCandidate, t: number, resid
     toSram: !block.outputs.includes(layer.output.root) || block.inSram.has(layer.output.root),
     weights: layer.weights.totalBytes > 0 ? 'held' : 'none',
     outer: 'rows',
-    stripeRows: plan.rowsPerIteration,
+    stripeRows,
     tileColumns: layer.output.w,
     chunkChannels: layer.output.c,
     depth: 1,
@@ -319,16 +327,17 @@ function scheduledBlock(
   residentBytes: (t: number) => number,
   alignmentBytes: number,
 ): ScheduledBlock {
-  const held = block.plan.layers.flatMap(({ step }) => {
+  const plan = planBlock(block.shape, { inSram: block.inSram }, alignmentBytes, 1, 1);
+  const held = plan.layers.flatMap(({ step }) => {
     const bytes = (posed.layers[step]?.weights.totalBytes ?? 0) - residentBytes(step);
     return bytes > 0 ? [{ step, sizeBytes: alignUp(bytes, alignmentBytes), sramOffsetBytes: -1 }] : [];
   });
   return {
-    plan: block.plan,
+    plan,
     shape: block.shape,
     depth: 1,
     inSram: block.inSram,
-    rings: block.plan.rings.map((ring) => ({ ...ring, sramOffsetBytes: -1 })),
+    rings: plan.rings.map((ring) => ({ ...ring, sramOffsetBytes: -1 })),
     held,
     reloads,
   };
