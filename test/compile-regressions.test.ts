@@ -108,7 +108,7 @@ const CASES: Readonly<Record<string, FuzzCase>> = {
         ['binary', 0, 144, 505, 563],
       ],
     },
-    { room: 0.6889, top: 'largest layer', blocks: false },
+    { room: 0.7, top: 'largest layer', blocks: false, batch: 2, placements: ['greedy', 'ilp'] },
   ),
   'an odd number of chunks of weights, double buffered, for several stripes': fuzzCase(
     {
