@@ -158,8 +158,7 @@ export function place(program: Program, options: PlaceOptions): Schedule {
     return layer === undefined || !hasResidents ? 0 : roundResident(layer, bytes);
   };
   const none = placeNone(posed.problem);
-  if (none === undefined)
-    throw new Error('every layer fits on its own, but the placement without SRAM homes was not found');
+  if (none === undefined) throw new SpillwayError([nothingFits(program, options)]);
   if (options.placement === 'none') return toSchedule(program, posed, none, recordOf('none', none, 'none'), options);
   const greedy = placeGreedy(posed.problem, round) ?? none;
   const simplerTrafficBytes = { greedy: greedy.evaluation.trafficBytes, none: none.evaluation.trafficBytes };
@@ -192,6 +191,17 @@ function recordOf(placement: 'greedy' | 'none', result: SearchResult, status: st
 function ilpRecord(solver: string, outcome: IlpOutcome): PlacementRecord {
   const { best, ...rest } = outcome;
   return { placement: 'ilp', solver, ...rest, plannedTrafficBytes: best.evaluation.trafficBytes };
+}
+
+/** Tilings are listed for a capacity: the narrowest ones only where they seem to be needed. */
+function nothingFits(program: Program, options: PlaceOptions): Diagnostic {
+  return {
+    code: 'SW3001',
+    blame: 'target',
+    message: `no way was found to run every layer in the ${options.capacityBytes} B of SRAM of target '${options.targetName}'`,
+    loc: { file: program.source },
+    hint: 'a target with a little more SRAM',
+  };
 }
 
 function throwIfTooSmall(posed: PosedProblem, options: PlaceOptions): void {

@@ -87,8 +87,11 @@ function columnWidths(layer: Layer, options: TileOptions): number[] {
     chunkChannels: layer.output.c,
     depth: 1,
   };
-  // Beside the rows there must be room for the tables and a record of weights.
-  const leastWeights = layer.weights.headerBytes + layer.weights.recordBytes + 2 * options.alignmentBytes;
+  // Beside the rows there must be room for the tables and the least chunks of weights.
+  const { headerBytes, recordBytes, channels } = layer.weights;
+  const chunks = channels === 0 ? [] : chunkSizes(recordBytes, channels);
+  const leastChunk = Math.min(...chunks.map((chunk) => chunk.channels * chunk.depth * recordBytes));
+  const leastWeights = headerBytes + (channels === 0 ? 0 : leastChunk) + 2 * options.alignmentBytes;
   const room = Math.max(0, options.capacityBytes - leastWeights);
   for (let tiles = 2; tiles <= 64; tiles *= 2) {
     const last = widths[widths.length - 1] ?? 1;

@@ -125,6 +125,29 @@ const CASES: Readonly<Record<string, FuzzCase>> = {
     },
     { room: 0.9025, top: 'largest layer', alignmentBytes: 64, blocks: false, placements: ['ilp'] },
   ),
+  'a plan that packs at no lowered capacity gives way to a simpler one': fuzzCase(
+    {
+      dtype: 'float32',
+      seed: 614,
+      inputs: [[2, 6, 5]],
+      steps: [
+        ['dense', 0, 196, 799, 212],
+        ['conv', 20, 2, 993, 633],
+        ['conv', 0, 177, 491, 10],
+        ['conv', 0, 5, 997, 3],
+      ],
+      outputs: [],
+    },
+    {
+      room: 0.0064,
+      top: 'everything',
+      alignmentBytes: 16,
+      commandFifoBytes: 4096,
+      batch: 1,
+      blocks: true,
+      placements: ['ilp'],
+    },
+  ),
 };
 
 test.each(Object.entries(CASES))('%s', async (_, fuzz) => {

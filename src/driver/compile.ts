@@ -101,13 +101,36 @@ async function loadSolver(name: 'glpk' | 'highs'): Promise<LinearSolver> {
   return name === 'glpk' ? loadGlpk() : loadHighs();
 }
 
-/** Places, then packs; a plan that cannot be packed is cut off by lowering the capacity that placement sees. */
+/** The placement that was asked for; a simpler one where its plans cannot be packed. */
 export function scheduleProgram(
   program: Program,
   solver: LinearSolver,
   options: CompileOptions,
   stage: (name: string) => void,
 ): Schedule {
+  const { chip } = options;
+  for (const placement of [options.placement, ...SIMPLER[options.placement]]) {
+    const schedule = packedSchedule(program, solver, { ...options, placement }, stage);
+    if (schedule !== undefined) return schedule;
+  }
+  throw new SpillwayError([
+    {
+      code: 'SW3002',
+      blame: 'target',
+      message: `no packing of the placed buffers into ${chip.sram.bytes} B of SRAM was found, though their live bytes fit`,
+      loc: { file: program.source },
+      hint: 'try a target with a little more SRAM',
+    },
+  ]);
+}
+
+/** Places, then packs; a plan that cannot be packed is cut off by lowering the capacity that placement sees. */
+function packedSchedule(
+  program: Program,
+  solver: LinearSolver,
+  options: CompileOptions,
+  stage: (name: string) => void,
+): Schedule | undefined {
   const { chip } = options;
   let reservedBytes = 0;
   for (let round = 0; round < 12; round += 1) {
@@ -123,7 +146,8 @@ export function scheduleProgram(
       timeLimitSeconds: options.timeLimitSeconds,
       targetName: chip.name,
     };
-    const placed = place(program, placeOptions);
+    const placed = round === 0 ? place(program, placeOptions) : placeIfItFits(program, placeOptions);
+    if (placed === undefined) return undefined;
     stage('addresses');
     let excessBytes = 0;
     for (const share of [1, 0.5, 0]) {
@@ -133,15 +157,17 @@ export function scheduleProgram(
     }
     reservedBytes += Math.ceil(excessBytes / chip.sram.alignmentBytes) * chip.sram.alignmentBytes;
   }
-  throw new SpillwayError([
-    {
-      code: 'SW3002',
-      blame: 'target',
-      message: `no packing of the placed buffers into ${chip.sram.bytes} B of SRAM was found, though their live bytes fit`,
-      loc: { file: program.source },
-      hint: 'try --placement greedy, or a target with a little more SRAM',
-    },
-  ]);
+  return undefined;
+}
+
+/** Undefined where the capacity has been lowered below what the layers need. */
+function placeIfItFits(program: Program, options: PlaceOptions): Schedule | undefined {
+  try {
+    return place(program, options);
+  } catch (error) {
+    if (error instanceof SpillwayError && error.diagnostics.every(({ code }) => code === 'SW3001')) return undefined;
+    throw error;
+  }
 }
 
 /** Placement may have seen less than there is; packing sees all of it. */
