@@ -148,6 +148,25 @@ const CASES: Readonly<Record<string, FuzzCase>> = {
       placements: ['ilp'],
     },
   ),
+  'frames of an image written by slices of its channels are stored as a whole': fuzzCase(
+    {
+      seed: 9,
+      inputs: [
+        [1, 14, 2],
+        [1, 14, 2],
+      ],
+      steps: [
+        ['conv', 0, 104, 880, 731],
+        ['conv', 0, 140, 511, 226],
+        ['binary', 0, 112, 168, 144],
+        ['conv', 2, 191, 776, 581],
+        ['dense', 0, 35, 679, 772],
+        ['binary', 1, 45, 336, 585],
+      ],
+      outputs: [2, 3],
+    },
+    { room: 0.2916, top: 'largest layer', alignmentBytes: 64, batch: 3, placements: ['ilp'] },
+  ),
 };
 
 test.each(Object.entries(CASES))('%s', async (_, fuzz) => {

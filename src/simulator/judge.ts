@@ -32,6 +32,7 @@ interface WriteEvent {
   readonly origin: number;
   readonly isMoving: boolean;
   readonly ring: number;
+  readonly pixelPitch: number;
   readonly label: string | undefined; // DRAM region that was loaded
 }
 
@@ -82,8 +83,8 @@ export class Judge implements Witness {
     if (execution === undefined) throw new Error('no command is being executed');
     const last = this.events[this.lastEvent];
     if (last !== undefined && last.origin === place.origin && last.execution === execution) return this.lastEvent;
-    const { origin, isMoving, ring } = place;
-    this.lastEvent = this.events.push({ execution, origin, isMoving, ring, label }) - 1;
+    const { origin, isMoving, ring, pixelPitch } = place;
+    this.lastEvent = this.events.push({ execution, origin, isMoving, ring, pixelPitch, label }) - 1;
     return this.lastEvent;
   }
 
@@ -118,7 +119,8 @@ export class Judge implements Witness {
     }
     if (offset === expected) return;
     // Whole images: a writer that goes through the channels of its pixels, a slice at a time, has written the same pixel.
-    if (writer.ring === 0 && ring === 0 && Math.abs(offset - expected) < pixelPitch) return;
+    const pitch = Math.max(pixelPitch, writer.pixelPitch);
+    if (writer.ring === 0 && ring === 0 && Math.abs(offset - expected) < pitch) return;
     const what = `${operand} finds bytes that ${nameOf(writer.execution)} wrote as another row, tile or chunk`;
     this.fault('stale', address, `${what} (${Math.abs(offset - expected)} B away)`, writer);
   }
