@@ -64,7 +64,7 @@ function tilingsFor(
   const list: Tiling[] = [];
   for (const tileColumns of streaming ? columnWidths(layer, options) : [layer.output.w]) {
     const base = { ...whole, tileColumns, stripeRows: streaming ? leastStripe(layer) : layer.output.h };
-    list.push(...withWeights(layer, base, streaming));
+    list.push(...withWeights(layer, base, streaming, options));
   }
   return measure(layer, list, options);
 }
@@ -88,10 +88,8 @@ function columnWidths(layer: Layer, options: TileOptions): number[] {
     depth: 1,
   };
   // Beside the rows there must be room for the tables and the least chunks of weights.
-  const { headerBytes, recordBytes, channels } = layer.weights;
-  const chunks = channels === 0 ? [] : chunkSizes(recordBytes, channels);
-  const leastChunk = Math.min(...chunks.map((chunk) => chunk.channels * chunk.depth * recordBytes));
-  const leastWeights = headerBytes + (channels === 0 ? 0 : leastChunk) + 2 * options.alignmentBytes;
+  const { headerBytes, recordBytes } = layer.weights;
+  const leastWeights = headerBytes + recordBytes + 2 * options.alignmentBytes;
   const room = Math.max(0, options.capacityBytes - leastWeights);
   for (let tiles = 2; tiles <= 64; tiles *= 2) {
     const last = widths[widths.length - 1] ?? 1;
@@ -105,24 +103,20 @@ function columnWidths(layer: Layer, options: TileOptions): number[] {
   return widths;
 }
 
-function withWeights(layer: Layer, base: Tiling, streaming: boolean): Tiling[] {
+function withWeights(layer: Layer, base: Tiling, streaming: boolean, options: TileOptions): Tiling[] {
   const { weights, output } = layer;
   if (weights.totalBytes === 0) return [base];
   const list: Tiling[] = [{ ...base, weights: 'held' }];
   if (weights.channels === 0) return list;
-  for (const chunk of chunkSizes(weights.recordBytes, weights.channels)) {
-    const streamed: Tiling = { ...base, weights: 'streamed', chunkChannels: chunk.channels, depth: chunk.depth };
-    if (!streaming) {
-      list.push(streamed);
-      continue;
-    }
+  const streamed = streamedIn(layer, base, options);
+  if (streaming) {
+    const scale = leastStripe(layer);
     for (const passes of PASS_COUNTS) {
-      const scale = leastStripe(layer);
       const stripeRows = Math.ceil(output.h / passes / scale) * scale;
       if (stripeRows < output.h) list.push({ ...streamed, depth: 1, stripeRows });
     }
-    list.push({ ...streamed, stripeRows: output.h }); // all rows at once: weights are read once
   }
+  list.push({ ...streamed, stripeRows: output.h }); // all rows at once: weights are read once
   // In a pass of its own a chunk sees all input channels as its own: grouped convolutions are not cut that way.
   if (!streaming || (layer.op.kind === 'conv2d' && layer.op.groups > 1)) return list;
   for (const passes of PASS_COUNTS) {
@@ -133,12 +127,19 @@ function withWeights(layer: Layer, base: Tiling, streaming: boolean): Tiling[] {
   return list;
 }
 
-/** Small chunks for the least room: about 1 KiB double buffered, and a single record. */
-function chunkSizes(recordBytes: number, channels: number): { channels: number; depth: 1 | 2 }[] {
-  const small = Math.min(channels, Math.max(1, Math.ceil(1024 / recordBytes)));
-  const sizes: { channels: number; depth: 1 | 2 }[] = [{ channels: small, depth: small < channels ? 2 : 1 }];
-  if (recordBytes * 2 * small > 4096) sizes.push({ channels: 1, depth: 1 });
-  return sizes;
+/**
+ * Weights in chunks of up to 64 channels, double buffered, in at most a 32nd of the SRAM: a chunk narrower than the MAC array
+ * costs time in proportion, a wider one costs SRAM that could hold resident weights. One record at a time where that is
+ * more than there is, or where the least room is asked for.
+ */
+function streamedIn(layer: Layer, base: Tiling, options: TileOptions): Tiling {
+  const { recordBytes, channels } = layer.weights;
+  const least: Tiling = { ...base, weights: 'streamed', chunkChannels: 1, depth: 1 };
+  if (options.narrowest) return least;
+  const chunkChannels = Math.max(1, Math.min(channels, 64, Math.floor(options.capacityBytes / 64 / recordBytes)));
+  const tiling: Tiling = { ...least, chunkChannels, depth: chunkChannels < channels ? 2 : 1 };
+  const bytes = sum(workspaceBuffers(layer, tiling, options.alignmentBytes, 0).map((b) => b.sizeBytes));
+  return bytes > options.capacityBytes ? least : tiling;
 }
 
 function measure(layer: Layer, list: readonly Tiling[], options: TileOptions): TilingChoice[] {
