@@ -5,14 +5,14 @@ import { loadGlpk } from '../src/solver/linear/glpk.js';
 import { loadHighs } from '../src/solver/linear/highs.js';
 import { evaluate } from '../src/solver/placement/evaluate.js';
 import { buildFlowModel, KIB, pathOfSolution } from '../src/solver/placement/flow-model.js';
-import { placeNone } from '../src/solver/placement/greedy.js';
+import { placeGreedy, placeNone } from '../src/solver/placement/greedy.js';
 import { solvePlacementIlp } from '../src/solver/placement/ilp.js';
 import { searchIntervals } from '../src/solver/placement/interval-bound.js';
 import { itemEvents, type PlacementProblem } from '../src/solver/placement/problem.js';
 import { fillResident } from '../src/solver/placement/resident-fill.js';
 import { buildStateGraph, planOf, type StateGraph } from '../src/solver/placement/state-graph.js';
 import { buildPlacementModel } from './compact-placement-model.js';
-import { leastTraffic, randomProblem, UNIT_BYTES } from './placement-problems.js';
+import { leastTraffic, randomProblem, UNIT_BYTES, wideProblem } from './placement-problems.js';
 
 const glpk = await loadGlpk();
 const highs = await loadHighs();
@@ -83,6 +83,35 @@ test('a graph that forgets items gives a lower bound, never a higher one', () =>
     }),
     { numRuns: 40, seed: 5 },
   );
+});
+
+test('a graph with pinned items has some of the plans only', () => {
+  const homes = fc.array(fc.tuple(fc.nat({ max: 3 }), fc.boolean()), { maxLength: 2 });
+  fc.assert(
+    fc.property(smallProblem, homes, (problem, pins) => {
+      const pinned = new Map(pins.filter(([item]) => problem.items[item]?.startsInDram === false));
+      const whole = buildStateGraph(problem);
+      const less = buildStateGraph(problem, { pinned });
+      if (whole === undefined || less === undefined) return;
+      expect(intervalBound(less)).toBeGreaterThanOrEqual(intervalBound(whole) - 3 * 128);
+    }),
+    { numRuns: 40, seed: 6 },
+  );
+});
+
+test('a problem with too many items alive at once is improved in parts, below a bound that leaves some out', () => {
+  const problem = wideProblem(20);
+  expect(buildStateGraph(problem)).toBeUndefined();
+  const greedy = placeGreedy(problem, wholeUnits(problem));
+  if (greedy === undefined) throw new Error('greedy places everything that fits');
+  const options = { gap: 0.001, timeLimitSeconds: 60 };
+  const wholeBytes = (_: number, bytes: number): number => Math.min(900, Math.floor(bytes));
+  const outcome = solvePlacementIlp(problem, greedy, wholeBytes, glpk, options);
+  expect(outcome.best.evaluation.errors).toEqual([]);
+  expect(outcome.best.evaluation.trafficBytes).toBeLessThan(0.7 * greedy.evaluation.trafficBytes);
+  expect(outcome.boundBytes).toBeLessThanOrEqual(outcome.best.evaluation.trafficBytes);
+  expect(outcome.boundBytes).toBeGreaterThan(0.7 * outcome.best.evaluation.trafficBytes);
+  expect(outcome.status).toBe('incumbent');
 });
 
 test('the bound by intervals, the ILP and its relaxation by both solvers, and the compact formulation agree', () => {

@@ -74,14 +74,17 @@ function randomChoices(
     });
     for (let option = 0; option < between(random, 1, 2); option += 1) {
       const isHeld = step.weightBytes > 0 && random() < 0.5;
+      const weightPasses = isHeld ? 1 : between(random, 1, 3);
+      const rereadTableBytes = step.weightBytes > 0 && random() < 0.5 ? (weightPasses - 1) * (UNIT_BYTES / 2) : 0;
       choices.push({
         usesFromSram,
         toSram,
         workspaceBytes: UNIT_BYTES * between(random, 0, 2),
         heldWeightBytes: isHeld ? step.weightBytes + (random() < 0.3 ? UNIT_BYTES / 2 : 0) : 0,
-        weightPasses: isHeld ? 1 : between(random, 1, 3),
+        weightPasses,
         residency: random() < 0.2 ? 'none' : 'any',
-        trafficBytes,
+        trafficBytes: trafficBytes - rereadTableBytes,
+        rereadTableBytes,
       });
     }
   }
@@ -124,6 +127,35 @@ function randomSpans(random: Random, problem: PlacementProblem): Span[] {
     }
   }
   return spans;
+}
+
+/** Many branches of one input, alive together, then added up one by one. */
+export function wideProblem(branches: number): PlacementProblem {
+  const items: PlacementItem[] = [];
+  const steps: PlacementStep[] = [];
+  const addItem = (bytes: number, startsInDram: boolean, endsInDram: boolean): number =>
+    items.push({ name: `i${items.length}`, sramBytes: bytes, dramBytes: bytes, startsInDram, endsInDram }) - 1;
+  const addStep = (uses: readonly number[], bytes: number, isLast: boolean): number => {
+    const output = addItem(bytes, false, isLast);
+    const choices: Choice[] = [];
+    for (let mask = 0; mask < 2 << uses.length; mask += 1) {
+      const usesFromSram = uses.map((_, i) => (mask & (2 << i)) !== 0);
+      const toSram = (mask & 1) !== 0;
+      let trafficBytes = toSram ? 0 : bytes;
+      uses.forEach((item, i) => {
+        if (usesFromSram[i] === false) trafficBytes += items[item]?.dramBytes ?? 0;
+      });
+      const how = { usesFromSram, toSram, workspaceBytes: 100, residency: 'any', trafficBytes } as const;
+      choices.push({ ...how, heldWeightBytes: 0, weightPasses: 2 }, { ...how, heldWeightBytes: 900, weightPasses: 1 });
+    }
+    const all = uses.map((item) => ({ item, inPlace: false }));
+    steps.push({ name: `s${steps.length}`, uses: all, output, outputDramBytes: bytes, weightBytes: 900, choices });
+    return output;
+  };
+  const input = addItem(1000, true, false);
+  const parts = Array.from({ length: branches }, (_, branch) => addStep([input], 500 + 37 * branch, false));
+  parts.reduce((sum, part, branch) => addStep([sum, part], 400, branch === branches - 1));
+  return { capacityBytes: 6000, items, steps, spans: [] };
 }
 
 /**

@@ -2,7 +2,7 @@ import type { LinearSolver } from '../linear/model.js';
 import { evaluate } from './evaluate.js';
 import { buildFlowModel, type FlowModel, KIB, pathOfSolution } from './flow-model.js';
 import { searchIntervals } from './interval-bound.js';
-import { itemEvents, type PlacementProblem, type ResidentRounding } from './problem.js';
+import { type ItemEvents, itemEvents, type PlacementProblem, type ResidentRounding } from './problem.js';
 import { fillResident } from './resident-fill.js';
 import type { SearchResult } from './shortest-path.js';
 import { buildStateGraph, planOf, type StateGraph } from './state-graph.js';
@@ -61,8 +61,9 @@ export function solvePlacementIlp(
   const plans = planKeeper(problem, incumbent, roundResident);
   const graph = buildStateGraph(problem);
   if (graph === undefined) {
-    const boundBytes = forgetfulBound(problem, incumbent.evaluation.trafficBytes, options.gap);
-    return finish({ best: incumbent, boundBytes, ...nothing });
+    improveInParts(problem, plans, options.gap);
+    const boundBytes = forgetfulBound(problem, plans.best().evaluation.trafficBytes, options.gap);
+    return finish({ best: plans.best(), boundBytes, ...nothing });
   }
   // A tenth of the gap: the intervals are cheap to close, and the ILP is small then.
   const limits = { gap: options.gap / 10, mostArcVisits: MOST_ARC_VISITS };
@@ -151,32 +152,66 @@ function totalWeightBytes(problem: PlacementProblem): number {
   return problem.steps.reduce((sum, step) => sum + step.weightBytes, 0);
 }
 
-/** Items that may have homes at once in the bound of a problem with too many of them; fewer when that is still too much. */
-const REMEMBERED = [6, 4, 2, 0];
+/** Items with a home to decide at once, of a problem with too many of them; fewer when that is still too much. */
+const DECIDED_AT_ONCE = [8, 6, 4, 2, 0];
+const MOST_ARCS_OF_PARTS = 500_000;
+
+/**
+ * Better plans for a problem whose graph of states is too large: at each cut the homes of a few items are open, the largest
+ * first, then those that live longest, then those made last; all others stay as in the best plan so far.
+ */
+function improveInParts(problem: PlacementProblem, plans: PlanKeeper, gap: number): void {
+  const bySize = (item: number): number => problem.items[item]?.sramBytes ?? 0;
+  const events = itemEvents(problem);
+  const byLife = (item: number): number => lastEvent(events[item]) - (events[item]?.firstWrite ?? 0);
+  const byStart = (item: number): number => events[item]?.firstWrite ?? 0;
+  for (const importance of [bySize, byLife, byStart, bySize]) {
+    for (const count of DECIDED_AT_ONCE) {
+      const pinned = homesIn(problem, plans.best(), itemsBeyond(problem, count, importance));
+      const graph = buildStateGraph(problem, { pinned, mostArcs: MOST_ARCS_OF_PARTS });
+      if (graph === undefined) continue;
+      const limits = { gap: gap / 2, mostArcVisits: MOST_ARC_VISITS / 10 };
+      searchIntervals(graph, plans.best().evaluation.trafficBytes, limits, (path) => plans.observe(graph, path));
+      break;
+    }
+  }
+}
+
+/** Where a plan makes items; model inputs are left out. */
+function homesIn(problem: PlacementProblem, plan: SearchResult, items: ReadonlySet<number>): Map<number, boolean> {
+  const inSram = new Set<number>();
+  for (const stay of plan.evaluation.stays) if (stay.origin === 'produced') inSram.add(stay.item);
+  const produced = [...items].filter((item) => problem.items[item]?.startsInDram === false);
+  return new Map(produced.map((item) => [item, inSram.has(item)]));
+}
 
 /** A bound with only the largest items alive at each cut remembered: for problems whose graph of states is too large. */
 function forgetfulBound(problem: PlacementProblem, incumbentBytes: number, gap: number): number {
-  for (const count of REMEMBERED) {
-    const graph = buildStateGraph(problem, { forgotten: itemsToForget(problem, count), mostArcs: 1_000_000 });
+  const bySize = (item: number): number => problem.items[item]?.sramBytes ?? 0;
+  for (const count of DECIDED_AT_ONCE) {
+    const forgotten = itemsBeyond(problem, count, bySize);
+    const graph = buildStateGraph(problem, { forgotten, mostArcs: MOST_ARCS_OF_PARTS });
     if (graph === undefined) continue;
-    const limits = { gap: gap / 10, mostArcVisits: MOST_ARC_VISITS };
+    const limits = { gap: gap / 10, mostArcVisits: MOST_ARC_VISITS / 4 };
     return Math.floor(searchIntervals(graph, incumbentBytes, limits, () => incumbentBytes).boundBytes);
   }
   return 0;
 }
 
-/** All items that are not among the `count` largest at some cut where they are alive. */
-function itemsToForget(problem: PlacementProblem, count: number): Set<number> {
+/** All items that are not among the `count` most important at some cut where they are alive. */
+function itemsBeyond(problem: PlacementProblem, count: number, importance: (item: number) => number): Set<number> {
   const events = itemEvents(problem);
-  const bytesOf = (item: number): number => problem.items[item]?.sramBytes ?? 0;
-  const forgotten = new Set<number>();
+  const beyond = new Set<number>();
   problem.steps.forEach((_, t) => {
-    const alive = events.flatMap((life, item) => {
-      const end = Math.max(life.lastWrite, life.reads[life.reads.length - 1] ?? -1);
-      return life.firstWrite < t && end >= t && !forgotten.has(item) ? [item] : [];
-    });
-    alive.sort((a, b) => bytesOf(b) - bytesOf(a) || a - b);
-    for (const item of alive.slice(count)) forgotten.add(item);
+    const alive = events.flatMap((life, item) =>
+      life.firstWrite < t && lastEvent(life) >= t && !beyond.has(item) ? [item] : [],
+    );
+    alive.sort((a, b) => importance(b) - importance(a) || a - b);
+    for (const item of alive.slice(count)) beyond.add(item);
   });
-  return forgotten;
+  return beyond;
+}
+
+function lastEvent(life: ItemEvents | undefined): number {
+  return Math.max(life?.lastWrite ?? -1, life?.reads[life.reads.length - 1] ?? -1);
 }

@@ -103,6 +103,7 @@ interface Draft {
   readonly events: readonly ItemEvents[];
   readonly live: readonly (readonly number[])[]; // items alive before each step, and after the last
   readonly forgotten: ReadonlySet<number>;
+  readonly pinned: ReadonlyMap<number, boolean>;
   readonly edges: GraphEdge[];
   readonly edgeOwnBytes: number[]; // workspace and held weights
   readonly edgeCost: number[]; // without reloads and spills
@@ -116,19 +117,25 @@ interface Draft {
   readonly provisionalCount: { value: number };
 }
 
+/** For problems whose graph would be too large otherwise. */
+export interface GraphOptions {
+  readonly mostArcs?: number;
+  /**
+   * Items without a home: they take SRAM only where an arc touches them, and are read from anywhere for nothing. Paths are
+   * then a superset of the plans, none dearer than its plan: the shortest is still a bound.
+   */
+  readonly forgotten?: ReadonlySet<number>;
+  /** Items that stay where they are made, in SRAM (true) or DRAM. Paths are then some of the plans. Not for model inputs. */
+  readonly pinned?: ReadonlyMap<number, boolean>;
+}
+
 /**
  * The graph of a problem, or undefined when it would have more than `mostArcs` arcs, or no plan exists.
  *
- * Forgotten items have no home: they take SRAM only where an arc touches them, and are read from anywhere for nothing. Paths
- * are then a superset of the plans, at most as dear: good for a bound where the graph of all items would be too large.
- *
  * Cost: linear in the arcs; states at a cut times edges that begin there.
  */
-export function buildStateGraph(
-  problem: PlacementProblem,
-  options: { readonly mostArcs?: number; readonly forgotten?: ReadonlySet<number> } = {},
-): StateGraph | undefined {
-  const { mostArcs = MOST_ARCS, forgotten = new Set<number>() } = options;
+export function buildStateGraph(problem: PlacementProblem, options: GraphOptions = {}): StateGraph | undefined {
+  const { mostArcs = MOST_ARCS, forgotten = new Set<number>(), pinned = new Map<number, boolean>() } = options;
   const events = itemEvents(problem);
   const live = liveItems(problem, events).map((items) => items.filter((item) => !forgotten.has(item)));
   if (live.some((items) => items.length > 30)) return undefined; // homes no longer fit a key
@@ -137,6 +144,7 @@ export function buildStateGraph(
     events,
     live,
     forgotten,
+    pinned,
     edges: [],
     edgeOwnBytes: [],
     edgeCost: [],
@@ -206,6 +214,7 @@ function nodeOf(draft: Draft, cut: number, key: number): number {
 }
 
 function canDrop(draft: Draft, t: number, item: number): boolean {
+  if (draft.pinned.has(item)) return false;
   return (draft.events[item]?.lastWrite ?? -1) < t; // an item that is not complete stays as it is
 }
 
@@ -319,6 +328,9 @@ function addGroup(draft: Draft, executions: readonly Execution[]): void {
   const { problem, events } = draft;
   const model = executions[0];
   if (model === undefined) return;
+  const isElsewhere = (item: number, inSram: boolean): boolean => (draft.pinned.get(item) ?? inSram) !== inSram;
+  if (model.uses.some((use) => isElsewhere(use.item, use.fromSram))) return;
+  if (model.outputs.some((output) => isElsewhere(output.item, output.toSram))) return;
   const itemBytes = touchedBytes(problem, events, model);
   let allWeights = 0;
   for (let t = model.first; t <= model.last; t += 1) allWeights += problem.steps[t]?.weightBytes ?? 0;
@@ -326,14 +338,20 @@ function addGroup(draft: Draft, executions: readonly Execution[]): void {
   for (const execution of executions) {
     const ownBytes = execution.workspaceBytes + execution.heldWeightBytes;
     if (itemBytes + ownBytes > problem.capacityBytes) continue;
-    candidates.push({
+    const candidate = {
       execution,
       ownBytes,
       cost: execution.trafficBytes + execution.weightPasses * allWeights,
       weightBytes: execution.residency === 'any' ? allWeights : 0,
       weightPasses: execution.weightPasses,
       isHeld: execution.heldWeightBytes > 0,
-    });
+    };
+    const { rereadTableBytes = 0 } = execution;
+    if (rereadTableBytes === 0 || candidate.weightBytes === 0) candidates.push(candidate);
+    else {
+      // Those bytes are saved as long as nothing is resident: one edge without residents, and one that pays for them.
+      candidates.push({ ...candidate, weightBytes: 0 }, { ...candidate, cost: candidate.cost + rereadTableBytes });
+    }
   }
   if (candidates.length === 0) return;
   const edges: number[] = [];
