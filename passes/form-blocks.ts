@@ -2,7 +2,7 @@
  * Lists the depth-first blocks that a program could be cut into: runs of layers that flow by stripes of rows, with every
  * combination of homes of the tensors at their borders. Placement chooses among them, and among single layers.
  *
- * A run grows layer by layer until its rolling buffers alone outgrow the SRAM, or the rows keep no common rate.
+ * A run grows layer by layer until its rolling buffers and weights alone outgrow the SRAM, or the rows keep no common rate.
  */
 import { imageShape, tensorOf } from '../src/ir/facts.js';
 import type { Program, TensorId } from '../src/ir/types.js';
@@ -58,9 +58,9 @@ export function formBlocks(program: Program, layers: readonly Layer[], options: 
       const streamed = planBlock(shape, { inSram: new Set() }, options.alignmentBytes, 1, 1);
       const borders = shape.roots.flatMap((root) => (root.role === 'internal' ? [] : [borderOf(root, streamed)]));
       const inside = streamed.workspaceBytes - borders.reduce((total, border) => total + border.ringBytes, 0);
-      if (inside > options.capacityBytes) break;
-      if (borders.length > MOST_BORDERS) continue;
       const common = { first, last, shape, ...heldWeights(shape, options.alignmentBytes) };
+      if (inside + common.heldWeightBytes > options.capacityBytes) break;
+      if (borders.length > MOST_BORDERS) continue;
       for (let mask = 0; mask < 1 << borders.length; mask += 1) {
         const candidate = candidateOf(common, borders, mask, inside, options);
         if (candidate !== undefined) candidates.push(candidate);
@@ -107,7 +107,7 @@ interface Common {
   readonly roundingBytes: number;
 }
 
-/** The block with the borders of the mask in SRAM; undefined when it cannot fit, were all its weights resident. */
+/** The block with the borders of the mask in SRAM; undefined when it cannot fit: its weights are there, resident or held. */
 function candidateOf(
   common: Common,
   borders: readonly Border[],
@@ -143,7 +143,7 @@ function candidateOf(
     overwrites.set(output.root, input.root);
     wholeBytes -= output.h * output.w * output.c * output.elementBytes;
   }
-  if (workspaceBytes + wholeBytes > options.capacityBytes) return undefined;
+  if (workspaceBytes + wholeBytes + common.heldWeightBytes > options.capacityBytes) return undefined;
   return {
     ...rest,
     shape,

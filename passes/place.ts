@@ -26,7 +26,7 @@ import {
 } from '../src/schedule/tiling.js';
 import type { LinearSolver } from '../src/solver/linear/model.js';
 import { undominatedSpans } from '../src/solver/placement/dominance.js';
-import type { Evaluation } from '../src/solver/placement/evaluate.js';
+import type { Evaluation, SearchResult } from '../src/solver/placement/evaluate.js';
 import { placeGreedy, placeNone } from '../src/solver/placement/greedy.js';
 import { type IlpOutcome, solvePlacementIlp } from '../src/solver/placement/ilp.js';
 import {
@@ -37,7 +37,6 @@ import {
   type PlacementStep,
   type Span,
 } from '../src/solver/placement/problem.js';
-import { type SearchResult, searchPlacements } from '../src/solver/placement/shortest-path.js';
 import { type BlockCandidate, formBlocks } from './form-blocks.js';
 import { enumerateTilings, type TilingChoice } from './tile.js';
 
@@ -166,10 +165,7 @@ export function place(program: Program, options: PlaceOptions): Schedule {
     const record = { ...recordOf('greedy', greedy, 'greedy'), simplerTrafficBytes };
     return toSchedule(program, posed, greedy, record, options);
   }
-  const searched = searchPlacements(posed.problem, round);
-  const incumbent =
-    searched !== undefined && searched.evaluation.trafficBytes <= greedy.evaluation.trafficBytes ? searched : greedy;
-  const outcome = solvePlacementIlp(posed.problem, incumbent, round, options.solver, options);
+  const outcome = solvePlacementIlp(posed.problem, greedy, round, options.solver, options);
   const record = { ...ilpRecord(options.solver.name, outcome), simplerTrafficBytes };
   return toSchedule(program, posed, outcome.best, record, options);
 }

@@ -31,6 +31,12 @@ export interface Evaluation {
   readonly executions: readonly Execution[];
 }
 
+/** A placement that a solver found, with what it means. */
+export interface SearchResult {
+  readonly placement: Placement;
+  readonly evaluation: Evaluation;
+}
+
 /**
  * What a placement means: the referee of every solver. Recomputes from scratch what is in SRAM when, what crosses the
  * DRAM interface, and lists everything that is wrong.

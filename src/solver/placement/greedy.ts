@@ -1,7 +1,6 @@
-import { evaluate } from './evaluate.js';
+import { evaluate, type SearchResult } from './evaluate.js';
 import { itemEvents, type Placement, type PlacementProblem, type ResidentRounding } from './problem.js';
 import { fillResident } from './resident-fill.js';
-import type { SearchResult } from './shortest-path.js';
 
 /** Everything at home in DRAM, nothing resident: each step takes its cheapest choice that fits. */
 export function placeNone(problem: PlacementProblem): SearchResult | undefined {

@@ -1,10 +1,9 @@
 import type { LinearSolver } from '../linear/model.js';
-import { evaluate } from './evaluate.js';
+import { evaluate, type SearchResult } from './evaluate.js';
 import { buildFlowModel, type FlowModel, KIB, pathOfSolution } from './flow-model.js';
 import { searchIntervals } from './interval-bound.js';
 import { type ItemEvents, itemEvents, type PlacementProblem, type ResidentRounding } from './problem.js';
 import { fillResident } from './resident-fill.js';
-import type { SearchResult } from './shortest-path.js';
 import { buildStateGraph, planOf, type StateGraph } from './state-graph.js';
 
 export interface IlpOutcome {
