@@ -1,11 +1,8 @@
 /**
  * Measures the allocator: the published hard problems, least heights, and ten thousand random buffers. CPU time of this
- * process, median of repeats. Run after a build of src, from any directory:
- *
- *   npx swc-node or a compiled copy; `npm run bench` does it
+ * process, median of repeats. Built with src; `npm run bench -- --filter allocator` runs it.
  */
 import { existsSync, readFileSync } from 'node:fs';
-import { pathToFileURL } from 'node:url';
 import { allocate } from '../../src/solver/allocator/allocate.js';
 import { checkOffsets } from '../../src/solver/allocator/check.js';
 import { parseAllocationCsv } from '../../src/solver/allocator/csv.js';
@@ -113,11 +110,4 @@ export function formatAllocatorBench(rows: readonly AllocatorBenchRow[]): string
   const sum = hard.reduce((total, row) => total + row.cpuMilliseconds, 0);
   if (hard.length > 0) lines.push(`sum of the ${hard.length} published problems: ${(sum / 1000).toFixed(2)} CPU s`);
   return `${lines.join('\n')}\n`;
-}
-
-if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const rows = allocatorBench();
-  process.stdout.write(
-    process.argv.includes('--json') ? `${JSON.stringify(rows, null, 2)}\n` : formatAllocatorBench(rows),
-  );
 }

@@ -40,6 +40,13 @@ const NETWORKS = [
   ].map((name) => [name, `${shared}${name}.onnx`]),
 ];
 
+/** Cases beside the grid: other SRAM sizes, batches. Name, chip, model, options. */
+const EXTRA = [
+  ['resnet50 batch 10', 'chip-a', 'examples/resnet50.model.ts', '--batch', '10'],
+  ['resnet50 batch 10', 'chip-b', 'examples/resnet50.model.ts', '--batch', '10'],
+  ['vgg19 in 2 MiB', 'chip-a', 'examples/vgg19.model.ts', '--sram', '2MiB'],
+];
+
 /** MB a frame that must not be exceeded, code included. */
 const LIMITS = new Map([
   ['resnet50 chip-a', 19.4],
@@ -88,8 +95,9 @@ function benchCase(name, chip, model, args) {
   rmSync(directory, { recursive: true, force: true });
   const error = compared.error ?? simulated.error;
   if (error !== undefined) return { name, chip, error };
-  const [none, greedy, ilp] = compared.document.rows.map((row) => row.period.totalBytes);
+  const [none, greedy, ilp] = compared.document.rows.map((row) => row.perFrameBytes);
   const { document } = compiled;
+  const frames = document.batch;
   const counted = simulated.document.dramReadBytes + simulated.document.dramWriteBytes;
   const limit = LIMITS.get(`${name} ${chip}`);
   return {
@@ -97,9 +105,9 @@ function benchCase(name, chip, model, args) {
     chip,
     noneBytes: none,
     greedyBytes: greedy,
-    ilpBytes: document.period.totalBytes,
-    compulsoryBytes: document.bound.compulsoryBytes,
-    solverBytes: document.bound.solverBytes,
+    ilpBytes: document.perFrameBytes,
+    compulsoryBytes: document.bound.compulsoryBytes / frames,
+    solverBytes: document.bound.solverBytes === null ? null : document.bound.solverBytes / frames,
     gap: document.bound.gap,
     status: document.solver.status,
     seconds: compiled.seconds,
@@ -112,7 +120,7 @@ function benchCase(name, chip, model, args) {
       ...(counted === document.period.totalBytes ? [] : ['simulated bytes differ']),
       ...(simulated.document.faults.length === 0 ? [] : ['faults']),
       ...(ilp <= greedy && greedy <= none ? [] : ['not ilp <= greedy <= none']),
-      ...(limit === undefined || document.period.totalBytes <= limit * 1e6 ? [] : [`above ${limit} MB`]),
+      ...(limit === undefined || document.perFrameBytes <= limit * 1e6 ? [] : [`above ${limit} MB`]),
     ],
   };
 }
@@ -142,20 +150,21 @@ const pad = (text, width) => (width < 0 ? ` ${text.padEnd(-width - 1)}` : text.p
 const line = (cell) => COLUMNS.map((column) => pad(cell(column), column[1])).join('');
 
 const rows = [];
-console.log('MB (1e6 bytes) of DRAM traffic a frame, batch 1, int8, code included\n');
+console.log('MB (1e6 bytes) of DRAM traffic a frame, int8, code included\n');
 console.log(line((column) => column[0]));
-for (const [name, model, ...args] of NETWORKS) {
-  for (const chip of CHIPS) {
-    if (!`${name} ${chip}`.includes(filter)) continue;
-    if (!existsSync(model.startsWith('/') ? model : `${root}${model}`)) {
-      console.log(`${name.padStart(34)} is not there: left out`);
-      break;
-    }
+const CASES = [...NETWORKS.flatMap(([name, ...rest]) => CHIPS.map((chip) => [name, chip, ...rest])), ...EXTRA];
+const absent = new Set();
+for (const [name, chip, model, ...args] of CASES) {
+  if (!`${name} ${chip}`.includes(filter)) continue;
+  if (existsSync(model.startsWith('/') ? model : `${root}${model}`)) {
     const row = benchCase(name, chip, model, args);
     rows.push(row);
     console.log(
       row.error === undefined ? line((column) => column[2](row)) : `${name.padStart(34)} ${chip} ${row.error}`,
     );
+  } else if (!absent.has(name)) {
+    absent.add(name);
+    console.log(`${name.padStart(34)} is not there: left out`);
   }
 }
 
@@ -180,7 +189,14 @@ if ('chain'.includes(filter)) {
   }
 }
 
-writeFileSync(`${root}out/bench.json`, `${JSON.stringify({ rows, chain }, null, 2)}\n`);
+const allocator = [];
+if ('allocator'.includes(filter)) {
+  const { allocatorBench, formatAllocatorBench } = await import('../../dist/test/bench/allocator.bench.js');
+  allocator.push(...allocatorBench(repeats, new URL('../../../shared/bench/minimalloc/', import.meta.url)));
+  console.log(`\n${formatAllocatorBench(allocator)}`);
+}
+
+writeFileSync(`${root}out/bench.json`, `${JSON.stringify({ rows, chain, allocator }, null, 2)}\n`);
 const bad = [...rows, ...chain].filter((row) => row.error !== undefined || (row.problems ?? []).length > 0);
 console.log(`\n${rows.length} cases, ${bad.length} with problems; written to out/bench.json`);
 process.exitCode = bad.length === 0 ? 0 : 1;
