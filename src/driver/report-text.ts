@@ -76,9 +76,11 @@ function budgetSection(report: Report): string {
     rows,
   );
   const used = percent(sram.peakBytes / sram.capacityBytes);
+  const { heightBytes, loadBytes, provenOptimal } = sram.packing;
+  const packed = provenOptimal ? 'proven optimal' : `${heightBytes - loadBytes} B above the live bytes`;
   return [
     `${table}in SRAM at the fullest step, ${budget.fullestStep}; code goes through the command FIFO, not through SRAM`,
-    `SRAM: ${sram.peakBytes} of ${sram.capacityBytes} B used (${used}), ${sram.residentWeightBytes} B of them resident weights\n`,
+    `SRAM: ${sram.peakBytes} of ${sram.capacityBytes} B used (${used}), ${sram.residentWeightBytes} B of them resident weights; packing ${packed}\n`,
   ].join('\n');
 }
 

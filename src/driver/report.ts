@@ -44,6 +44,9 @@ const tensorSchema = z.strictObject({
 
 const budgetRow = z.strictObject({ sramBytes: bytes, dramBytes: bytes, periodBytes: bytes });
 
+/** Offsets of all buffers: the height reached, the largest sum of live bytes, and whether no packing is lower. */
+const packing = z.strictObject({ heightBytes: bytes, loadBytes: bytes, provenOptimal: z.boolean() });
+
 export const reportSchema = z.strictObject({
   schema: z.literal('spillway-report/1'),
   model: z.strictObject({
@@ -69,7 +72,13 @@ export const reportSchema = z.strictObject({
   prologue: z.strictObject({ readBytes: bytes, weightBytes: bytes, codeBytes: bytes }),
   period: z.strictObject({ readBytes: bytes, writeBytes: bytes, totalBytes: bytes, byClass: classes }),
   perFrameBytes: bytes,
-  sram: z.strictObject({ capacityBytes: bytes, peakBytes: bytes, residentWeightBytes: bytes, liveBytes: bytes }),
+  sram: z.strictObject({
+    capacityBytes: bytes,
+    peakBytes: bytes,
+    residentWeightBytes: bytes,
+    liveBytes: bytes,
+    packing,
+  }),
   /** The three kinds of bytes: in SRAM at the fullest step, stored in DRAM, and moved per period. */
   budget: z.strictObject({ weights: budgetRow, activations: budgetRow, code: budgetRow, fullestStep: z.string() }),
   bound: z.strictObject({
@@ -148,6 +157,7 @@ export function makeReport(compiled: Compiled, options: ReportOptions): Report {
       peakBytes: schedule.allocation?.heightBytes ?? 0,
       residentWeightBytes: counted.prologue.weightBytes,
       liveBytes: schedule.loadBytes.reduce((a, b) => Math.max(a, b), 0),
+      packing: schedule.allocation ?? { heightBytes: 0, loadBytes: 0, provenOptimal: true },
     },
     budget: budgetOf(schedule, emitted, period),
     bound: boundOf(schedule, period, batch, weightBytes, chip.sram.bytes),
