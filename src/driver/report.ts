@@ -1,5 +1,7 @@
 /** The report as data: what report.json and `compile --json` hold. report-text.ts makes the tables from it. */
+
 import { z } from 'zod';
+import { neededInputBytes } from '../backend/compulsory.js';
 import { predictTiming } from '../backend/predict-timing.js';
 import type { Schedule } from '../schedule/schedule.js';
 import type { Chip } from '../target/chip.js';
@@ -174,7 +176,7 @@ export function makeReport(compiled: Compiled, options: ReportOptions): Report {
   };
 }
 
-/** Input and output of every frame, and the stored weights that the SRAM cannot carry from one period to the next. */
+/** Output of every frame, what is needed of its input, and the stored weights that the SRAM cannot carry from one period to the next. */
 function boundOf(
   schedule: Schedule,
   period: PeriodBytes,
@@ -183,7 +185,10 @@ function boundOf(
   sramBytes: number,
 ): Report['bound'] {
   let portBytes = 0;
-  for (const root of schedule.roots.values()) if (root.role !== 'activation') portBytes += root.sizeBytes;
+  for (const root of schedule.roots.values()) {
+    if (root.role === 'input') portBytes += neededInputBytes(schedule, root.root);
+    else if (root.role === 'output') portBytes += root.sizeBytes;
+  }
   const compulsoryBytes = portBytes * batch + Math.max(0, weightBytes - sramBytes);
   const { boundBytes } = schedule.record;
   // The bound is for plans without their code; no plan is better than the one at hand, whatever rounding says.
