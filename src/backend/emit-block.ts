@@ -28,17 +28,16 @@ function emitFrame(emitter: Emitter, block: ScheduledBlock, contextOf: (step: nu
   if (inputs.length > 0) emitter.setSemaphore('operandsFree', block.depth);
   if (outputs.length > 0) emitter.setSemaphore('outputFree', 1);
   emitter.loop(block.plan.iterations, (level) => {
-    const isFirst = (i: number): boolean => i === 0;
     inputs.forEach((ring, i) => {
       const signal = mask(i === inputs.length - 1 ? 'operandsReady' : undefined);
-      emitRingRows(emitter, 'loadRows', first, ring, level, mask(isFirst(i) ? 'operandsFree' : undefined), signal);
+      emitRingRows(emitter, 'loadRows', first, ring, level, mask(i === 0 ? 'operandsFree' : undefined), signal);
     });
     const wait = mask(inputs.length > 0 ? 'operandsReady' : undefined, outputs.length > 0 ? 'outputFree' : undefined);
     const signal = mask(inputs.length > 0 ? 'operandsFree' : undefined, outputs.length > 0 ? 'outputReady' : undefined);
     emitLayers(emitter, block, contextOf, level, wait, signal);
     outputs.forEach((ring, i) => {
       const freed = mask(i === outputs.length - 1 ? 'outputFree' : undefined);
-      emitRingRows(emitter, 'storeRows', first, ring, level, mask(isFirst(i) ? 'outputReady' : undefined), freed);
+      emitRingRows(emitter, 'storeRows', first, ring, level, mask(i === 0 ? 'outputReady' : undefined), freed);
     });
   });
 }

@@ -3,7 +3,16 @@
  * ties rows of its output to rows of each operand. Made from the IR once; tiling, placement and emission all read it.
  */
 import { SpillwayError } from '../base/diagnostic.js';
-import { imageShape, isContiguous, rootOf, sizeBytes, storageOf, tensorOf } from '../ir/facts.js';
+import {
+  imageShape,
+  isContiguous,
+  rootOf,
+  sizeBytes,
+  storageOf,
+  tensorOf,
+  windowAxis,
+  windowExtent,
+} from '../ir/facts.js';
 import type { Op, Program, TensorId } from '../ir/types.js';
 import { DTYPE_BYTES } from '../ir/types.js';
 
@@ -170,10 +179,11 @@ function axesOf(op: Op): { rows: AxisMap; columns: AxisMap } {
     case 'conv2d':
     case 'maxPool':
     case 'avgPool': {
-      const { kernel, stride, dilation, pad } = op.window;
+      const rows = windowAxis(op.window, 0);
+      const columns = windowAxis(op.window, 1);
       return {
-        rows: { stride: stride[0], scale: 1, pad: pad.top, extent: (kernel[0] - 1) * dilation[0] + 1 },
-        columns: { stride: stride[1], scale: 1, pad: pad.left, extent: (kernel[1] - 1) * dilation[1] + 1 },
+        rows: { stride: rows.stride, scale: 1, pad: rows.padBefore, extent: windowExtent(rows) },
+        columns: { stride: columns.stride, scale: 1, pad: columns.padBefore, extent: windowExtent(columns) },
       };
     }
     case 'upsample':

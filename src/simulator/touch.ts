@@ -8,7 +8,6 @@ import {
   imageTask,
   inputImage,
   isEmpty,
-  lengthOf,
   positionsUnder,
   type Range,
   type View,
@@ -247,9 +246,4 @@ function touchEpilogueAndOutput(accesses: Accesses, line: CodeLine, task: ImageT
   }
   if (epilogue.addMode !== 0) touchPixels(accesses, line, 'add', epilogue.add, rows, cols, bytes, task, true);
   accesses.sramImage(imageOperand(line, 'out', elementBytes), task.out, rows, cols, bytes, true);
-}
-
-/** Output elements of a compute command, for its timing. */
-export function outputElements(task: ImageTask): number {
-  return lengthOf(task.rows) * lengthOf(task.cols) * lengthOf(task.channels);
 }
