@@ -40,7 +40,7 @@ export interface FormOptions {
   readonly alignmentBytes: number;
 }
 
-const MOST_LAYERS = 24;
+const MOST_LAYERS = 48;
 /** Homes are tried in all combinations: more borders than this are too many for one block. */
 const MOST_BORDERS = 5;
 
