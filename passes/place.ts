@@ -37,6 +37,7 @@ import {
   type PlacementStep,
   type Span,
 } from '../src/solver/placement/problem.js';
+import type { Chip } from '../src/target/chip.js';
 import { type BlockCandidate, formBlocks } from './form-blocks.js';
 import { enumerateTilings, type TilingChoice } from './tile.js';
 
@@ -49,7 +50,7 @@ export interface PlaceOptions {
   readonly solver: LinearSolver;
   readonly gap: number; // relative, where the search may stop
   readonly timeLimitSeconds: number;
-  readonly targetName: string;
+  readonly chip: Chip;
 }
 
 /** The problem that a program poses, with what is needed to read the answer. */
@@ -64,7 +65,7 @@ export interface PosedProblem {
 /** Layers to steps, roots to items, tilings to choices. Cost: linear in layers times tilings. */
 export function poseProblem(
   program: Program,
-  options: Pick<PlaceOptions, 'capacityBytes' | 'alignmentBytes' | 'blocks' | 'batch'>,
+  options: Pick<PlaceOptions, 'capacityBytes' | 'alignmentBytes' | 'blocks' | 'batch'> & { readonly chip?: Chip },
 ): PosedProblem {
   const layers = layersOf(program);
   const roots: TensorId[] = [];
@@ -194,7 +195,7 @@ function nothingFits(program: Program, options: PlaceOptions): Diagnostic {
   return {
     code: 'SW3001',
     blame: 'target',
-    message: `no way was found to run every layer in the ${options.capacityBytes} B of SRAM of target '${options.targetName}'`,
+    message: `no way was found to run every layer in the ${options.capacityBytes} B of SRAM of target '${options.chip.name}'`,
     loc: { file: program.source },
     hint: 'a target with a little more SRAM',
   };
@@ -208,7 +209,7 @@ function throwIfTooSmall(posed: PosedProblem, options: PlaceOptions): void {
   const diagnostics: Diagnostic[] = tooBig.slice(0, 8).map(({ layer, bytes }) => ({
     code: 'SW3001',
     blame: 'target',
-    message: `layer '${layer.op.name}' needs at least ${bytes} B of SRAM for one row of its input and output and one channel of its weights; target '${options.targetName}' has ${options.capacityBytes} B`,
+    message: `layer '${layer.op.name}' needs at least ${bytes} B of SRAM for one row of its input and output and one channel of its weights; target '${options.chip.name}' has ${options.capacityBytes} B`,
     loc: layer.op.loc,
     hint: `the least SRAM that this model compiles for is ${least} B`,
   }));

@@ -12,12 +12,15 @@
  */
 import type { Layer } from '../src/schedule/layer.js';
 import { isStreaming, type Tiling, tilingTraffic, workspaceBuffers } from '../src/schedule/tiling.js';
+import type { Chip } from '../src/target/chip.js';
 
 export interface TileOptions {
   readonly capacityBytes: number;
   readonly alignmentBytes: number;
   /** Try the narrowest tiles of columns too, whatever the capacity: to say what would fit. */
   readonly narrowest?: boolean;
+  /** The machine, for widths of weight chunks that do not keep its MAC array waiting; absent where only bytes matter. */
+  readonly chip?: Chip;
 }
 
 /** A tiling with what placement needs to know of it. */
@@ -128,18 +131,31 @@ function withWeights(layer: Layer, base: Tiling, streaming: boolean, options: Ti
 }
 
 /**
- * Weights in chunks of up to 64 channels, double buffered, in at most a 32nd of the SRAM: a chunk narrower than the MAC array
- * costs time in proportion, a wider one costs SRAM that could hold resident weights. One record at a time where that is
- * more than there is, or where the least room is asked for.
+ * Weights in chunks as wide as the MAC array, double buffered, in at most a 32nd of the SRAM: a narrower chunk costs time in
+ * proportion, a wider one costs SRAM that could hold resident weights. Narrower where loading takes longer than computing
+ * even so: a dense layer uses each weight once. One record at a time where there is no room for more, or where the least
+ * is asked for.
  */
 function streamedIn(layer: Layer, base: Tiling, options: TileOptions): Tiling {
   const { recordBytes, channels } = layer.weights;
   const least: Tiling = { ...base, weights: 'streamed', chunkChannels: 1, depth: 1 };
   if (options.narrowest) return least;
-  const chunkChannels = Math.max(1, Math.min(channels, 64, Math.floor(options.capacityBytes / 64 / recordBytes)));
+  const wanted = options.chip === undefined ? channels : busyChannels(layer, options.chip);
+  const chunkChannels = Math.max(1, Math.min(wanted, channels, Math.floor(options.capacityBytes / 64 / recordBytes)));
   const tiling: Tiling = { ...least, chunkChannels, depth: chunkChannels < channels ? 2 : 1 };
   const bytes = sum(workspaceBuffers(layer, tiling, options.alignmentBytes, 0).map((b) => b.sizeBytes));
   return bytes > options.capacityBytes ? least : tiling;
+}
+
+/** Channels of a chunk that takes as long to load as to compute, at most a whole pass of the array's columns. */
+function busyChannels(layer: Layer, chip: Chip): number {
+  const { op, output, weights } = layer;
+  const window = op.kind === 'conv2d' ? op.window.kernel : [1, 1];
+  const groupChannels = (layer.operands[0]?.c ?? 1) / (op.kind === 'conv2d' ? op.groups : 1);
+  const passes = window[0] * window[1] * Math.ceil(groupChannels / chip.mac.rows);
+  const computeCycles = output.h * output.w * passes + chip.mac.rows + chip.mac.columns;
+  const recordCycles = (weights.recordBytes * chip.clockHz) / chip.dram.bytesPerSecond;
+  return Math.min(chip.mac.columns, Math.ceil(computeCycles / recordCycles));
 }
 
 function measure(layer: Layer, list: readonly Tiling[], options: TileOptions): TilingChoice[] {

@@ -144,7 +144,7 @@ function packedSchedule(
       solver,
       gap: options.gap,
       timeLimitSeconds: options.timeLimitSeconds,
-      targetName: chip.name,
+      chip,
     };
     const placed = round === 0 ? place(program, placeOptions) : placeIfItFits(program, placeOptions);
     if (placed === undefined) return undefined;
