@@ -20,6 +20,9 @@ import type { AllocationBuffer } from '../src/solver/allocator/problem.js';
 /** Tables of 32-bit words lie at multiples of 4. */
 const RESIDENT_ALIGNMENT_BYTES = 4;
 
+/** Buffers of a block that belong to one of its steps. */
+const STEP_BUFFERS = ['held', 'chunks', 'sums'] as const;
+
 /** The schedule with addresses, or the bytes by which the best packing exceeds the capacity. */
 export type AddressResult = { readonly schedule: Schedule } | { readonly excessBytes: number };
 
@@ -51,8 +54,9 @@ export function assignAddresses(schedule: Schedule, nodeLimit: number): AddressR
     const window = { lower: block.plan.first, upper: block.plan.last + 1, alignmentBytes: schedule.alignmentBytes };
     for (const ring of block.rings)
       buffers.push({ id: ringId(block, ring.root), sizeBytes: ring.sizeBytes, ...window });
-    for (const held of block.held)
-      buffers.push({ id: workspaceId(held.step, 'held'), sizeBytes: held.sizeBytes, ...window });
+    for (const role of STEP_BUFFERS)
+      for (const { step, sizeBytes } of block[role])
+        buffers.push({ id: workspaceId(step, role), sizeBytes, ...window });
   }
   const capacityBytes = schedule.capacityBytes - base;
   const result = allocate({ capacityBytes, buffers }, { nodeLimit });
@@ -78,11 +82,15 @@ export function assignAddresses(schedule: Schedule, nodeLimit: number): AddressR
     }));
     return { ...scheduled, workspace, residentOffsetBytes: scheduled.residentBytes > 0 ? offset : -1 };
   });
+  const ofSteps = <Buffer extends { readonly step: number }>(role: string, list: readonly Buffer[]) =>
+    list.map((buffer) => ({ ...buffer, sramOffsetBytes: offsetOf(workspaceId(buffer.step, role)) }));
   const blocks = schedule.blocks.map(
     (block): ScheduledBlock => ({
       ...block,
       rings: block.rings.map((ring) => ({ ...ring, sramOffsetBytes: offsetOf(ringId(block, ring.root)) })),
-      held: block.held.map((held) => ({ ...held, sramOffsetBytes: offsetOf(workspaceId(held.step, 'held')) })),
+      held: ofSteps('held', block.held),
+      chunks: ofSteps('chunks', block.chunks),
+      sums: ofSteps('sums', block.sums),
     }),
   );
   const allocation = {

@@ -1,48 +1,64 @@
 /**
- * Lists the depth-first blocks that a program could be cut into: runs of layers that flow by stripes of rows, with every
- * combination of homes of the tensors at their borders. Placement chooses among them, and among single layers.
+ * Lists the depth-first blocks that a program could be cut into: runs of layers that flow by stripes of rows, in several
+ * forms, with every combination of homes of the tensors at their borders. Placement chooses among them, and among single
+ * layers.
  *
- * A run grows layer by layer until its rolling buffers and weights alone outgrow the SRAM, or the rows keep no common rate.
+ *   form                          SRAM                              traffic
+ *   rings of whole rows           all rows' width, all weights      borders once, weights once
+ *   tiles of columns              a tile's width, all weights       halo columns of inputs again for each tile
+ *   tall stripes, weights loaded  tall rings, chunks of the         those weights again for each stripe
+ *     again for each of them        largest weights
+ *
+ * A run grows layer by layer until no form of it fits the SRAM, or the rows keep no common rate.
  */
 import { imageShape, tensorOf } from '../src/ir/facts.js';
 import type { Program, TensorId } from '../src/ir/types.js';
 import { DTYPE_BYTES } from '../src/ir/types.js';
+import { type BlockForm, type BlockPlan, canTile, LEAST_FORM, planBlock } from '../src/schedule/block.js';
 import {
-  type BlockPlan,
   type BlockRoot,
   type BlockShape,
   canFlow,
   canOverwrite,
-  planBlock,
   type RootFacts,
   shapeBlock,
-} from '../src/schedule/block.js';
+} from '../src/schedule/block-shape.js';
 import type { Layer } from '../src/schedule/layer.js';
 import { alignUp } from '../src/schedule/tiling.js';
+import type { Chip } from '../src/target/chip.js';
+import { chunkChannelsFor } from './tile.js';
 
 /** A block with its homes. */
 export interface BlockCandidate {
   readonly first: number;
   readonly last: number; // steps, inclusive
   readonly shape: BlockShape;
+  readonly form: BlockForm;
   readonly inputs: readonly TensorId[];
   readonly outputs: readonly TensorId[];
-  readonly inSram: ReadonlySet<TensorId>;
   /** Outputs that may take the memory of an input. */
   readonly overwrites: ReadonlyMap<TensorId, TensorId>;
   readonly workspaceBytes: number;
-  readonly heldWeightBytes: number; // all weights of the block, each layer's rounded up
-  readonly trafficBytes: number;
+  readonly heldWeightBytes: number; // all weights of the block that are not streamed, each layer's rounded up
+  readonly trafficBytes: number; // of activations
+  readonly streamedWeightBytes: number; // of one frame
 }
 
 export interface FormOptions {
   readonly capacityBytes: number;
   readonly alignmentBytes: number;
+  readonly chip?: Chip;
 }
 
 const MOST_LAYERS = 48;
 /** Homes are tried in all combinations: more borders than this are too many for one block. */
 const MOST_BORDERS = 5;
+/** Weights are loaded again for each stripe only in short blocks, and only the largest of them. */
+const MOST_LAYERS_STREAMED = 6;
+const MOST_STREAMED = 3;
+/** Stripes that are tried there. */
+const STREAMED_STRIPES = [2, 3, 4, 6, 8, 12];
+const TILE_COUNTS = [2, 4, 8, 16];
 
 export function formBlocks(program: Program, layers: readonly Layer[], options: FormOptions): BlockCandidate[] {
   const facts = rootFacts(program, layers);
@@ -54,20 +70,47 @@ export function formBlocks(program: Program, layers: readonly Layer[], options: 
       if (last === first) continue;
       const shape = shapeBlock(layers, facts, first, last);
       if (shape === undefined) continue;
-      // A ring is the same whatever the other homes are: one plan with all borders streamed knows them all.
-      const streamed = planBlock(shape, { inSram: new Set() }, options.alignmentBytes, 1, 1);
-      const borders = shape.roots.flatMap((root) => (root.role === 'internal' ? [] : [borderOf(root, streamed)]));
-      const inside = streamed.workspaceBytes - borders.reduce((total, border) => total + border.ringBytes, 0);
-      const common = { first, last, shape, ...heldWeights(shape, options.alignmentBytes) };
-      if (inside + common.heldWeightBytes > options.capacityBytes) break;
-      if (borders.length > MOST_BORDERS) continue;
-      for (let mask = 0; mask < 1 << borders.length; mask += 1) {
-        const candidate = candidateOf(common, borders, mask, inside, options);
-        if (candidate !== undefined) candidates.push(candidate);
+      const forms = formsOf(shape, options).map((form) => formed(shape, form, options.alignmentBytes));
+      const fitting = forms.filter(({ insideBytes, held }) => insideBytes + held.bytes <= options.capacityBytes);
+      if (fitting.length === 0) {
+        if (last - first >= MOST_LAYERS_STREAMED) break;
+        continue;
       }
+      if ((fitting[0]?.borders.length ?? 0) > MOST_BORDERS) continue;
+      candidates.push(...candidatesOf(fitting, options));
     }
   }
   return candidates;
+}
+
+/** The forms worth a try: whole rows always, others where the rings or the weights take much of the SRAM. */
+function formsOf(shape: BlockShape, options: FormOptions): BlockForm[] {
+  const least = planBlock(shape, LEAST_FORM, options.alignmentBytes);
+  const forms = [LEAST_FORM];
+  if (least.workspaceBytes * 8 > options.capacityBytes && canTile(shape)) {
+    const narrowest = Math.min(...shape.layers.map(({ output }) => output.w));
+    for (const tiles of TILE_COUNTS) if (tiles * 4 <= narrowest) forms.push({ ...LEAST_FORM, tiles });
+  }
+  return [...forms, ...streamedForms(shape, least, options)];
+}
+
+/** The largest weights loaded again for each of a few tall stripes. */
+function streamedForms(shape: BlockShape, least: BlockPlan, options: FormOptions): BlockForm[] {
+  if (shape.layers.length > MOST_LAYERS_STREAMED) return [];
+  const bySize = shape.layers
+    .filter(({ weights }) => weights.channels > 0 && weights.totalBytes * 16 > options.capacityBytes)
+    .sort((a, b) => b.weights.totalBytes - a.weights.totalBytes || a.step - b.step);
+  const forms: BlockForm[] = [];
+  for (let count = 1; count <= Math.min(MOST_STREAMED, bySize.length); count += 1) {
+    const streamed = new Map(bySize.slice(0, count).map((layer) => [layer.step, chunkChannelsFor(layer, options)]));
+    let before = Number.POSITIVE_INFINITY;
+    for (const stripes of STREAMED_STRIPES) {
+      const multiple = Math.max(1, Math.ceil(least.iterations / stripes));
+      if (multiple < before) forms.push({ ...LEAST_FORM, multiple, streamed });
+      before = multiple;
+    }
+  }
+  return forms;
 }
 
 /** A tensor at the border of a block: what it costs streamed, what it takes in SRAM. */
@@ -76,65 +119,122 @@ interface Border {
   readonly ringBytes: number;
   readonly trafficBytes: number;
   readonly wholeBytes: number;
+  readonly mustBeInSram: boolean; // made at the end, by a layer that gathers rows
 }
 
-function borderOf(root: BlockRoot, streamed: BlockPlan): Border {
+/** A block in one form: a ring is the same whatever the other homes are, so one plan knows them all. */
+interface Formed {
+  readonly shape: BlockShape;
+  readonly form: BlockForm;
+  readonly plan: BlockPlan;
+  readonly borders: readonly Border[];
+  readonly insideBytes: number; // of what is there whatever the homes are
+  readonly held: { readonly bytes: number; readonly roundingBytes: number };
+  readonly streamedWeightBytes: number;
+}
+
+function formed(shape: BlockShape, form: BlockForm, alignmentBytes: number): Formed {
+  const plan = planBlock(shape, form, alignmentBytes);
+  const borders = shape.roots.flatMap((root) => (root.role === 'internal' ? [] : [borderOf(shape, root, plan)]));
+  const insideBytes = plan.workspaceBytes - borders.reduce((total, border) => total + border.ringBytes, 0);
+  let streamedWeightBytes = 0;
+  for (const bytes of plan.streamedWeightBytes.values()) streamedWeightBytes += bytes;
+  return {
+    shape,
+    form,
+    plan,
+    borders,
+    insideBytes,
+    held: heldWeights(shape, form, alignmentBytes),
+    streamedWeightBytes,
+  };
+}
+
+function borderOf(shape: BlockShape, root: BlockRoot, streamed: BlockPlan): Border {
   return {
     root,
     ringBytes: streamed.rings.find((ring) => ring.root === root.root)?.sizeBytes ?? 0,
     trafficBytes: streamed.inputReadBytes.get(root.root) ?? streamed.outputWriteBytes.get(root.root) ?? 0,
     wholeBytes: root.h * root.w * root.c * root.elementBytes,
+    mustBeInSram: root.writers.some((step) => shape.gathering.has(step)),
   };
 }
 
-/** All weights of the block, each layer's rounded up, and what rounding its resident prefix may cost. */
-function heldWeights(shape: BlockShape, alignmentBytes: number): { heldWeightBytes: number; roundingBytes: number } {
-  let heldWeightBytes = 0;
+/** All weights of the block that are not streamed, each layer's rounded up, and what rounding its resident prefix may cost. */
+function heldWeights(
+  shape: BlockShape,
+  form: BlockForm,
+  alignmentBytes: number,
+): { readonly bytes: number; readonly roundingBytes: number } {
+  let bytes = 0;
   let roundingBytes = 0;
-  for (const layer of shape.layers) {
-    const bytes = layer.weights.totalBytes;
-    heldWeightBytes += alignUp(bytes, alignmentBytes);
-    if (bytes > 0) roundingBytes += alignmentBytes;
+  for (const { step, weights } of shape.layers) {
+    if (form.streamed.has(step)) continue;
+    bytes += alignUp(weights.totalBytes, alignmentBytes);
+    if (weights.totalBytes > 0) roundingBytes += alignmentBytes;
   }
-  return { heldWeightBytes, roundingBytes };
+  return { bytes, roundingBytes };
 }
 
-interface Common {
-  readonly first: number;
-  readonly last: number;
-  readonly shape: BlockShape;
-  readonly heldWeightBytes: number;
-  readonly roundingBytes: number;
+/** For each combination of homes, the forms that no other beats in both SRAM and traffic. */
+function candidatesOf(forms: readonly Formed[], options: FormOptions): BlockCandidate[] {
+  const candidates: BlockCandidate[] = [];
+  for (let mask = 0; mask < 1 << (forms[0]?.borders.length ?? 0); mask += 1) {
+    const mine = forms.flatMap((one) => candidateOf(one, mask, options) ?? []);
+    const leastBytes = new Map<string, number>();
+    mine.sort((a, b) => costOf(a) - costOf(b) || sramOf(a) - sramOf(b));
+    for (const candidate of mine) {
+      // What is resident of held weights takes no room twice: forms that hold different weights are not compared.
+      const kind = [...candidate.form.streamed.keys()].join();
+      const bytes = sramOf(candidate);
+      if (
+        bytes >=
+        Math.min(leastBytes.get(kind) ?? Number.POSITIVE_INFINITY, leastBytes.get('') ?? Number.POSITIVE_INFINITY)
+      )
+        continue;
+      leastBytes.set(kind, bytes);
+      candidates.push(candidate);
+    }
+  }
+  return candidates;
+}
+
+const costOf = (candidate: BlockCandidate): number => candidate.trafficBytes + candidate.streamedWeightBytes;
+
+/** Beside the borders that are in SRAM as a whole; what an output takes over is not counted again. */
+function sramOf(candidate: BlockCandidate): number {
+  let savedBytes = 0;
+  for (const root of candidate.overwrites.keys()) {
+    const output = candidate.shape.roots.find((one) => one.root === root);
+    if (output !== undefined) savedBytes += output.h * output.w * output.c * output.elementBytes;
+  }
+  return candidate.workspaceBytes + candidate.heldWeightBytes - savedBytes;
 }
 
 /** The block with the borders of the mask in SRAM; undefined when it cannot fit: its weights are there, resident or held. */
-function candidateOf(
-  common: Common,
-  borders: readonly Border[],
-  mask: number,
-  insideBytes: number,
-  options: FormOptions,
-): BlockCandidate | undefined {
-  const { shape, roundingBytes, ...rest } = common;
-  let workspaceBytes = insideBytes + roundingBytes;
+function candidateOf(one: Formed, mask: number, options: FormOptions): BlockCandidate | undefined {
+  const { shape, plan, borders, held } = one;
+  let workspaceBytes = one.insideBytes + held.roundingBytes;
   let trafficBytes = 0;
   let wholeBytes = 0;
   const inSram = new Set<TensorId>();
-  borders.forEach((border, i) => {
+  for (const [i, border] of borders.entries()) {
     if ((mask & (1 << i)) !== 0) {
       inSram.add(border.root.root);
       wholeBytes += border.wholeBytes;
-      return;
+      continue;
     }
+    if (border.mustBeInSram) return undefined;
     workspaceBytes += border.ringBytes;
     trafficBytes += border.trafficBytes;
-  });
+  }
   const inputs = borders.flatMap(({ root }) => (root.role === 'input' ? [root] : []));
   const outputs = borders.flatMap(({ root }) => (root.role === 'output' ? [root] : []));
   const overwrites = new Map<TensorId, TensorId>();
   const taken = new Set<TensorId>(); // an input has room for one output
   for (const output of outputs) {
-    if (!inSram.has(output.root)) continue;
+    // The next tile still reads the columns beside this one.
+    if (!inSram.has(output.root) || one.form.tiles > 1) continue;
     const input = inputs.find(
       (candidate) => inSram.has(candidate.root) && !taken.has(candidate.root) && canOverwrite(shape, output, candidate),
     );
@@ -143,16 +243,19 @@ function candidateOf(
     overwrites.set(output.root, input.root);
     wholeBytes -= output.h * output.w * output.c * output.elementBytes;
   }
-  if (workspaceBytes + wholeBytes + common.heldWeightBytes > options.capacityBytes) return undefined;
+  if (workspaceBytes + wholeBytes + held.bytes > options.capacityBytes) return undefined;
   return {
-    ...rest,
+    first: plan.first,
+    last: plan.last,
     shape,
+    form: { ...one.form, inSram },
     inputs: inputs.map((root) => root.root),
     outputs: outputs.map((root) => root.root),
-    inSram,
     overwrites,
     workspaceBytes,
+    heldWeightBytes: held.bytes,
     trafficBytes,
+    streamedWeightBytes: one.streamedWeightBytes,
   };
 }
 

@@ -5,7 +5,7 @@
  * Traffic never changes: a layer whose weights are read once a stripe keeps its stripes.
  */
 import { planBlock } from '../src/schedule/block.js';
-import type { Schedule, ScheduledBlock, ScheduledLayer } from '../src/schedule/schedule.js';
+import { type Schedule, type ScheduledBlock, type ScheduledLayer, unplacedBuffers } from '../src/schedule/schedule.js';
 import { isStreaming, type Tiling, tilingTraffic, workspaceBuffers } from '../src/schedule/tiling.js';
 
 /** Fewer stripes than this overlap too little of loads and work. */
@@ -33,22 +33,27 @@ export function growTiles(schedule: Schedule, share: number): Schedule {
 function inBlock(scheduled: ScheduledLayer, block: ScheduledBlock | undefined, t: number): ScheduledLayer {
   const plan = block?.plan.layers.find((candidate) => candidate.step === t);
   if (block === undefined || plan === undefined) return scheduled;
-  return { ...scheduled, tiling: { ...scheduled.tiling, stripeRows: plan.rowsPerIteration, depth: block.depth } };
+  return {
+    ...scheduled,
+    tiling: { ...scheduled.tiling, stripeRows: plan.rowsPerIteration, depth: block.plan.form.depth },
+  };
 }
 
 /** Taller stripes and double-buffered inputs for a block, within what all its steps leave free. */
 function growBlock(schedule: Schedule, block: ScheduledBlock, loadBytes: number[], share: number): ScheduledBlock {
-  const { first, last } = block.plan;
+  const { first, last, form } = block.plan;
   let free = Number.POSITIVE_INFINITY;
   for (let t = first; t <= last; t += 1) free = Math.min(free, schedule.capacityBytes - (loadBytes[t] ?? 0));
   const room = block.plan.workspaceBytes + Math.floor(Math.max(0, free) * share);
-  for (const multiple of [16, 8, 4, 2, 1]) {
+  // Where weights are loaded for each stripe, other stripes would move other bytes.
+  for (const multiple of form.streamed.size > 0 ? [1] : [16, 8, 4, 2, 1]) {
     for (const depth of [2, 1] as const) {
-      const plan = planBlock(block.shape, { inSram: block.inSram }, schedule.alignmentBytes, multiple, depth);
+      const larger = { ...form, multiple: form.multiple * multiple, depth };
+      const plan = planBlock(block.shape, larger, schedule.alignmentBytes);
       if (plan.workspaceBytes > room || (multiple > 1 && plan.iterations < LEAST_ITERATIONS)) continue;
       for (let t = first; t <= last; t += 1)
         loadBytes[t] = (loadBytes[t] ?? 0) + plan.workspaceBytes - block.plan.workspaceBytes;
-      return { ...block, plan, depth, rings: plan.rings.map((ring) => ({ ...ring, sramOffsetBytes: -1 })) };
+      return { ...block, plan, ...unplacedBuffers(plan) };
     }
   }
   return block;

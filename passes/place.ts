@@ -10,12 +10,13 @@ import { sizeBytes, tensorOf } from '../src/ir/facts.js';
 import type { Program, TensorId } from '../src/ir/types.js';
 import { planBlock } from '../src/schedule/block.js';
 import { type Layer, layersOf } from '../src/schedule/layer.js';
-import type {
-  PlacementRecord,
-  Schedule,
-  ScheduledBlock,
-  ScheduledLayer,
-  ScheduledRoot,
+import {
+  type PlacementRecord,
+  type Schedule,
+  type ScheduledBlock,
+  type ScheduledLayer,
+  type ScheduledRoot,
+  unplacedBuffers,
 } from '../src/schedule/schedule.js';
 import {
   alignUp,
@@ -124,9 +125,7 @@ export function poseProblem(
   // Resident shares begin at multiples of 4 bytes; the odd ends come off the capacity once.
   const oddEnds = layers.filter((layer) => layer.weights.totalBytes % 4 !== 0).length;
   const capacityBytes = options.capacityBytes - alignUp(oddEnds * 4, options.alignmentBytes);
-  const blocks = options.blocks
-    ? formBlocks(program, layers, { capacityBytes, alignmentBytes: options.alignmentBytes })
-    : [];
+  const blocks = options.blocks ? formBlocks(program, layers, { ...options, capacityBytes }) : [];
   const spans = blocks.map((block) => spanOf(block, register, options.batch));
   const problem = { capacityBytes, items, steps, spans };
   const kept = undominatedSpans(problem);
@@ -241,17 +240,21 @@ export function leastLayerBytes(layer: Layer, alignmentBytes: number): number {
 }
 
 function spanOf(block: BlockCandidate, itemOf: (root: TensorId) => number, batch: number): Span {
+  let tableBytes = 0; // of streamed weights, once a period
+  for (const { step, weights } of block.shape.layers)
+    if (block.form.streamed.has(step)) tableBytes += weights.headerBytes;
   return {
     first: block.first,
     last: block.last,
-    uses: block.inputs.map((root) => ({ item: itemOf(root), fromSram: block.inSram.has(root) })),
+    uses: block.inputs.map((root) => ({ item: itemOf(root), fromSram: block.form.inSram.has(root) })),
     outputs: block.outputs.map((root) => {
       const over = block.overwrites.get(root);
-      return { item: itemOf(root), toSram: block.inSram.has(root), over: over === undefined ? -1 : itemOf(over) };
+      return { item: itemOf(root), toSram: block.form.inSram.has(root), over: over === undefined ? -1 : itemOf(over) };
     }),
     workspaceBytes: block.workspaceBytes,
     heldWeightBytes: block.heldWeightBytes,
-    trafficBytes: block.trafficBytes * batch,
+    trafficBytes: (block.trafficBytes + block.streamedWeightBytes) * batch + tableBytes,
+    streamedSteps: [...block.form.streamed.keys()].sort((a, b) => a - b),
   };
 }
 
@@ -314,14 +317,14 @@ function blockLayer(
   if (layer === undefined) throw new Error(`no step ${step}`);
   const tiling: Tiling = {
     operandsFromSram: layer.operands.map(
-      (operand) => !block.inputs.includes(operand.root) || block.inSram.has(operand.root),
+      (operand) => !block.inputs.includes(operand.root) || block.form.inSram.has(operand.root),
     ),
-    toSram: !block.outputs.includes(layer.output.root) || block.inSram.has(layer.output.root),
-    weights: layer.weights.totalBytes > 0 ? 'held' : 'none',
+    toSram: !block.outputs.includes(layer.output.root) || block.form.inSram.has(layer.output.root),
+    weights: layer.weights.totalBytes === 0 ? 'none' : block.form.streamed.has(step) ? 'streamed' : 'held',
     outer: 'rows',
     stripeRows,
     tileColumns: layer.output.w,
-    chunkChannels: layer.output.c,
+    chunkChannels: block.form.streamed.get(step) ?? layer.output.c,
     depth: 1,
   };
   return { layer, tiling, residentBytes, residentOffsetBytes: -1, workspace: [], reloads: [] };
@@ -334,17 +337,16 @@ function scheduledBlock(
   residentBytes: (t: number) => number,
   alignmentBytes: number,
 ): ScheduledBlock {
-  const plan = planBlock(block.shape, { inSram: block.inSram }, alignmentBytes, 1, 1);
+  const plan = planBlock(block.shape, block.form, alignmentBytes);
   const held = plan.layers.flatMap(({ step }) => {
+    if (block.form.streamed.has(step)) return [];
     const bytes = (posed.layers[step]?.weights.totalBytes ?? 0) - residentBytes(step);
     return bytes > 0 ? [{ step, sizeBytes: alignUp(bytes, alignmentBytes), sramOffsetBytes: -1 }] : [];
   });
   return {
     plan,
     shape: block.shape,
-    depth: 1,
-    inSram: block.inSram,
-    rings: plan.rings.map((ring) => ({ ...ring, sramOffsetBytes: -1 })),
+    ...unplacedBuffers(plan),
     held,
     reloads,
   };

@@ -137,14 +137,20 @@ function withWeights(layer: Layer, base: Tiling, streaming: boolean, options: Ti
  * is asked for.
  */
 function streamedIn(layer: Layer, base: Tiling, options: TileOptions): Tiling {
-  const { recordBytes, channels } = layer.weights;
+  const { channels } = layer.weights;
   const least: Tiling = { ...base, weights: 'streamed', chunkChannels: 1, depth: 1 };
   if (options.narrowest) return least;
-  const wanted = options.chip === undefined ? channels : busyChannels(layer, options.chip);
-  const chunkChannels = Math.max(1, Math.min(wanted, channels, Math.floor(options.capacityBytes / 64 / recordBytes)));
+  const chunkChannels = chunkChannelsFor(layer, options);
   const tiling: Tiling = { ...least, chunkChannels, depth: chunkChannels < channels ? 2 : 1 };
   const bytes = sum(workspaceBuffers(layer, tiling, options.alignmentBytes, 0).map((b) => b.sizeBytes));
   return bytes > options.capacityBytes ? least : tiling;
+}
+
+/** Channels of a chunk of streamed weights; see streamedIn. */
+export function chunkChannelsFor(layer: Layer, options: Pick<TileOptions, 'capacityBytes' | 'chip'>): number {
+  const { recordBytes, channels } = layer.weights;
+  const wanted = options.chip === undefined ? channels : busyChannels(layer, options.chip);
+  return Math.max(1, Math.min(wanted, channels, Math.floor(options.capacityBytes / 64 / recordBytes)));
 }
 
 /** Channels of a chunk that takes as long to load as to compute, at most a whole pass of the array's columns. */

@@ -67,18 +67,18 @@ class Rows {
 function blockOfAll(program: Program, borders: 'DRAM' | 'SRAM'): BlockCandidate {
   const layers = layersOf(program);
   const found = formBlocks(program, layers, ROOMY).find(
-    ({ first, last, inputs, outputs, inSram }) =>
+    ({ first, last, inputs, outputs, form }) =>
       first === 0 &&
       last === layers.length - 1 &&
-      inSram.size === (borders === 'SRAM' ? inputs.length + outputs.length : 0),
+      form.inSram.size === (borders === 'SRAM' ? inputs.length + outputs.length : 0),
   );
   if (found === undefined) throw new Error('the layers form no block');
   return found;
 }
 
 /** With stripes of least height and single buffers. */
-function leastPlan({ shape, inSram }: BlockCandidate): BlockPlan {
-  return planBlock(shape, { inSram }, 1, 1, 1);
+function leastPlan({ shape, form }: BlockCandidate): BlockPlan {
+  return planBlock(shape, form, 1);
 }
 
 /** Rows of the rings by tensor name. */
@@ -101,10 +101,10 @@ describe('rows of rolling buffers', () => {
   test('stripes of four rows: k - s + s * h', () => {
     const p = new Rows();
     const program = p.build(p.conv(p.conv(p.input(12), SAME), SAME), false);
-    const { shape, inSram } = blockOfAll(program, 'DRAM');
-    const plan = planBlock(shape, { inSram }, 1, 4, 1);
+    const { shape, form } = blockOfAll(program, 'DRAM');
+    const plan = planBlock(shape, { ...form, multiple: 4 }, 1);
     expect(plan.rings.map((ring) => ring.rows)).toEqual([6, 6, 4]);
-    const ahead = planBlock(shape, { inSram }, 1, 4, 2);
+    const ahead = planBlock(shape, { ...form, multiple: 4, depth: 2 }, 1);
     expect(ahead.rings.map((ring) => ring.rows)).toEqual([10, 6, 4]); // loads run an iteration ahead
   });
 
@@ -221,7 +221,7 @@ function rowProblems(layers: readonly Layer[], block: BlockCandidate, plan: Bloc
         put(ring.root, ring.firstRow + i * ring.rowsPerIteration, ring.rowsPerIteration, ring.imageRows);
     }
     for (const { step, firstRow, rowsPerIteration } of plan.layers) {
-      const layer = layers[step];
+      const layer = layers.find((one) => one.step === step);
       if (layer === undefined) continue;
       const start = Math.max(0, firstRow + i * rowsPerIteration);
       const end = Math.min(layer.output.h, firstRow + (i + 1) * rowsPerIteration);
@@ -246,7 +246,7 @@ function rowProblems(layers: readonly Layer[], block: BlockCandidate, plan: Bloc
     }
   }
   for (const { step, firstRow, rowsPerIteration } of plan.layers) {
-    const height = layers[step]?.output.h ?? 0;
+    const height = layers.find((one) => one.step === step)?.output.h ?? 0;
     if (firstRow > 0 || firstRow + plan.iterations * rowsPerIteration < height)
       problems.push(`step ${step} does not make all of its ${height} rows`);
   }
@@ -262,8 +262,8 @@ test('random blocks: every row is there when it is read, at any height of stripe
       const layers = layersOf(program);
       for (const block of formBlocks(program, layers, ROOMY)) {
         for (const multiple of [1, 3]) {
-          const plan = planBlock(block.shape, { inSram: block.inSram }, 1, multiple, multiple === 1 ? 1 : 2);
-          expect(rowProblems(layers, block, plan)).toEqual([]);
+          const plan = planBlock(block.shape, { ...block.form, multiple, depth: multiple === 1 ? 1 : 2 }, 1);
+          expect(rowProblems(block.shape.layers, block, plan)).toEqual([]);
         }
         checked += 1;
         if (block.overwrites.size > 0) inPlace += 1;

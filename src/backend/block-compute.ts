@@ -1,14 +1,16 @@
 /** The compute command of one layer inside a block: its operands and its output are rings, or whole images in SRAM. */
 import type { TensorId } from '../ir/types.js';
-import type { BlockLayerPlan } from '../schedule/block.js';
+import type { BlockLayerPlan, BlockTile } from '../schedule/block.js';
 import type { Operand } from '../schedule/layer.js';
-import type { ScheduledBlock } from '../schedule/schedule.js';
+import type { ScheduledBlock, ScheduledRing } from '../schedule/schedule.js';
 import { type ComputeCommand, commandAt, frameSteps } from './compute-command.js';
+import type { Fields } from './compute-fields.js';
 import { type LayerContext, type RecordRun, stayOffset, type View } from './layer-views.js';
 
 export interface BlockCommandContext {
   readonly context: LayerContext;
   readonly block: ScheduledBlock;
+  readonly tile: BlockTile;
   readonly plan: BlockLayerPlan;
 }
 
@@ -22,7 +24,7 @@ export function blockComputeCommand(at: BlockCommandContext, run: RecordRun | un
     return ring?.view ?? found;
   };
   const { output } = layer;
-  const command = commandAt(
+  const whole = commandAt(
     {
       program: context.schedule.program,
       layer,
@@ -33,12 +35,29 @@ export function blockComputeCommand(at: BlockCommandContext, run: RecordRun | un
       tableAddress: tableAddressIn(at),
       row0: plan.firstRow,
       rows: plan.rowsPerIteration,
-      columns: { start: 0, end: output.w },
+      columns: at.tile.layerColumns.get(plan.step) ?? { start: 0, end: output.w },
     },
     run,
   );
+  const sums = block.sums.find((candidate) => candidate.step === plan.step);
+  const command =
+    sums === undefined ? whole : { op: 'poolRows', fields: gatheringFields(whole.fields, sums.sramOffsetBytes) };
   const isWhole = (root: TensorId): boolean => block.rings.every((ring) => ring.root !== root);
   return { ...command, steps: frameSteps(context, ({ root }) => isWhole(root), isWhole(output.root)) };
+}
+
+/** Pooling of the whole image needs no window, and takes its rows from the input. */
+function gatheringFields(pool: Fields, sums: number): Fields {
+  const isWindow = (name: string): boolean => /^(kernel|stride|pad|dilation|col)/.test(name);
+  const kept = Object.entries(pool).filter(([name]) => !isWindow(name));
+  return { ...Object.fromEntries(kept), mode: pool.mode === 0 ? 0 : 1, sums };
+}
+
+/** A ring as the commands of a tile address it: its first column is the tile's. */
+export function blockRingView(ring: ScheduledRing, tile: BlockTile): View {
+  const first = tile.rootColumns.get(ring.root)?.start ?? 0;
+  const base = ring.sramOffsetBytes - first * ring.pixelBytes;
+  return { base, rowPitch: ring.rowBytes, pixelPitch: ring.pixelBytes, ring: ring.rows };
 }
 
 /** The view of a slice of a root: within the root's ring, or within the whole root in SRAM. */
@@ -62,15 +81,18 @@ function viewOf(
   }
   // A ring made for one view holds that view alone.
   const offset = ring.view === undefined ? image.offsetBytes : 0;
-  return { base: ring.sramOffsetBytes + offset, rowPitch: ring.rowBytes, pixelPitch: ring.pixelBytes, ring: ring.rows };
+  const view = blockRingView(ring, at.tile);
+  return { ...view, base: view.base + offset };
 }
 
-/** Tables lie in front of the first records: resident ones, or those that are held. */
+/** Tables lie in front of the first records: resident ones, or those that are held or streamed. */
 function tableAddressIn(at: BlockCommandContext): number {
   const { scheduled, step } = at.context;
   if (scheduled.layer.weights.headerBytes === 0) return 0;
   if (scheduled.residentBytes > 0) return scheduled.residentOffsetBytes;
   const held = at.block.held.find((candidate) => candidate.step === step);
-  if (held === undefined) throw new Error(`step ${step} has no tables`);
-  return held.sramOffsetBytes;
+  const chunks = at.block.chunks.find((candidate) => candidate.step === step);
+  const buffer = held ?? chunks;
+  if (buffer === undefined) throw new Error(`step ${step} has no tables`);
+  return buffer.sramOffsetBytes;
 }

@@ -1,48 +1,73 @@
 /**
  * The commands of a depth-first block: one loop, in which every layer computes its next rows. Rows below zero and beyond the
  * image are clipped by the machine, so the ramps at both ends need no code. All layers run in the compute queue in order:
- * only the streamed borders need semaphores.
+ * only the streamed borders, and weights that come in chunks, need semaphores. Tiles of columns are one such loop each.
  */
+import type { BlockLayerPlan, BlockTile, ColumnRange } from '../schedule/block.js';
 import type { ScheduledBlock, ScheduledRing } from '../schedule/schedule.js';
 import { residentChannels } from '../schedule/tiling.js';
-import { type BlockCommandContext, blockComputeCommand } from './block-compute.js';
+import { type BlockCommandContext, blockComputeCommand, blockRingView } from './block-compute.js';
 import { dramAddressOf } from './dram-layout.js';
 import { type Emitter, type Level, mask, step } from './emitter.js';
 import { type ConstantLoad, dramFrameStep, emitPreloads, emitWholeRoot, forEachFrame } from './frames.js';
-import { type LayerContext, viewFields } from './layer-views.js';
+import { type LayerContext, type RecordRun, viewFields } from './layer-views.js';
 
 export function emitBlock(emitter: Emitter, block: ScheduledBlock, contextOf: (step: number) => LayerContext): void {
   const first = contextOf(block.plan.first);
   emitter.barrier();
-  emitter.idle('compute', emitPreloads(emitter, first, block.reloads, heldLoads(block, contextOf)), 0);
+  const constants = [...heldLoads(block, contextOf), ...tableLoads(block, contextOf)];
+  emitter.idle('compute', emitPreloads(emitter, first, block.reloads, constants), 0);
   forEachFrame(emitter, first, ({ frameLevel }) => {
-    emitFrame(emitter, block, (step) => ({ ...contextOf(step), frameLevel }));
+    const framed = (step: number): LayerContext => ({ ...contextOf(step), frameLevel });
+    block.plan.tiles.forEach((tile, i) => {
+      if (i > 0) emitter.barrier();
+      emitTile({ emitter, block, tile, contextOf: framed });
+    });
   });
   emitSpills(emitter, block, contextOf);
 }
 
-function emitFrame(emitter: Emitter, block: ScheduledBlock, contextOf: (step: number) => LayerContext): void {
-  const first = contextOf(block.plan.first);
+/** One pass over the rows of a tile of columns. */
+interface TileSite {
+  readonly emitter: Emitter;
+  readonly block: ScheduledBlock;
+  readonly tile: BlockTile;
+  readonly contextOf: (step: number) => LayerContext;
+}
+
+function emitTile(site: TileSite): void {
+  const { emitter, block } = site;
   const inputs = block.rings.filter((ring) => ring.role === 'input');
   const outputs = block.rings.filter((ring) => ring.role === 'output');
-  if (inputs.length > 0) emitter.setSemaphore('operandsFree', block.depth);
+  if (inputs.length > 0) emitter.setSemaphore('operandsFree', block.plan.form.depth);
   if (outputs.length > 0) emitter.setSemaphore('outputFree', 1);
+  if (block.chunks.length > 0) emitter.setSemaphore('chunkFree', chunksAhead(block));
   emitter.loop(block.plan.iterations, (level) => {
     inputs.forEach((ring, i) => {
       const signal = mask(i === inputs.length - 1 ? 'operandsReady' : undefined);
-      emitRingRows(emitter, 'loadRows', first, ring, level, mask(i === 0 ? 'operandsFree' : undefined), signal);
+      emitRingRows(site, 'loadRows', ring, level, mask(i === 0 ? 'operandsFree' : undefined), signal);
     });
     const wait = mask(inputs.length > 0 ? 'operandsReady' : undefined, outputs.length > 0 ? 'outputFree' : undefined);
     const signal = mask(inputs.length > 0 ? 'operandsFree' : undefined, outputs.length > 0 ? 'outputReady' : undefined);
-    emitLayers(emitter, block, contextOf, level, wait, signal);
+    emitLayers(site, level, wait, signal);
     outputs.forEach((ring, i) => {
       const freed = mask(i === outputs.length - 1 ? 'outputFree' : undefined);
-      emitRingRows(emitter, 'storeRows', first, ring, level, mask(i === 0 ? 'outputReady' : undefined), freed);
+      emitRingRows(site, 'storeRows', ring, level, mask(i === 0 ? 'outputReady' : undefined), freed);
     });
   });
 }
 
-/** The weights of the block that are not resident. */
+/**
+ * Chunks of weights that may be in SRAM at once. Each layer begins every stripe in its first buffer: where the chunk before
+ * is in that very buffer, the load waits for it.
+ */
+function chunksAhead({ chunks }: ScheduledBlock): number {
+  const [only] = chunks;
+  const returns = chunks.length === 1 && only !== undefined && only.chunks % 2 !== 0;
+  return returns || chunks.some(({ buffers }) => buffers === 1) ? 1 : 2;
+}
+
+/** The weights of the block that are neither resident nor streamed. */
 function heldLoads(block: ScheduledBlock, contextOf: (step: number) => LayerContext): ConstantLoad[] {
   return block.held.map((held) => {
     const { scheduled, layout } = contextOf(held.step);
@@ -58,36 +83,84 @@ function heldLoads(block: ScheduledBlock, contextOf: (step: number) => LayerCont
   });
 }
 
-function emitLayers(
-  emitter: Emitter,
-  block: ScheduledBlock,
-  contextOf: (step: number) => LayerContext,
-  level: Level,
-  wait: number,
-  signal: number,
-): void {
-  const commands = block.plan.layers.flatMap((plan) => {
-    const context = contextOf(plan.step);
-    const base: BlockCommandContext = { context, block, plan };
-    const runs = recordRuns(block, context);
-    return (runs.length === 0 ? [undefined] : runs).map((run) => ({ plan, ...blockComputeCommand(base, run) }));
+/** Tables in front of streamed weights. */
+function tableLoads(block: ScheduledBlock, contextOf: (step: number) => LayerContext): ConstantLoad[] {
+  return block.chunks.flatMap(({ step, tableBytes, sramOffsetBytes }) => {
+    const dramBase = contextOf(step).layout.weightAddresses[step] ?? 0;
+    return tableBytes === 0
+      ? []
+      : [{ dramBase, sramBase: sramOffsetBytes, offset: 0, bytes: tableBytes, limit: tableBytes }];
   });
-  commands.forEach((command, i) => {
+}
+
+function emitLayers(site: TileSite, level: Level, wait: number, signal: number): void {
+  const { emitter, block } = site;
+  const last = block.plan.layers.length - 1;
+  block.plan.layers.forEach((plan, i) => {
+    const [waits, signals] = [i === 0 ? wait : 0, i === last ? signal : 0];
+    if (block.chunks.some((chunks) => chunks.step === plan.step)) {
+      emitter.idle('compute', waits, 0);
+      emitStreamedLayer(site, plan, level);
+      emitter.idle('compute', 0, signals);
+      return;
+    }
+    const runs = recordRuns(block, site.contextOf(plan.step));
+    const list: readonly (RecordRun | undefined)[] = runs.length === 0 ? [undefined] : runs;
+    list.forEach((run, j) => {
+      const command = blockComputeCommand(commandContext(site, plan), run);
+      const ends = { wait: j === 0 ? waits : 0, signal: j === list.length - 1 ? signals : 0 };
+      emitter.add(command.op, { ...command.fields, ...ends }, [
+        step('row0', level, plan.rowsPerIteration),
+        ...command.steps,
+      ]);
+    });
+  });
+}
+
+function commandContext(site: TileSite, plan: BlockLayerPlan): BlockCommandContext {
+  return { context: site.contextOf(plan.step), block: site.block, tile: site.tile, plan };
+}
+
+/** The layer's rows of one iteration, chunk of weights by chunk. */
+function emitStreamedLayer(site: TileSite, plan: BlockLayerPlan, level: Level): void {
+  const { emitter, block } = site;
+  const chunks = block.chunks.find((candidate) => candidate.step === plan.step);
+  if (chunks === undefined) throw new Error(`step ${plan.step} does not stream its weights`);
+  const { scheduled, layout } = site.contextOf(plan.step);
+  const { chunkBytes, chunkChannels, tableBytes } = chunks;
+  const address = chunks.sramOffsetBytes + tableBytes;
+  const modulus = chunkBytes * chunks.buffers;
+  emitter.loop(chunks.chunks, (chunkLevel) => {
     emitter.add(
-      command.op,
-      { ...command.fields, wait: i === 0 ? wait : 0, signal: i === commands.length - 1 ? signal : 0 },
-      [step('row0', level, command.plan.rowsPerIteration), ...command.steps],
+      'load',
+      {
+        wait: mask('chunkFree'),
+        signal: mask('chunkReady'),
+        dramBase: layout.weightAddresses[plan.step] ?? 0,
+        sramBase: address,
+        offset: tableBytes,
+        bytes: chunkBytes,
+        limit: scheduled.layer.weights.totalBytes,
+      },
+      [step('offset', chunkLevel, chunkBytes), step('sramBase', chunkLevel, chunkBytes, modulus)],
     );
+    const command = blockComputeCommand(commandContext(site, plan), { start: 0, count: chunkChannels, address });
+    emitter.add(command.op, { ...command.fields, wait: mask('chunkReady'), signal: mask('chunkFree') }, [
+      step('row0', level, plan.rowsPerIteration),
+      ...command.steps,
+      step('ch0', chunkLevel, chunkChannels),
+      step('records', chunkLevel, chunkBytes, modulus),
+    ]);
   });
 }
 
 /** Runs of weight records of a layer: the resident prefix, and what is held. */
-function recordRuns(block: ScheduledBlock, context: LayerContext): { start: number; count: number; address: number }[] {
+function recordRuns(block: ScheduledBlock, context: LayerContext): RecordRun[] {
   const { scheduled } = context;
   const { weights } = scheduled.layer;
   if (weights.channels === 0) return [];
   const resident = residentChannels(scheduled.layer, scheduled.residentBytes);
-  const runs: { start: number; count: number; address: number }[] = [];
+  const runs: RecordRun[] = [];
   if (resident > 0)
     runs.push({ start: 0, count: resident, address: scheduled.residentOffsetBytes + weights.headerBytes });
   if (resident < weights.channels) {
@@ -103,19 +176,19 @@ function recordRuns(block: ScheduledBlock, context: LayerContext): { start: numb
 }
 
 function emitRingRows(
-  emitter: Emitter,
+  site: TileSite,
   op: 'loadRows' | 'storeRows',
-  context: LayerContext,
   ring: ScheduledRing,
   level: Level,
   wait: number,
   signal: number,
 ): void {
+  const { emitter, block, tile } = site;
+  const context = site.contextOf(block.plan.first);
   const { schedule, layout } = context;
   const view = ring.view;
-  const columns = ring.rowBytes / ring.pixelBytes;
-  const root = schedule.program.tensors.get(ring.root);
-  if (root === undefined) throw new Error(`no tensor %${ring.root}`);
+  const whole: ColumnRange = { start: 0, end: ring.imageColumns };
+  const columns = (op === 'loadRows' ? tile.rootColumns : tile.storedColumns).get(ring.root) ?? whole;
   const dramBase =
     view === undefined ? (layout.rootAddresses.get(ring.root) ?? 0) : dramAddressOf(schedule, layout, view.tensor);
   emitter.add(
@@ -124,21 +197,16 @@ function emitRingRows(
       wait,
       signal,
       dramBase,
-      dramRowPitch: view === undefined ? ring.rowBytes : view.rowPitchBytes,
+      dramRowPitch: view === undefined ? ring.imageColumns * ring.pixelBytes : view.rowPitchBytes,
       dramPixelPitch: view === undefined ? ring.pixelBytes : view.pixelPitchBytes,
-      ...viewFields('sram', {
-        base: ring.sramOffsetBytes,
-        rowPitch: ring.rowBytes,
-        pixelPitch: ring.pixelBytes,
-        ring: ring.rows,
-      }),
+      ...viewFields('sram', blockRingView(ring, tile)),
       imageH: ring.imageRows,
-      imageW: columns,
+      imageW: ring.imageColumns,
       pixelBytes: ring.pixelBytes,
       row0: ring.firstRow,
       rows: ring.rowsPerIteration,
-      col0: 0,
-      cols: columns,
+      col0: columns.start,
+      cols: columns.end - columns.start,
     },
     [step('row0', level, ring.rowsPerIteration), dramFrameStep(context, ring.root)],
   );

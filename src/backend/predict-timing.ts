@@ -7,6 +7,8 @@
  *
  * A unit is a layer, or a block, whose time its layers share by the work that they do.
  */
+
+import type { ColumnRange } from '../schedule/block.js';
 import { asStreamed, isGathered, type Layer, type Operand } from '../schedule/layer.js';
 import type { Schedule, ScheduledBlock, ScheduledLayer } from '../schedule/schedule.js';
 import {
@@ -183,34 +185,52 @@ function spills(schedule: Schedule, first: number, last: number, chip: Chip): Tr
 
 function blockTiming(schedule: Schedule, block: ScheduledBlock, chip: Chip): LayerTiming[] {
   const { plan } = block;
+  const pieces = plan.iterations * plan.tiles.length;
+  const widthOf = (columns: ColumnRange | undefined): number =>
+    columns === undefined ? 0 : columns.end - columns.start;
   const work = plan.layers.map(({ step }) => {
     const scheduled = schedule.layers[step];
     if (scheduled === undefined) return { cycles: 0, macs: 0 };
     const { layer } = scheduled;
     const resident = residentChannels(layer, scheduled.residentBytes);
     const rest = layer.weights.channels - resident;
-    return computeWork(layer, plan.iterations, resident, rest > 0 ? { count: 1, channels: rest } : undefined, chip);
+    const streamed = plan.chunks.find((chunks) => chunks.step === step);
+    const inChunks =
+      streamed !== undefined
+        ? { count: streamed.chunks, channels: streamed.chunkChannels }
+        : rest > 0
+          ? { count: 1, channels: rest }
+          : undefined;
+    const whole = computeWork(layer, pieces, resident, inChunks, chip);
+    // Halo columns are computed by two tiles.
+    const made = plan.tiles.reduce((total, tile) => total + widthOf(tile.layerColumns.get(step)), 0);
+    return { cycles: (whole.cycles * made) / layer.output.w, macs: whole.macs };
   });
   const held = plan.layers.map(({ step }) => {
     const scheduled = schedule.layers[step];
-    return scheduled === undefined ? 0 : scheduled.layer.weights.totalBytes - scheduled.residentBytes;
+    if (scheduled === undefined) return 0;
+    const { headerBytes, totalBytes } = scheduled.layer.weights;
+    return plan.streamedWeightBytes.has(step) ? headerBytes : totalBytes - scheduled.residentBytes;
   });
+  const inChunks = plan.chunks.map(({ step, chunks, chunkBytes }) =>
+    transfers(chunks * pieces, plan.streamedWeightBytes.get(step) ?? 0, chunkBytes, chip),
+  );
   const reloads = block.reloads.map((root) => schedule.roots.get(root)?.sizeBytes ?? 0);
   const rings = (role: 'input' | 'output', bytesOf: ReadonlyMap<unknown, number>): Transfers =>
     sum(
       block.rings
         .filter((ring) => ring.role === role)
-        .map((ring) => transfers(plan.iterations, bytesOf.get(ring.root) ?? 0, ring.rowBytes, chip)),
+        .map((ring) => transfers(pieces, bytesOf.get(ring.root) ?? 0, ring.rowBytes, chip)),
     );
   const computeCycles = work.reduce((total, one) => total + one.cycles, 0);
   const { cycles, dramCycles } = unitCycles(
     {
       before: sum([...reloads, ...held].map((bytes) => transfers(1, bytes, bytes, chip))),
-      reads: rings('input', plan.inputReadBytes),
+      reads: sum([rings('input', plan.inputReadBytes), ...inChunks]),
       writes: rings('output', plan.outputWriteBytes),
       after: spills(schedule, plan.first, plan.last, chip),
       computeCycles,
-      rounds: plan.iterations,
+      rounds: pieces,
       isOverlapped: true,
     },
     chip,

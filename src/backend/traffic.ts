@@ -57,7 +57,11 @@ export function trafficOf(schedule: Schedule): TrafficEntry[] {
         if (schedule.roots.get(root)?.lastWrite === step) add(root, 0, bytes, 'streamed');
       }
     }
-    const weightBytes = weightReadBytes(scheduled, schedule.batch);
+    const inBlock = block?.plan.streamedWeightBytes.get(step);
+    const weightBytes =
+      inBlock === undefined
+        ? weightReadBytes(scheduled, schedule.batch)
+        : inBlock * schedule.batch + layer.weights.headerBytes;
     if (weightBytes > 0)
       entries.push({
         step,

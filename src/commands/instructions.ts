@@ -382,4 +382,23 @@ export const INSTRUCTIONS: readonly Instruction[] = [
     ],
     doc: 'Copies up to four strided dimensions from SRAM to SRAM (transposes).',
   },
+  {
+    name: 'poolRows',
+    opcode: 0x28,
+    queue: 'compute',
+    fields: [
+      ...SYNC,
+      DTYPE,
+      u('mode', '0 maximum, 1 average'),
+      ...view('in', 'the input image'),
+      ...view('out', 'the output image, one pixel'),
+      ...SHAPES,
+      s('row0', 'first input row'),
+      u('rows', 'number of input rows'),
+      u('sums', 'SRAM byte address of int32 [inC], a multiple of 4: what has been gathered of the rows so far'),
+      ...ZEROS,
+      ...EPILOGUE,
+    ],
+    doc: 'Pooling of a whole int8 image into one pixel, some rows at a time. Input rows [row0, row0 + rows), clipped to the image, are gathered: the command with row 0 begins `sums`, others add to them, and the one with row inH - 1 writes the pixel, with epilogue (stage 2 off), instead.',
+  },
 ];

@@ -68,12 +68,17 @@ export function describeTiling(schedule: Schedule, scheduled: ScheduledLayer): s
 }
 
 function describeBlockLayer(schedule: Schedule, scheduled: ScheduledLayer, block: ScheduledBlock): string {
-  const { first, last, iterations, layers } = block.plan;
+  const { first, last, iterations, layers, tiles, chunks } = block.plan;
   const rows = layers.find(({ step }) => step === scheduled.layer.step)?.rowsPerIteration ?? 0;
+  const pieces = `${count(iterations, 'stripe')} of ${count(rows, 'row')}`;
   const parts = [
-    `block ${schedule.blocks.indexOf(block)} (steps ${first} to ${last}), ${count(iterations, 'stripe')} of ${count(rows, 'row')}`,
+    `block ${schedule.blocks.indexOf(block)} (steps ${first} to ${last})`,
+    tiles.length > 1 ? `${tiles.length} tiles of columns, each ${pieces}` : pieces,
   ];
-  if (scheduled.residentBytes < scheduled.layer.weights.totalBytes) parts.push('weights held');
+  const streamed = chunks.find(({ step }) => step === scheduled.layer.step);
+  if (streamed !== undefined)
+    parts.push(`${count(streamed.chunks, 'chunk')} of ${count(streamed.chunkChannels, 'channel')} for each stripe`);
+  else if (scheduled.residentBytes < scheduled.layer.weights.totalBytes) parts.push('weights held');
   return parts.join(', ');
 }
 

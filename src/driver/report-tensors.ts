@@ -126,7 +126,8 @@ function whyRolling(schedule: Schedule, root: ScheduledRoot, block: ScheduledBlo
   const { first, last } = block.plan;
   const ring = block.rings.find((candidate) => candidate.root === root.root);
   const where = `in block ${schedule.blocks.indexOf(block)}, ${nameOfStep(schedule, first)} to ${nameOfStep(schedule, last)}`;
-  return `rolls through SRAM ${where}: ${ring?.rows ?? 0} rows at a time in ${ring?.sizeBytes ?? 0} B, never ${root.sizeBytes} B at once`;
+  const tiles = block.plan.tiles.length > 1 ? ` of one of ${block.plan.tiles.length} tiles of columns` : '';
+  return `rolls through SRAM ${where}: ${ring?.rows ?? 0} rows${tiles} at a time in ${ring?.sizeBytes ?? 0} B, never ${root.sizeBytes} B at once`;
 }
 
 /** The steps that read the root from DRAM piece by piece. */
@@ -171,7 +172,7 @@ function whyWeights(schedule: Schedule, scheduled: ScheduledLayer, readBytes: nu
   if (residentBytes >= totalBytes) return 'resident: loaded once by the prologue, in SRAM for every frame after it';
   const rest = totalBytes - residentBytes;
   const times = readBytes / Math.max(1, rest);
-  const isHeld = tiling.weights === 'held' || scheduled.block !== undefined;
+  const isHeld = tiling.weights !== 'streamed';
   const how = isHeld
     ? `loaded whole when the ${scheduled.block === undefined ? 'layer' : 'block'} starts`
     : `streamed (${describeTiling(schedule, scheduled)})`;

@@ -10,25 +10,42 @@
  * After iteration i a tensor's rows [0, ahead + (i + 1) * h) are made. A consumer with stride s, padding p and extent k needs
  * ahead(producer) >= (ahead(consumer) - 1) * s - p + k, so one walk from the last layer to the first gives all of them, and
  * with them the rows that each ring must hold, in closed form.
+ *
+ * Rows too wide for the SRAM are cut into tiles of columns. A tile runs through the whole block before the next one starts:
+ * halo rows are kept in the rings, halo columns are loaded again at the borders of the block and computed again inside.
+ *
+ *   columns of the output     |    tile 0    |    tile 1    |
+ *   of conv b's input         |---------------->
+ *                                          <----------------|     both tiles make the columns in the middle
+ *
+ * Weights are resident or held; or, where stripes are few and tall, loaded in chunks again for each of them.
  */
 import type { TensorId } from '../ir/types.js';
-import { type AxisMap, asStreamed, clippedRange, isGathered, type Layer, type Operand } from './layer.js';
+import { type BlockRoot, type BlockShape, inputAhead } from './block-shape.js';
+import { asStreamed, clippedRange, isGathered, type Layer, type Operand } from './layer.js';
 import { alignUp } from './tiling.js';
 
 /** How a root tensor takes part in a block. */
 export type RingRole = 'internal' | 'input' | 'output';
+
+/** Half-open. */
+export interface ColumnRange {
+  readonly start: number;
+  readonly end: number;
+}
 
 /** A rolling buffer: of a tensor inside, of an input streamed from DRAM, of an output streamed to DRAM. */
 export interface BlockRing {
   readonly root: TensorId;
   readonly role: RingRole;
   readonly rows: number; // of the ring
-  readonly rowBytes: number;
+  readonly rowBytes: number; // of the widest tile
   readonly pixelBytes: number;
   readonly sizeBytes: number; // rounded up to the alignment
   readonly rowsPerIteration: number;
   readonly firstRow: number; // made or loaded in iteration 0; below zero while the pipeline fills
   readonly imageRows: number; // rows that are made or loaded in all
+  readonly imageColumns: number;
   /** For inputs: the one view through which the block reads, when there is only one; else the whole root moves. */
   readonly view: Operand | undefined;
 }
@@ -39,180 +56,185 @@ export interface BlockLayerPlan {
   readonly firstRow: number; // output rows [firstRow, firstRow + rowsPerIteration) in iteration 0
 }
 
+/** Chunks in which the weights of a layer come in, for every stripe of every tile again. */
+export interface BlockChunks {
+  readonly step: number;
+  readonly chunkChannels: number;
+  readonly chunks: number;
+  readonly chunkBytes: number;
+  readonly buffers: 1 | 2;
+  readonly tableBytes: number; // in front of the chunks, loaded once
+  readonly sizeBytes: number; // rounded up to the alignment
+}
+
+/** int32 per channel of a layer that gathers rows. */
+export interface BlockSums {
+  readonly step: number;
+  readonly sizeBytes: number;
+}
+
+/** What one tile of columns computes, holds and stores. */
+export interface BlockTile {
+  readonly layerColumns: ReadonlyMap<number, ColumnRange>; // of the output, by step
+  readonly rootColumns: ReadonlyMap<TensorId, ColumnRange>; // in the ring
+  readonly storedColumns: ReadonlyMap<TensorId, ColumnRange>; // of outputs: each column belongs to one tile
+}
+
+/** The ways to run a block: where its borders are, how large its pieces. */
+export interface BlockForm {
+  /** Roots that are not internal: in SRAM as a whole, or streamed. */
+  readonly inSram: ReadonlySet<TensorId>;
+  readonly multiple: number; // stripes of that many times the least height
+  readonly depth: 1 | 2; // buffers of streamed inputs: 2 lets loads run an iteration ahead
+  readonly tiles: number; // of columns
+  /** Layers whose weights are loaded for every stripe: channels of a chunk, by step. */
+  readonly streamed: ReadonlyMap<number, number>;
+}
+
+/** Everything streamed but the weights, in the least pieces. */
+export const LEAST_FORM: BlockForm = { inSram: new Set(), multiple: 1, depth: 1, tiles: 1, streamed: new Map() };
+
 export interface BlockPlan {
   readonly first: number;
   readonly last: number; // steps, inclusive
-  readonly iterations: number;
+  readonly form: BlockForm;
+  readonly iterations: number; // of each tile
   readonly layers: readonly BlockLayerPlan[];
+  readonly tiles: readonly BlockTile[];
   readonly rings: readonly BlockRing[];
-  readonly workspaceBytes: number; // of the rings
+  readonly chunks: readonly BlockChunks[];
+  readonly sums: readonly BlockSums[];
+  readonly workspaceBytes: number; // of rings, chunks and sums
   readonly inputReadBytes: ReadonlyMap<TensorId, number>; // streamed
   readonly outputWriteBytes: ReadonlyMap<TensorId, number>; // streamed
+  readonly streamedWeightBytes: ReadonlyMap<number, number>; // by step, of one frame, tables left out
 }
 
-/** A root as a block sees it: who writes and reads it inside, and whether anyone does outside. */
-export interface BlockRoot {
-  readonly root: TensorId;
-  readonly h: number;
-  readonly w: number;
-  readonly c: number;
-  readonly elementBytes: number;
-  readonly writers: readonly number[]; // steps inside
-  readonly readers: readonly { readonly step: number; readonly operand: Operand }[];
-  readonly role: RingRole;
+/** A root with a ring, before its size is known. */
+interface PendingRing {
+  readonly root: BlockRoot;
+  readonly ahead: number;
+  readonly rows: number;
+  readonly view: Operand | undefined;
+  readonly gathered: Operand | undefined;
 }
 
-export interface BlockShape {
-  readonly layers: readonly Layer[];
-  readonly roots: readonly BlockRoot[];
-  /** Rows an iteration of each layer's output and of each root, for stripes of least height. */
-  readonly layerRows: ReadonlyMap<number, number>;
-  readonly rootRows: ReadonlyMap<TensorId, number>;
-  readonly layerAhead: ReadonlyMap<number, number>;
-}
-
-export interface RootFacts {
-  readonly h: number;
-  readonly w: number;
-  readonly c: number;
-  readonly elementBytes: number;
-  readonly writers: readonly number[]; // steps, of the whole program
-  readonly readers: readonly number[];
-  readonly isPort: boolean; // a model input or output
-}
-
-/** Layers that can be cut into stripes of rows. */
-export function canFlow(layer: Layer): boolean {
-  if (layer.kind === 'transpose' || layer.output.h < 2) return false;
-  return layer.operands.every((operand) => operand.h > 1 && operand.rows.extent < operand.h);
-}
-
-/** A tensor whose rows are the rows of its root: a slice of channels, or the root itself. */
-function isRowAligned(
-  view: {
-    readonly h: number;
-    readonly w: number;
-    readonly pixelPitchBytes: number;
-    readonly rowPitchBytes: number;
-    readonly offsetBytes: number;
-  },
-  root: RootFacts,
-): boolean {
-  const pixel = root.c * root.elementBytes;
-  return (
-    view.h === root.h &&
-    view.w === root.w &&
-    view.pixelPitchBytes === pixel &&
-    view.rowPitchBytes === pixel * root.w &&
-    view.offsetBytes < pixel
-  );
-}
-
-/**
- * Rates, roles and row offsets of the layers [first, last], or undefined when they cannot flow together: rows that do not
- * keep a common rate, layers that share no tensor, views across rows.
- */
-export function shapeBlock(
-  all: readonly Layer[],
-  facts: ReadonlyMap<TensorId, RootFacts>,
-  first: number,
-  last: number,
-): BlockShape | undefined {
-  const layers = all.slice(first, last + 1);
-  const rates = ratesOf(layers);
-  if (rates === undefined) return undefined;
-  const roots: BlockRoot[] = [];
-  const known = new Map<TensorId, { writers: number[]; readers: { step: number; operand: Operand }[] }>();
-  const at = (root: TensorId): { writers: number[]; readers: { step: number; operand: Operand }[] } => {
-    const entry = known.get(root) ?? { writers: [], readers: [] };
-    known.set(root, entry);
-    return entry;
-  };
+/** The block in a given form. Cost: linear in layers times tiles. */
+export function planBlock(shape: BlockShape, form: BlockForm, alignmentBytes: number): BlockPlan {
+  const { layers } = shape;
+  const rowsOf = (step: number): number => (shape.layerRows.get(step) ?? 1) * form.multiple;
+  const pending = shape.roots
+    .filter((root) => root.role === 'internal' || !form.inSram.has(root.root))
+    .filter((root) => !root.writers.some((step) => shape.gathering.has(step)))
+    .map((root) => pendingRing(shape, root, form.multiple));
+  let shift = 0;
+  let iterations = 0;
   for (const layer of layers) {
-    for (const operand of layer.operands) {
-      const root = facts.get(operand.root);
-      if (root === undefined || !isRowAligned(operand, root)) return undefined;
-      at(operand.root).readers.push({ step: layer.step, operand });
+    const ahead = shape.layerAhead.get(layer.step) ?? 0;
+    shift = Math.max(shift, Math.ceil(ahead / rowsOf(layer.step)));
+    iterations = Math.max(iterations, Math.ceil((layer.output.h - ahead) / rowsOf(layer.step)));
+  }
+  for (const { ahead, rows } of pending) shift = Math.max(shift, Math.ceil(ahead / rows));
+  iterations += shift;
+  const tiles = columnTilesOf(shape, form.tiles);
+  const rings = pending.map((ring) => ringOf(shape, form, tiles, ring, shift, alignmentBytes));
+  const inputReadBytes = new Map<TensorId, number>();
+  const outputWriteBytes = new Map<TensorId, number>();
+  for (const ring of rings) {
+    if (ring.role === 'input') {
+      const columns = tiles.reduce((total, tile) => total + ringColumns(ring, tile), 0);
+      inputReadBytes.set(ring.root, ring.imageRows * columns * ring.pixelBytes);
     }
-    const root = facts.get(layer.output.root);
-    if (root === undefined || !isRowAligned(layer.output, root)) return undefined;
-    at(layer.output.root).writers.push(layer.step);
+    if (ring.role === 'output') outputWriteBytes.set(ring.root, ring.imageRows * ring.imageColumns * ring.pixelBytes);
   }
-  for (const [root, inside] of known) {
-    const fact = facts.get(root);
-    if (fact === undefined) return undefined;
-    const hasOutsideWriters = fact.writers.some((step) => step < first || step > last);
-    const hasOutsideReaders = fact.isPort || fact.readers.some((step) => step < first || step > last);
-    if (inside.writers.length > 0 && hasOutsideWriters) return undefined; // partly written elsewhere
-    const lastWriter = Math.max(-1, ...inside.writers);
-    if (inside.readers.some((reader) => reader.step <= lastWriter)) return undefined; // read before it is complete
-    const role: RingRole = inside.writers.length === 0 ? 'input' : hasOutsideReaders ? 'output' : 'internal';
-    roots.push({ root, h: fact.h, w: fact.w, c: fact.c, elementBytes: fact.elementBytes, ...inside, role });
-  }
-  return { layers, roots, layerRows: rates.layerRows, rootRows: rates.rootRows, layerAhead: aheadOf(layers, roots) };
+  const chunks = layers.flatMap((layer) => chunksOf(layer, form.streamed.get(layer.step), alignmentBytes));
+  const sums = layers
+    .filter(({ step }) => shape.gathering.has(step))
+    .map(({ step, output }) => ({ step, sizeBytes: alignUp(4 * output.c, alignmentBytes) }));
+  const sizes = [...rings, ...chunks, ...sums].map((buffer) => buffer.sizeBytes);
+  return {
+    first: layers[0]?.step ?? 0,
+    last: layers[layers.length - 1]?.step ?? 0,
+    form,
+    iterations,
+    layers: layers.map((layer) => ({
+      step: layer.step,
+      rowsPerIteration: rowsOf(layer.step),
+      firstRow: (shape.layerAhead.get(layer.step) ?? 0) - shift * rowsOf(layer.step),
+    })),
+    tiles,
+    rings,
+    chunks,
+    sums,
+    workspaceBytes: sizes.reduce((total, bytes) => total + bytes, 0),
+    inputReadBytes,
+    outputWriteBytes,
+    streamedWeightBytes: new Map(
+      chunks.map(({ step }) => [step, streamedBytes(layers, step) * iterations * tiles.length]),
+    ),
+  };
 }
 
-/** Least whole rows an iteration, or undefined when the layers keep no common rate. */
-function ratesOf(
-  layers: readonly Layer[],
-): { layerRows: Map<number, number>; rootRows: Map<TensorId, number> } | undefined {
-  // Rates are fractions with denominators of small primes: scaled integers stay exact.
-  const scale = 5040 * 64;
-  const rootRate = new Map<TensorId, number>();
-  const layerRate = new Map<number, number>();
-  for (const [index, layer] of layers.entries()) {
-    let rate = index === 0 ? scale : undefined;
-    for (const operand of layer.operands) {
-      const input = rootRate.get(operand.root);
-      if (input === undefined) continue;
-      const implied = (input * operand.rows.scale) / operand.rows.stride;
-      if (rate === undefined) rate = implied;
-      else if (rate !== implied) return undefined;
-    }
-    rate ??= rootRate.get(layer.output.root);
-    if (rate === undefined || !Number.isInteger(rate)) return undefined;
-    for (const operand of layer.operands) {
-      const implied = (rate * operand.rows.stride) / operand.rows.scale;
-      const input = rootRate.get(operand.root);
-      if (!Number.isInteger(implied) || (input !== undefined && input !== implied)) return undefined;
-      rootRate.set(operand.root, implied);
-    }
-    const output = rootRate.get(layer.output.root);
-    if (output !== undefined && output !== rate) return undefined;
-    rootRate.set(layer.output.root, rate);
-    layerRate.set(layer.step, rate);
+function streamedBytes(layers: readonly Layer[], step: number): number {
+  const weights = layers.find((layer) => layer.step === step)?.weights;
+  return weights === undefined ? 0 : weights.channels * weights.recordBytes;
+}
+
+/** Columns of a ring that a tile loads. */
+export function ringColumns(ring: BlockRing, tile: BlockTile): number {
+  const columns = tile.rootColumns.get(ring.root);
+  return columns === undefined ? ring.imageColumns : columns.end - columns.start;
+}
+
+function pendingRing(shape: BlockShape, root: BlockRoot, multiple: number): PendingRing {
+  const [reader] = root.readers;
+  const view = root.role === 'input' && root.readers.length === 1 ? reader?.operand : undefined;
+  const consumer = reader === undefined ? undefined : shape.layers.find((layer) => layer.step === reader.step);
+  const gathered =
+    view !== undefined && consumer !== undefined && isGathered(view) ? asStreamed(view, consumer.output) : undefined;
+  if (gathered !== undefined && consumer !== undefined) {
+    const ahead = shape.layerAhead.get(consumer.step) ?? 0;
+    return { root, ahead, rows: (shape.layerRows.get(consumer.step) ?? 1) * multiple, view, gathered };
   }
-  let divisor = 0;
-  for (const rate of [...rootRate.values(), ...layerRate.values()]) divisor = greatestCommonDivisor(divisor, rate);
-  const scaled = <K>(rates: Map<K, number>): Map<K, number> =>
-    new Map([...rates].map(([key, rate]) => [key, rate / divisor]));
-  return { layerRows: scaled(layerRate), rootRows: scaled(rootRate) };
+  let ahead = 0;
+  if (root.role === 'input') {
+    for (const { step, operand } of root.readers)
+      ahead = Math.max(ahead, inputAhead(operand.rows, shape.layerAhead.get(step) ?? 0));
+  } else for (const step of root.writers) ahead = Math.max(ahead, shape.layerAhead.get(step) ?? 0);
+  return { root, ahead, rows: (shape.rootRows.get(root.root) ?? 1) * multiple, view, gathered };
 }
 
-function greatestCommonDivisor(a: number, b: number): number {
-  return b === 0 ? a : greatestCommonDivisor(b, a % b);
-}
-
-/** Rows that a consumer's input must be ahead, when the consumer itself is `ahead` of the block's end. */
-function inputAhead(rows: AxisMap, ahead: number): number {
-  if (rows.scale > 1) return Math.floor((ahead - 1) / rows.scale) + 1;
-  return (ahead - 1) * rows.stride - rows.pad + rows.extent;
-}
-
-function aheadOf(layers: readonly Layer[], roots: readonly BlockRoot[]): Map<number, number> {
-  const ahead = new Map<number, number>();
-  const readersOf = new Map(roots.map((root) => [root.root, root.readers]));
-  for (let i = layers.length - 1; i >= 0; i -= 1) {
-    const layer = layers[i];
-    if (layer === undefined) continue;
-    let most = 0;
-    for (const reader of readersOf.get(layer.output.root) ?? []) {
-      if (reader.step <= layer.step) continue;
-      most = Math.max(most, inputAhead(reader.operand.rows, ahead.get(reader.step) ?? 0));
-    }
-    ahead.set(layer.step, most);
-  }
-  return ahead;
+function ringOf(
+  shape: BlockShape,
+  form: BlockForm,
+  tiles: readonly BlockTile[],
+  { root, ahead, rows, view, gathered }: PendingRing,
+  shift: number,
+  alignmentBytes: number,
+): BlockRing {
+  const pixelBytes = (view === undefined ? root.c : view.c) * root.elementBytes;
+  const imageColumns = gathered?.w ?? root.w;
+  const width = tiles.reduce((widest, { rootColumns }) => {
+    const columns = rootColumns.get(root.root);
+    return Math.max(widest, columns === undefined ? imageColumns : columns.end - columns.start);
+  }, 0);
+  const imageRows = neededRows(root, shape.layers, gathered);
+  const kept = gathered === undefined ? ringRowsFor(root, shape, ahead, rows) : rows;
+  const wanted = root.role === 'input' && form.depth === 2 ? kept + rows : kept;
+  const ringRows = Math.min(wanted, Math.max(imageRows, 1));
+  return {
+    root: root.root,
+    role: root.role,
+    rows: ringRows,
+    rowBytes: width * pixelBytes,
+    pixelBytes,
+    sizeBytes: alignUp(ringRows * width * pixelBytes, alignmentBytes),
+    rowsPerIteration: rows,
+    firstRow: ahead - shift * rows,
+    imageRows,
+    imageColumns,
+    view: gathered ?? view,
+  };
 }
 
 /** Rows of the root that must be there at once: from the oldest that a reader still needs to the newest made. */
@@ -227,102 +249,6 @@ function ringRowsFor(root: BlockRoot, shape: BlockShape, rootAhead: number, rows
   return Math.min(most, root.h);
 }
 
-export interface BlockHomes {
-  /** Roots that are not internal: in SRAM as a whole, or streamed. */
-  readonly inSram: ReadonlySet<TensorId>;
-}
-
-/**
- * The block with given homes of its boundary tensors.
- *
- * @param multiple stripes of that many times the least height
- * @param depth buffers of streamed inputs: 2 lets loads run an iteration ahead
- */
-export function planBlock(
-  shape: BlockShape,
-  homes: BlockHomes,
-  alignmentBytes: number,
-  multiple: number,
-  depth: 1 | 2,
-): BlockPlan {
-  const { layers } = shape;
-  const first = layers[0]?.step ?? 0;
-  const last = layers[layers.length - 1]?.step ?? 0;
-  const rowsOf = (step: number): number => (shape.layerRows.get(step) ?? 1) * multiple;
-  const pending: {
-    root: BlockRoot;
-    ahead: number;
-    rows: number;
-    view: Operand | undefined;
-    gathered: Operand | undefined;
-  }[] = [];
-  let shift = 0;
-  let iterations = 0;
-  for (const layer of layers) {
-    const ahead = shape.layerAhead.get(layer.step) ?? 0;
-    shift = Math.max(shift, Math.ceil(ahead / rowsOf(layer.step)));
-    iterations = Math.max(iterations, Math.ceil((layer.output.h - ahead) / rowsOf(layer.step)));
-  }
-  for (const root of shape.roots) {
-    if (root.role !== 'internal' && homes.inSram.has(root.root)) continue;
-    const [reader] = root.readers;
-    const view = root.role === 'input' && root.readers.length === 1 ? reader?.operand : undefined;
-    const consumer = reader === undefined ? undefined : layers.find((layer) => layer.step === reader.step);
-    const gathered =
-      view !== undefined && consumer !== undefined && isGathered(view) ? asStreamed(view, consumer.output) : undefined;
-    let ahead = 0;
-    let rows = (shape.rootRows.get(root.root) ?? 1) * multiple;
-    if (gathered !== undefined && consumer !== undefined) {
-      ahead = shape.layerAhead.get(consumer.step) ?? 0;
-      rows = rowsOf(consumer.step);
-    } else if (root.role === 'input') {
-      for (const { step, operand } of root.readers)
-        ahead = Math.max(ahead, inputAhead(operand.rows, shape.layerAhead.get(step) ?? 0));
-    } else for (const step of root.writers) ahead = Math.max(ahead, shape.layerAhead.get(step) ?? 0);
-    shift = Math.max(shift, Math.ceil(ahead / rows));
-    pending.push({ root, ahead, rows, view, gathered });
-  }
-  iterations += shift;
-  const inputReadBytes = new Map<TensorId, number>();
-  const outputWriteBytes = new Map<TensorId, number>();
-  const rings = pending.map(({ root, ahead, rows, view, gathered }): BlockRing => {
-    const pixelBytes = (view === undefined ? root.c : view.c) * root.elementBytes;
-    const width = gathered === undefined ? root.w : gathered.w;
-    const needed = neededRows(root, layers, gathered);
-    const kept = gathered === undefined ? ringRowsFor(root, shape, ahead, rows) : rows;
-    const wanted = root.role === 'input' && depth === 2 ? kept + rows : kept;
-    const ringRows = Math.min(wanted, Math.max(needed, 1));
-    if (root.role === 'input') inputReadBytes.set(root.root, needed * width * pixelBytes);
-    if (root.role === 'output') outputWriteBytes.set(root.root, root.h * root.w * root.c * root.elementBytes);
-    return {
-      root: root.root,
-      role: root.role,
-      rows: ringRows,
-      rowBytes: width * pixelBytes,
-      pixelBytes,
-      sizeBytes: alignUp(ringRows * width * pixelBytes, alignmentBytes),
-      rowsPerIteration: rows,
-      firstRow: ahead - shift * rows,
-      imageRows: needed,
-      view: gathered ?? view,
-    };
-  });
-  return {
-    first,
-    last,
-    iterations,
-    layers: layers.map((layer) => ({
-      step: layer.step,
-      rowsPerIteration: rowsOf(layer.step),
-      firstRow: (shape.layerAhead.get(layer.step) ?? 0) - shift * rowsOf(layer.step),
-    })),
-    rings,
-    workspaceBytes: rings.reduce((total, ring) => total + ring.sizeBytes, 0),
-    inputReadBytes,
-    outputWriteBytes,
-  };
-}
-
 /** Rows that are made, or that any reader needs. */
 function neededRows(root: BlockRoot, layers: readonly Layer[], gathered: Operand | undefined): number {
   if (root.role !== 'input') return root.h;
@@ -335,29 +261,59 @@ function neededRows(root: BlockRoot, layers: readonly Layer[], gathered: Operand
   return most;
 }
 
-/**
- * Whether an output of the block may be written over an input, both in SRAM as a whole: no row is overwritten before its
- * last reader has run.
- */
-export function canOverwrite(shape: BlockShape, output: BlockRoot, input: BlockRoot): boolean {
-  const [writer] = output.writers;
-  if (writer === undefined || output.writers.length !== 1 || input.role !== 'input' || output.role !== 'output')
-    return false;
-  if (
-    output.h !== input.h ||
-    output.w !== input.w ||
-    output.c !== input.c ||
-    output.elementBytes !== input.elementBytes
-  )
-    return false;
-  if (output.readers.length > 0) return false;
-  // Equal heights do not mean equal rates: a stride under much padding, an upsampling before a wide window.
-  if (shape.rootRows.get(output.root) !== shape.rootRows.get(input.root)) return false;
-  const writerAhead = shape.layerAhead.get(writer) ?? 0;
-  return input.readers.every(({ step, operand }) => {
-    if (step > writer || operand.rows.scale > 1) return false;
-    if (step === writer) return operand.canBeOverwritten;
-    const ahead = shape.layerAhead.get(step) ?? 0;
-    return ahead * operand.rows.stride - operand.rows.pad >= writerAhead && operand.rows.stride === 1;
+/** Whether the block can be cut into tiles of columns. What the DMA gathers, and what is summed up, is not cut. */
+export function canTile(shape: BlockShape): boolean {
+  if (shape.gathering.size > 0) return false;
+  return shape.roots.every(
+    (root) => root.role !== 'input' || root.readers.length > 1 || root.readers.every((r) => !isGathered(r.operand)),
+  );
+}
+
+/** The tiles: outputs are cut into equal parts, and each layer makes the columns that its readers need of it. */
+function columnTilesOf(shape: BlockShape, count: number): BlockTile[] {
+  if (count === 1) return [wholeTile(shape)];
+  return Array.from({ length: count }, (_, index): BlockTile => {
+    const storedColumns = new Map<TensorId, ColumnRange>();
+    const rootColumns = new Map<TensorId, ColumnRange>();
+    for (const root of shape.roots) {
+      if (root.role !== 'output') continue;
+      const part = {
+        start: Math.floor((root.w * index) / count),
+        end: Math.floor((root.w * (index + 1)) / count),
+      };
+      storedColumns.set(root.root, part);
+      rootColumns.set(root.root, part);
+    }
+    const layerColumns = new Map<number, ColumnRange>();
+    for (const layer of [...shape.layers].reverse()) {
+      const columns = rootColumns.get(layer.output.root) ?? { start: 0, end: 0 };
+      layerColumns.set(layer.step, columns);
+      for (const operand of layer.operands) {
+        const under = clippedRange(operand.columns, columns.start, columns.end, operand.w);
+        rootColumns.set(operand.root, hull(rootColumns.get(operand.root), under));
+      }
+    }
+    return { layerColumns, rootColumns, storedColumns };
   });
+}
+
+function wholeTile({ layers }: BlockShape): BlockTile {
+  const layerColumns = new Map(layers.map(({ step, output }) => [step, { start: 0, end: output.w }]));
+  return { layerColumns, rootColumns: new Map(), storedColumns: new Map() };
+}
+
+function hull(a: ColumnRange | undefined, b: ColumnRange): ColumnRange {
+  if (a === undefined || a.end <= a.start) return b;
+  if (b.end <= b.start) return a;
+  return { start: Math.min(a.start, b.start), end: Math.max(a.end, b.end) };
+}
+
+function chunksOf(layer: Layer, chunkChannels: number | undefined, alignmentBytes: number): BlockChunks[] {
+  if (chunkChannels === undefined) return [];
+  const { channels, recordBytes, headerBytes } = layer.weights;
+  const chunks = Math.ceil(channels / chunkChannels);
+  const buffers = chunks > 1 ? 2 : 1;
+  const chunkBytes = chunkChannels * recordBytes;
+  const sizeBytes = alignUp(headerBytes + buffers * chunkBytes, alignmentBytes);
+  return [{ step: layer.step, chunkChannels, chunks, chunkBytes, buffers, tableBytes: headerBytes, sizeBytes }];
 }

@@ -74,13 +74,15 @@ function claimsOf(schedule: Schedule): Claim[] {
         low: ring.sramOffsetBytes,
         high: ring.sramOffsetBytes + ring.sizeBytes,
       });
-    for (const held of block.held)
-      claims.push({
-        name: `held weights of step ${held.step}`,
-        ...steps,
-        low: held.sramOffsetBytes,
-        high: held.sramOffsetBytes + held.sizeBytes,
-      });
+    for (const role of ['held', 'chunks', 'sums'] as const) {
+      for (const buffer of block[role])
+        claims.push({
+          name: `${role} of step ${buffer.step}`,
+          ...steps,
+          low: buffer.sramOffsetBytes,
+          high: buffer.sramOffsetBytes + buffer.sizeBytes,
+        });
+    }
   }
   for (const root of schedule.roots.values()) {
     for (const stay of root.stays) {

@@ -1,7 +1,8 @@
 /** The finished plan: what runs how, where every buffer is and when. Made by the schedule passes, read by the back end. */
 import type { SourceLoc } from '../base/diagnostic.js';
 import type { Program, TensorId } from '../ir/types.js';
-import type { BlockPlan, BlockRing, BlockShape } from './block.js';
+import type { BlockChunks, BlockPlan, BlockRing, BlockSums } from './block.js';
+import type { BlockShape } from './block-shape.js';
 import type { Layer } from './layer.js';
 import type { Tiling, WorkspaceBuffer } from './tiling.js';
 
@@ -45,9 +46,9 @@ export interface ScheduledLayer {
   readonly block?: number;
 }
 
-export interface ScheduledRing extends BlockRing {
-  readonly sramOffsetBytes: number; // -1 before assign-addresses
-}
+/** A buffer of a block with its place. */
+type Placed<Buffer> = Buffer & { readonly sramOffsetBytes: number }; // -1 before assign-addresses
+export type ScheduledRing = Placed<BlockRing>;
 
 /** Weights of one layer of a block that are loaded when the block starts: all but the resident prefix. */
 export interface HeldWeights {
@@ -60,11 +61,18 @@ export interface HeldWeights {
 export interface ScheduledBlock {
   readonly plan: BlockPlan;
   readonly shape: BlockShape; // what other stripe heights are planned from
-  readonly depth: 1 | 2;
-  readonly inSram: ReadonlySet<TensorId>; // boundary roots that are in SRAM as a whole
   readonly rings: readonly ScheduledRing[];
+  readonly chunks: readonly Placed<BlockChunks>[];
+  readonly sums: readonly Placed<BlockSums>[];
   readonly held: readonly HeldWeights[];
   readonly reloads: readonly TensorId[];
+}
+
+/** The buffers of a plan, without places. */
+export function unplacedBuffers(plan: BlockPlan): Pick<ScheduledBlock, 'rings' | 'chunks' | 'sums'> {
+  const unplaced = <Buffer>(buffers: readonly Buffer[]): Placed<Buffer>[] =>
+    buffers.map((buffer) => ({ ...buffer, sramOffsetBytes: -1 }));
+  return { rings: unplaced(plan.rings), chunks: unplaced(plan.chunks), sums: unplaced(plan.sums) };
 }
 
 export interface PlacementRecord {

@@ -149,6 +149,15 @@ export function imageTask(fields: Fields): ImageTask {
   };
 }
 
+/** poolRows: the input rows that it gathers, and the one pixel that it makes at the end. */
+export function poolRowsTask(fields: Fields): { readonly gathered: Range; readonly pixel: ImageTask } {
+  const only = { lo: 0, hi: 1 };
+  return {
+    gathered: clip(at(fields, 'row0'), at(fields, 'rows'), at(fields, 'inH')),
+    pixel: { ...imageTask(fields), rows: only, cols: only },
+  };
+}
+
 export function inputImage(fields: Fields): InputImage {
   return {
     view: viewOf(fields, 'in'),
@@ -229,6 +238,7 @@ export function illegalValue(op: string, fields: Fields): string | undefined {
   }
   if (op === 'conv') return least('groups') ?? groupProblem(fields);
   if (op === 'pool') return limit('mode', 2) ?? sameChannels(fields);
+  if (op === 'poolRows') return limit('mode', 1) ?? limit('dtype', 0) ?? limit('addMode', 0) ?? onePixel(fields);
   if (op === 'binary') return limit('mode', 2);
   if (op === 'map') return least('scaleH') ?? least('scaleW') ?? sameChannels(fields);
   if (op === 'lrn') return least('size');
@@ -267,6 +277,12 @@ function groupProblem(fields: Fields): string | undefined {
   const groups = at(fields, 'groups');
   if (at(fields, 'inC') % groups === 0 && at(fields, 'outC') % groups === 0) return undefined;
   return `${groups} groups do not divide ${at(fields, 'inC')} input and ${at(fields, 'outC')} output channels`;
+}
+
+function onePixel(fields: Fields): string | undefined {
+  if (at(fields, 'outH') !== 1 || at(fields, 'outW') !== 1)
+    return `the output has ${at(fields, 'outH')} x ${at(fields, 'outW')} pixels instead of one`;
+  return sameChannels(fields);
 }
 
 function sameChannels(fields: Fields): string | undefined {

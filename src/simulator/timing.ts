@@ -4,7 +4,7 @@
  * refresh, the clock cycles of the command processor.
  */
 import type { Manifest } from '../commands/manifest.js';
-import { at, imageTask, isEmpty, lengthOf, windowOf } from './geometry.js';
+import { at, imageTask, isEmpty, lengthOf, poolRowsTask, windowOf } from './geometry.js';
 import type { Fields } from './sequencer.js';
 
 export type ChipNumbers = Manifest['chip'];
@@ -23,6 +23,10 @@ export interface ComputeCost {
 export function computeCost(op: string, fields: Fields, chip: ChipNumbers): ComputeCost {
   if (op === 'permute') {
     const elements = [0, 1, 2, 3].reduce((n, d) => n * Math.max(1, at(fields, `count${d}`)), 1);
+    return { cycles: Math.ceil(elements / chip.vector.lanes), macs: 0 };
+  }
+  if (op === 'poolRows') {
+    const elements = lengthOf(poolRowsTask(fields).gathered) * at(fields, 'inW') * at(fields, 'inC');
     return { cycles: Math.ceil(elements / chip.vector.lanes), macs: 0 };
   }
   const task = imageTask(fields);

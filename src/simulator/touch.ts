@@ -8,6 +8,8 @@ import {
   imageTask,
   inputImage,
   isEmpty,
+  lengthOf,
+  poolRowsTask,
   positionsUnder,
   type Range,
   type View,
@@ -42,6 +44,9 @@ export function touch(accesses: Accesses, line: CodeLine, fields: Fields): void 
       return;
     case 'conv':
       touchConv(accesses, line, fields);
+      return;
+    case 'poolRows':
+      touchPoolRows(accesses, line, fields);
       return;
     case 'pool':
     case 'binary':
@@ -189,6 +194,21 @@ function touchWindowed(accesses: Accesses, line: CodeLine, fields: Fields, task:
   const bytes = { lo: channels.lo * task.elementBytes, hi: channels.hi * task.elementBytes };
   const operand = imageOperand(line, 'in', task.elementBytes);
   for (const r of rows) for (const c of cols) accesses.sramImage(operand, input.view, r, c, bytes, false);
+}
+
+function touchPoolRows(accesses: Accesses, line: CodeLine, fields: Fields): void {
+  const { gathered, pixel } = poolRowsTask(fields);
+  if (lengthOf(gathered) === 0 || pixel.channels.hi === 0) return;
+  const input = inputImage(fields);
+  const bytes = { lo: 0, hi: input.channels };
+  accesses.sramImage(imageOperand(line, 'in', 1), input.view, gathered, { lo: 0, hi: input.width }, bytes, false);
+  const sums = at(fields, 'sums');
+  const isLast = gathered.hi === input.height;
+  const operand = { name: 'sums', isMoving: false, alignBytes: 4, isInPlace: !isLast };
+  const end = sums + 4 * input.channels;
+  if (gathered.lo > 0) accesses.sramBytes(operand, sums, end, sums, false);
+  if (isLast) touchEpilogueAndOutput(accesses, line, pixel);
+  else accesses.sramBytes(operand, sums, end, sums, true);
 }
 
 function touchImages(accesses: Accesses, line: CodeLine, fields: Fields, op: string): void {

@@ -6,6 +6,7 @@ import {
   inputImage,
   isEmpty,
   lengthOf,
+  poolRowsTask,
   rescaleOf,
   rowAddress,
   viewOf,
@@ -75,6 +76,34 @@ function average(fields: Fields, task: ImageTask, line: Line, counts: Float64Arr
       line[i] = task.isFloat ? Math.fround(sum / taps) : clamp8(divideHalfAway(sum, taps));
     }
   }
+}
+
+export function runPoolRows(memory: Memory, fields: Fields): void {
+  const { gathered, pixel } = poolRowsTask(fields);
+  if (lengthOf(gathered) === 0 || isEmpty(pixel)) return;
+  const input = inputImage(fields);
+  const isMaximum = at(fields, 'mode') === 0;
+  const first = at(fields, 'sums') / 4;
+  const sums = memory.int32.slice(first, first + input.channels);
+  if (gathered.lo === 0) sums.fill(isMaximum ? -128 : 0);
+  for (let row = gathered.lo; row < gathered.hi; row++) {
+    for (let x = 0; x < input.width; x++) {
+      const from = rowAddress(input.view, row) + x * input.view.pixelPitch;
+      for (let c = 0; c < sums.length; c++) {
+        const [sum, value] = [sums[c] ?? 0, memory.int8[from + c] ?? 0];
+        sums[c] = isMaximum ? Math.max(sum, value) : sum + value;
+      }
+    }
+  }
+  if (gathered.hi < input.height) {
+    memory.int32.set(sums, first);
+    return;
+  }
+  const pixels = input.height * input.width;
+  forEachLine(memory, pixel, (_row, line) => {
+    for (let c = 0; c < line.length; c++)
+      line[c] = isMaximum ? (sums[c] ?? 0) : clamp8(divideHalfAway(sums[c] ?? 0, pixels));
+  });
 }
 
 export function runBinary(memory: Memory, fields: Fields): void {

@@ -1,7 +1,7 @@
 import type { Memory } from '../memory.js';
 import type { Fields } from '../sequencer.js';
 import { runConv } from './conv.js';
-import { runBinary, runLrn, runMap, runPool, runSoftmax } from './images.js';
+import { runBinary, runLrn, runMap, runPool, runPoolRows, runSoftmax } from './images.js';
 import { runLinear, runPermute, runRows, runStrided } from './moves.js';
 
 /** Does to the memories what the command says. Its accesses must have been found to be inside of them. */
@@ -30,6 +30,9 @@ export function runCommand(memory: Memory, op: string, fields: Fields): void {
       return;
     case 'pool':
       runPool(memory, fields);
+      return;
+    case 'poolRows':
+      runPoolRows(memory, fields);
       return;
     case 'binary':
       runBinary(memory, fields);

@@ -10,7 +10,9 @@ export function undominatedSpans(problem: PlacementProblem): Span[] {
   const events = itemEvents(problem);
   const spans = problem.spans.filter((span) => {
     const taken = span.workspaceBytes + borderBytes(problem, span);
+    // Single steps read their weights once: on the span's side that is in its traffic for those that it streams.
     let trafficBytes = 0;
+    for (const t of span.streamedSteps ?? []) trafficBytes += problem.steps[t]?.weightBytes ?? 0;
     for (let t = span.first; t <= span.last; t += 1) {
       const single = singleStep(problem, span, t);
       if (single === undefined) return true;

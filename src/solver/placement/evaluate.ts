@@ -71,9 +71,10 @@ export function evaluate(
       const weightBytes = problem.steps[t]?.weightBytes ?? 0;
       const resident = placement.residentBytes[t] ?? 0;
       if (resident > weightBytes) errors.push(`step ${t} keeps ${resident} B of ${weightBytes} B of weights`);
-      if (execution.residency === 'none' && resident > 0)
+      const isStreamed = execution.streamedSteps?.includes(t) === true;
+      if ((execution.residency === 'none' || isStreamed) && resident > 0)
         errors.push(`step ${t} cannot keep weights resident as it runs`);
-      weightTrafficBytes += execution.weightPasses * (weightBytes - resident);
+      if (!isStreamed) weightTrafficBytes += execution.weightPasses * (weightBytes - resident);
       if (resident > 0) weightTrafficBytes += execution.rereadTableBytes ?? 0;
     }
   }

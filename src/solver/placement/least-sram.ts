@@ -4,6 +4,7 @@ import {
   itemEvents,
   overwrittenItem,
   type PlacementProblem,
+  spanExecution,
   stepExecution,
 } from './problem.js';
 
@@ -32,9 +33,7 @@ export function leastSramWithoutActivationTraffic(problem: PlacementProblem): nu
 
 function executionsFrom(problem: PlacementProblem, t: number): Execution[] {
   const singles = (problem.steps[t]?.choices ?? []).flatMap((_, choice) => stepExecution(problem, t, choice) ?? []);
-  const spans = problem.spans.flatMap((span, index) =>
-    span.first === t ? [{ ...span, span: index, choice: -1, weightPasses: 1, residency: 'any' as const }] : [],
-  );
+  const spans = problem.spans.flatMap((span, index) => (span.first === t ? [spanExecution(span, index)] : []));
   return [...singles, ...spans];
 }
 

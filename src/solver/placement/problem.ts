@@ -55,8 +55,8 @@ export interface PlacementStep {
 }
 
 /**
- * Consecutive steps run as one: what is between them never exists as a whole. All their weights are held (loaded when the span
- * starts), or resident. Items that are neither used nor output by the span but by its steps are internal to it.
+ * Consecutive steps run as one: what is between them never exists as a whole. Their weights are held (loaded when the span
+ * starts) or resident, but for those of streamedSteps. Items that are neither used nor output by the span but by its steps are internal to it.
  */
 export interface Span {
   readonly first: number;
@@ -70,7 +70,9 @@ export interface Span {
   }[];
   readonly workspaceBytes: number;
   readonly heldWeightBytes: number;
-  readonly trafficBytes: number; // streamed reads and writes of activations
+  readonly trafficBytes: number; // streamed reads and writes of activations, and the weights of streamedSteps
+  /** Steps whose weights are streamed, all of them and as often as trafficBytes says: none is held or resident. */
+  readonly streamedSteps?: readonly number[];
 }
 
 export interface PlacementProblem {
@@ -106,6 +108,22 @@ export interface Execution {
   readonly residency: 'any' | 'none';
   readonly trafficBytes: number;
   readonly rereadTableBytes?: number; // see Choice
+  readonly streamedSteps?: readonly number[]; // see Span
+}
+
+/** Weights of the execution that may be resident, and are read weightPasses times otherwise. */
+export function ownWeightBytes(
+  problem: PlacementProblem,
+  execution: Pick<Execution, 'first' | 'last' | 'streamedSteps'>,
+): number {
+  let bytes = 0;
+  for (let t = execution.first; t <= execution.last; t += 1)
+    if (execution.streamedSteps?.includes(t) !== true) bytes += problem.steps[t]?.weightBytes ?? 0;
+  return bytes;
+}
+
+export function spanExecution(span: Span, index: number): Execution {
+  return { ...span, span: index, choice: -1, weightPasses: 1, residency: 'any' };
 }
 
 /** The executions of a placement in order; steps without a valid choice are left out. */
@@ -116,7 +134,7 @@ export function executionsOf(problem: PlacementProblem, placement: Pick<Placemen
     const index = spanAt.get(t);
     const span = index === undefined ? undefined : problem.spans[index];
     if (span !== undefined && index !== undefined) {
-      list.push({ ...span, span: index, choice: -1, weightPasses: 1, residency: 'any' });
+      list.push(spanExecution(span, index));
       t = span.last;
     } else {
       const execution = stepExecution(problem, t, placement.choices[t] ?? -1);

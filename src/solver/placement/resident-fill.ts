@@ -1,7 +1,9 @@
 import { evaluate } from './evaluate.js';
 import {
+  type Execution,
   type ItemEvents,
   itemEvents,
+  ownWeightBytes,
   type Placement,
   type PlacementProblem,
   type ResidentRounding,
@@ -34,8 +36,7 @@ export function fillResident(
   const hosts = executions.map((execution) => {
     let free = Number.POSITIVE_INFINITY;
     for (let t = execution.first; t <= execution.last; t += 1) free = Math.min(free, slack[t] ?? 0);
-    let weightBytes = 0;
-    for (let t = execution.first; t <= execution.last; t += 1) weightBytes += problem.steps[t]?.weightBytes ?? 0;
+    const weightBytes = ownWeightBytes(problem, execution);
     const isHeld = execution.heldWeightBytes > 0;
     return { execution, free, isHeld, weightBytes, canKeep: execution.residency === 'any' && weightBytes > 0 };
   });
@@ -64,7 +65,8 @@ export function fillResident(
     .sort((a, b) => a.free - b.free || a.execution.first - b.execution.first);
   for (const { execution, free } of byTightness) {
     let wanted = most - free;
-    for (let t = execution.first; t <= execution.last && wanted > 0; t += 1) {
+    for (const t of stepsWithWeights(execution)) {
+      if (wanted <= 0) break;
       wanted -= keep(t, Math.min(problem.steps[t]?.weightBytes ?? 0, wanted + granuleOf(problem, roundResident, t)));
     }
   }
@@ -77,9 +79,14 @@ export function fillResident(
         a.execution.first - b.execution.first,
     );
   for (const { execution } of rest) {
-    for (let t = execution.first; t <= execution.last; t += 1) keep(t, problem.steps[t]?.weightBytes ?? 0);
+    for (const t of stepsWithWeights(execution)) keep(t, problem.steps[t]?.weightBytes ?? 0);
   }
   return placement;
+}
+
+/** Steps whose weights may be resident. */
+function stepsWithWeights({ first, last, streamedSteps = [] }: Execution): number[] {
+  return Array.from({ length: last - first + 1 }, (_, i) => first + i).filter((t) => !streamedSteps.includes(t));
 }
 
 /** About one output channel of a step's weights: what rounding down may cost. */

@@ -3,9 +3,10 @@ import {
   type ItemEvents,
   itemEvents,
   overwrittenItem,
+  ownWeightBytes,
   type Placement,
   type PlacementProblem,
-  type Span,
+  spanExecution,
   stepExecution,
 } from './problem.js';
 
@@ -308,22 +309,6 @@ function addEdges(draft: Draft): void {
   for (const executions of byHomes.values()) addGroup(draft, executions);
 }
 
-function spanExecution(span: Span, index: number): Execution {
-  return {
-    first: span.first,
-    last: span.last,
-    span: index,
-    choice: -1,
-    uses: span.uses,
-    outputs: span.outputs,
-    workspaceBytes: span.workspaceBytes,
-    heldWeightBytes: span.heldWeightBytes,
-    weightPasses: 1,
-    residency: 'any',
-    trafficBytes: span.trafficBytes,
-  };
-}
-
 function addGroup(draft: Draft, executions: readonly Execution[]): void {
   const { problem, events } = draft;
   const model = executions[0];
@@ -332,11 +317,10 @@ function addGroup(draft: Draft, executions: readonly Execution[]): void {
   if (model.uses.some((use) => isElsewhere(use.item, use.fromSram))) return;
   if (model.outputs.some((output) => isElsewhere(output.item, output.toSram))) return;
   const itemBytes = touchedBytes(problem, events, model);
-  let allWeights = 0;
-  for (let t = model.first; t <= model.last; t += 1) allWeights += problem.steps[t]?.weightBytes ?? 0;
   const candidates: Candidate[] = [];
   for (const execution of executions) {
     const ownBytes = execution.workspaceBytes + execution.heldWeightBytes;
+    const allWeights = ownWeightBytes(problem, execution);
     if (itemBytes + ownBytes > problem.capacityBytes) continue;
     const candidate = {
       execution,
