@@ -32,13 +32,19 @@ export function assignAddresses(schedule: Schedule, nodeLimit: number): AddressR
     schedule.alignmentBytes,
   );
   const chains = stayChains(schedule);
-  const buffers: AllocationBuffer[] = chains.map((chain) => ({
-    id: chain.id,
-    lower: chain.startStep,
-    upper: chain.endStep,
-    sizeBytes: chain.sizeBytes,
-    alignmentBytes: schedule.alignmentBytes,
-  }));
+  const inParts = partsOfChains(schedule, chains);
+  const buffers: AllocationBuffer[] = chains.flatMap(
+    (chain) =>
+      inParts.get(chain.id)?.buffers ?? [
+        {
+          id: chain.id,
+          lower: chain.startStep,
+          upper: chain.endStep,
+          sizeBytes: chain.sizeBytes,
+          alignmentBytes: schedule.alignmentBytes,
+        },
+      ],
+  );
   schedule.layers.forEach((scheduled, t) => {
     for (const buffer of scheduled.workspace) {
       buffers.push({
@@ -64,7 +70,10 @@ export function assignAddresses(schedule: Schedule, nodeLimit: number): AddressR
     return { excessBytes: leastExcess(capacityBytes, buffers, result.heightBytes, nodeLimit) };
   const offsetOf = (id: string): number => base + (result.offsets.get(id) ?? 0);
   const stayOffsets = new Map<string, number>();
-  for (const chain of chains) for (const member of chain.members) stayOffsets.set(member, offsetOf(chain.id));
+  for (const chain of chains) {
+    const offset = inParts.has(chain.id) ? base + (inParts.get(chain.id)?.offsetBytes ?? 0) : offsetOf(chain.id);
+    for (const member of chain.members) stayOffsets.set(member, offset);
+  }
   const roots = new Map<TensorId, ScheduledRoot>();
   for (const [id, root] of schedule.roots) {
     const stays = root.stays.map(
@@ -161,6 +170,64 @@ function stayChains(schedule: Schedule): StayChain[] {
     }
   }
   return chains;
+}
+
+/** A chain of which parts are out of SRAM at times: where it lies, and its buffers. */
+interface ChainInParts {
+  readonly offsetBytes: number;
+  readonly buffers: readonly AllocationBuffer[];
+}
+
+/**
+ * Chains that are in SRAM in part at times are cut where what is kept ends, and their pieces lie right behind each other: their
+ * places are given, from the lowest free one up, so that what they leave free joins the room above them.
+ *
+ *   offset ^        +--------+          +-------
+ *          |        | others |          | piece 2     piece 2 has a gap while its bytes are in DRAM
+ *          | +------+--------+----------+-------
+ *          | |            piece 1
+ *          +-+---------------------------------> steps
+ */
+function partsOfChains(schedule: Schedule, chains: readonly StayChain[]): Map<string, ChainInParts> {
+  const parts = new Map<string, ChainInParts>();
+  const placed: { readonly chain: StayChain; readonly offsetBytes: number }[] = [];
+  for (const chain of chains) {
+    const out = evictionsOf(schedule, chain);
+    if (out.length === 0) continue;
+    const meets = placed.filter(
+      (other) => other.chain.startStep < chain.endStep && chain.startStep < other.chain.endStep,
+    );
+    const offsetBytes = meets.reduce((end, other) => Math.max(end, other.offsetBytes + other.chain.sizeBytes), 0);
+    placed.push({ chain, offsetBytes });
+    const cuts = [...new Set([0, ...out.map(({ keptBytes }) => keptBytes), chain.sizeBytes])].sort((a, b) => a - b);
+    const buffers = cuts.slice(0, -1).map((from, i): AllocationBuffer => {
+      const gaps = out.filter(({ keptBytes }) => keptBytes <= from);
+      return {
+        id: `${chain.id}+${from}`,
+        lower: chain.startStep,
+        upper: chain.endStep,
+        sizeBytes: (cuts[i + 1] ?? from) - from,
+        gaps: gaps.map(({ first, last }) => ({ lower: first, upper: last + 1 })),
+        fixedOffsetBytes: offsetBytes + from,
+      };
+    });
+    parts.set(chain.id, { offsetBytes, buffers });
+  }
+  return parts;
+}
+
+/** When a chain is in SRAM in part, and how many bytes are claimed then: rounded up, with the ring of a tail. */
+function evictionsOf(
+  schedule: Schedule,
+  chain: StayChain,
+): { readonly first: number; readonly last: number; readonly keptBytes: number }[] {
+  return schedule.evictions.flatMap(({ first, last, root, keptBytes }) => {
+    const isMember = chain.members.some((member) => member.startsWith(`%${root}@`));
+    if (!isMember || first < chain.startStep || last >= chain.endStep) return [];
+    const tail = schedule.blocks.find((b) => b.plan.first === first)?.tails.find((t) => t.ring.root === root);
+    const claimed = alignUp(keptBytes, schedule.alignmentBytes) + (tail?.ring.sizeBytes ?? 0);
+    return [{ first, last, keptBytes: Math.min(chain.sizeBytes, claimed) }];
+  });
 }
 
 function stayId(root: TensorId, stay: { readonly startStep: number }): string {

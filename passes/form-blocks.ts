@@ -25,6 +25,7 @@ import {
 } from '../src/schedule/block-shape.js';
 import type { Layer } from '../src/schedule/layer.js';
 import { alignUp } from '../src/schedule/tiling.js';
+import type { OutputTail } from '../src/solver/placement/evictions.js';
 import type { Chip } from '../src/target/chip.js';
 import { chunkChannelsFor } from './tile.js';
 
@@ -38,6 +39,8 @@ export interface BlockCandidate {
   readonly outputs: readonly TensorId[];
   /** Outputs that may take the memory of an input. */
   readonly overwrites: ReadonlyMap<TensorId, TensorId>;
+  /** Outputs in SRAM whose last rows may be streamed out while the block runs. */
+  readonly tails: ReadonlyMap<TensorId, OutputTail>;
   readonly workspaceBytes: number;
   readonly heldWeightBytes: number; // all weights of the block that are not streamed, each layer's rounded up
   readonly trafficBytes: number; // of activations
@@ -48,6 +51,7 @@ export interface FormOptions {
   readonly capacityBytes: number;
   readonly alignmentBytes: number;
   readonly chip?: Chip;
+  readonly canEvict?: boolean; // tensors may be in SRAM in part
 }
 
 const MOST_LAYERS = 48;
@@ -243,7 +247,9 @@ function candidateOf(one: Formed, mask: number, options: FormOptions): BlockCand
     overwrites.set(output.root, input.root);
     wholeBytes -= output.h * output.w * output.c * output.elementBytes;
   }
-  if (workspaceBytes + wholeBytes + held.bytes > options.capacityBytes) return undefined;
+  const tails = options.canEvict === true ? tailsOf(one, inSram, overwrites) : new Map<TensorId, OutputTail>();
+  const room = options.capacityBytes * (tails.size > 0 ? 1.25 : 1);
+  if (workspaceBytes + wholeBytes + held.bytes > room) return undefined;
   return {
     first: plan.first,
     last: plan.last,
@@ -252,11 +258,34 @@ function candidateOf(one: Formed, mask: number, options: FormOptions): BlockCand
     inputs: inputs.map((root) => root.root),
     outputs: outputs.map((root) => root.root),
     overwrites,
+    tails,
     workspaceBytes,
     heldWeightBytes: held.bytes,
     trafficBytes,
     streamedWeightBytes: one.streamedWeightBytes,
   };
+}
+
+function tailsOf(
+  { shape, form, plan }: Formed,
+  inSram: ReadonlySet<TensorId>,
+  overwrites: ReadonlyMap<TensorId, TensorId>,
+): Map<TensorId, OutputTail> {
+  const tails = new Map<TensorId, OutputTail>();
+  if (form.tiles > 1) return tails;
+  for (const root of shape.roots) {
+    const ring = plan.rings.find((candidate) => candidate.root === root.root);
+    const isMadeHere = root.role === 'output' && inSram.has(root.root) && !overwrites.has(root.root);
+    if (!isMadeHere || ring === undefined || root.readers.length > 0 || root.writers.length > 1) continue;
+    const { rowsPerIteration, rowBytes, sizeBytes } = ring;
+    const firstRows = ((ring.firstRow % rowsPerIteration) + rowsPerIteration) % rowsPerIteration;
+    tails.set(root.root, {
+      ringBytes: sizeBytes,
+      firstBytes: firstRows * rowBytes,
+      stripeBytes: rowsPerIteration * rowBytes,
+    });
+  }
+  return tails;
 }
 
 function rootFacts(program: Program, layers: readonly Layer[]): Map<TensorId, RootFacts> {

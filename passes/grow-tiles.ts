@@ -45,8 +45,9 @@ function growBlock(schedule: Schedule, block: ScheduledBlock, loadBytes: number[
   let free = Number.POSITIVE_INFINITY;
   for (let t = first; t <= last; t += 1) free = Math.min(free, schedule.capacityBytes - (loadBytes[t] ?? 0));
   const room = block.plan.workspaceBytes + Math.floor(Math.max(0, free) * share);
-  // Where weights are loaded for each stripe, other stripes would move other bytes.
-  for (const multiple of form.streamed.size > 0 ? [1] : [16, 8, 4, 2, 1]) {
+  // Where weights are loaded for each stripe, other stripes would move other bytes; tails are whole stripes.
+  const isFixed = form.streamed.size > 0 || block.tails.length > 0;
+  for (const multiple of isFixed ? [1] : [16, 8, 4, 2, 1]) {
     for (const depth of [2, 1] as const) {
       const larger = { ...form, multiple: form.multiple * multiple, depth };
       const plan = planBlock(block.shape, larger, schedule.alignmentBytes);

@@ -14,6 +14,7 @@ import {
   type PlacementRecord,
   type Schedule,
   type ScheduledBlock,
+  type ScheduledEviction,
   type ScheduledLayer,
   type ScheduledRoot,
   unplacedBuffers,
@@ -27,7 +28,7 @@ import {
 } from '../src/schedule/tiling.js';
 import type { LinearSolver } from '../src/solver/linear/model.js';
 import { undominatedSpans } from '../src/solver/placement/dominance.js';
-import type { Evaluation, SearchResult } from '../src/solver/placement/evaluate.js';
+import type { SearchResult } from '../src/solver/placement/evaluate.js';
 import { placeGreedy, placeNone } from '../src/solver/placement/greedy.js';
 import { type IlpOutcome, solvePlacementIlp } from '../src/solver/placement/ilp.js';
 import {
@@ -48,6 +49,7 @@ export interface PlaceOptions {
   readonly batch: number; // frames a period
   readonly placement: 'ilp' | 'greedy' | 'none';
   readonly blocks: boolean; // form depth-first blocks
+  readonly parts: boolean; // tensors may be in SRAM in part
   readonly solver: LinearSolver;
   readonly gap: number; // relative, where the search may stop
   readonly timeLimitSeconds: number;
@@ -66,7 +68,7 @@ export interface PosedProblem {
 /** Layers to steps, roots to items, tilings to choices. Cost: linear in layers times tilings. */
 export function poseProblem(
   program: Program,
-  options: Pick<PlaceOptions, 'capacityBytes' | 'alignmentBytes' | 'blocks' | 'batch'> & { readonly chip?: Chip },
+  options: Pick<PlaceOptions, 'capacityBytes' | 'alignmentBytes' | 'blocks' | 'parts' | 'batch'> & { readonly chip?: Chip },
 ): PosedProblem {
   const layers = layersOf(program);
   const roots: TensorId[] = [];
@@ -125,9 +127,11 @@ export function poseProblem(
   // Resident shares begin at multiples of 4 bytes; the odd ends come off the capacity once.
   const oddEnds = layers.filter((layer) => layer.weights.totalBytes % 4 !== 0).length;
   const capacityBytes = options.capacityBytes - alignUp(oddEnds * 4, options.alignmentBytes);
-  const blocks = options.blocks ? formBlocks(program, layers, { ...options, capacityBytes }) : [];
+  const canEvict = options.parts && options.batch === 1;
+  const blocks = options.blocks ? formBlocks(program, layers, { ...options, capacityBytes, canEvict }) : [];
   const spans = blocks.map((block) => spanOf(block, register, options.batch));
-  const problem = { capacityBytes, items, steps, spans };
+  const { alignmentBytes } = options;
+  const problem: PlacementProblem = { capacityBytes, items, steps, spans, canEvict, alignmentBytes };
   const kept = undominatedSpans(problem);
   const blockOf = new Map(spans.map((span, index) => [span, blocks[index]]));
   const keptBlocks = kept.flatMap((span) => blockOf.get(span) ?? []);
@@ -249,7 +253,12 @@ function spanOf(block: BlockCandidate, itemOf: (root: TensorId) => number, batch
     uses: block.inputs.map((root) => ({ item: itemOf(root), fromSram: block.form.inSram.has(root) })),
     outputs: block.outputs.map((root) => {
       const over = block.overwrites.get(root);
-      return { item: itemOf(root), toSram: block.form.inSram.has(root), over: over === undefined ? -1 : itemOf(over) };
+      return {
+        item: itemOf(root),
+        toSram: block.form.inSram.has(root),
+        over: over === undefined ? -1 : itemOf(over),
+        tail: block.tails.get(root),
+      };
     }),
     workspaceBytes: block.workspaceBytes,
     heldWeightBytes: block.heldWeightBytes,
@@ -291,18 +300,41 @@ function toSchedule(
     }));
     layers.push({ layer, tiling: choice.tiling, residentBytes: resident, residentOffsetBytes: -1, workspace, reloads });
   }
+  const evictions = (placement.evictions ?? []).flatMap(({ first, item, keptBytes }): ScheduledEviction[] => {
+    const last = evaluation.executions.find((execution) => execution.first === first)?.last ?? first;
+    const root = posed.roots[item];
+    return root === undefined ? [] : [{ first, last, root, keptBytes }];
+  });
   return {
     program,
     batch: options.batch,
     capacityBytes: options.capacityBytes,
     alignmentBytes: options.alignmentBytes,
     layers,
-    blocks,
-    roots: scheduledRoots(program, posed, evaluation, options),
+    blocks: blocks.map((block) => withTails(block, evictions, options.alignmentBytes)),
+    evictions,
+    roots: scheduledRoots(program, posed, result, options),
     residentBytes: evaluation.residentBytes,
     loadBytes: evaluation.loadBytes,
     record,
   };
+}
+
+/** The block with the rings of outputs whose last rows are streamed out. */
+function withTails(
+  block: ScheduledBlock,
+  evictions: readonly ScheduledEviction[],
+  alignmentBytes: number,
+): ScheduledBlock {
+  const { plan, shape } = block;
+  const tails = evictions.flatMap(({ first, root, keptBytes }): ScheduledBlock['tails'] => {
+    const isOutput = shape.roots.some((one) => one.root === root && one.role === 'output');
+    if (first !== plan.first || !isOutput) return [];
+    const inSram = new Set([...plan.form.inSram].filter((other) => other !== root));
+    const ring = planBlock(shape, { ...plan.form, inSram }, alignmentBytes).rings.find((one) => one.root === root);
+    return ring === undefined ? [] : [{ ring, keptRows: keptBytes / ring.rowBytes }];
+  });
+  return { ...block, tails };
 }
 
 /** A layer inside a block: its tiling says in the terms of single layers what the block does with it. */
@@ -347,6 +379,7 @@ function scheduledBlock(
     plan,
     shape: block.shape,
     ...unplacedBuffers(plan),
+    tails: [],
     held,
     reloads,
   };
@@ -355,10 +388,11 @@ function scheduledBlock(
 function scheduledRoots(
   program: Program,
   posed: PosedProblem,
-  evaluation: Evaluation,
+  { placement, evaluation }: SearchResult,
   options: PlaceOptions,
 ): Map<TensorId, ScheduledRoot> {
   const events = itemEvents(posed.problem);
+  const evicted = new Set((placement.evictions ?? []).map(({ item }) => item));
   const roots = new Map<TensorId, ScheduledRoot>();
   posed.roots.forEach((root, item) => {
     const tensor = tensorOf(program, root);
@@ -385,7 +419,7 @@ function scheduledRoots(
         origin: stay.origin,
         sramOffsetBytes: -1,
       })),
-      inDram: (!isProducedInSram || isSpilled) && !isInternal,
+      inDram: ((!isProducedInSram || isSpilled) && !isInternal) || evicted.has(item),
       isSpilled,
       firstWrite: life.firstWrite,
       lastWrite: life.lastWrite,

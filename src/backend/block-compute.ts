@@ -10,6 +10,7 @@ import { type LayerContext, type RecordRun, stayOffset, type View } from './laye
 export interface BlockCommandContext {
   readonly context: LayerContext;
   readonly block: ScheduledBlock;
+  readonly rings: readonly ScheduledRing[];
   readonly tile: BlockTile;
   readonly plan: BlockLayerPlan;
 }
@@ -20,7 +21,7 @@ export function blockComputeCommand(at: BlockCommandContext, run: RecordRun | un
   const operand = (index: number): Operand => {
     const found = layer.operands[index];
     if (found === undefined) throw new Error(`${layer.op.name} has no operand ${index}`);
-    const ring = block.rings.find((candidate) => candidate.root === found.root);
+    const ring = at.rings.find((candidate) => candidate.root === found.root);
     return ring?.view ?? found;
   };
   const { output } = layer;
@@ -42,7 +43,7 @@ export function blockComputeCommand(at: BlockCommandContext, run: RecordRun | un
   const sums = block.sums.find((candidate) => candidate.step === plan.step);
   const command =
     sums === undefined ? whole : { op: 'poolRows', fields: gatheringFields(whole.fields, sums.sramOffsetBytes) };
-  const isWhole = (root: TensorId): boolean => block.rings.every((ring) => ring.root !== root);
+  const isWhole = (root: TensorId): boolean => at.rings.every((ring) => ring.root !== root);
   return { ...command, steps: frameSteps(context, ({ root }) => isWhole(root), isWhole(output.root)) };
 }
 
@@ -70,7 +71,7 @@ function viewOf(
     readonly pixelPitchBytes: number;
   },
 ): View {
-  const ring = at.block.rings.find((candidate) => candidate.root === image.root);
+  const ring = at.rings.find((candidate) => candidate.root === image.root);
   if (ring === undefined) {
     return {
       base: stayOffset(at.context, image.root) + image.offsetBytes,

@@ -10,7 +10,7 @@ import { type BlockCommandContext, blockComputeCommand, blockRingView } from './
 import { dramAddressOf } from './dram-layout.js';
 import { type Emitter, type Level, mask, step } from './emitter.js';
 import { type ConstantLoad, dramFrameStep, emitPreloads, emitWholeRoot, forEachFrame } from './frames.js';
-import { type LayerContext, type RecordRun, viewFields } from './layer-views.js';
+import { type LayerContext, type RecordRun, stayOffset, viewFields } from './layer-views.js';
 
 export function emitBlock(emitter: Emitter, block: ScheduledBlock, contextOf: (step: number) => LayerContext): void {
   const first = contextOf(block.plan.first);
@@ -21,7 +21,7 @@ export function emitBlock(emitter: Emitter, block: ScheduledBlock, contextOf: (s
     const framed = (step: number): LayerContext => ({ ...contextOf(step), frameLevel });
     block.plan.tiles.forEach((tile, i) => {
       if (i > 0) emitter.barrier();
-      emitTile({ emitter, block, tile, contextOf: framed });
+      emitTile({ emitter, block, tile, contextOf: framed, rings: block.rings, start: 0 });
     });
   });
   emitSpills(emitter, block, contextOf);
@@ -33,16 +33,40 @@ interface TileSite {
   readonly block: ScheduledBlock;
   readonly tile: BlockTile;
   readonly contextOf: (step: number) => LayerContext;
+  readonly rings: readonly ScheduledRing[];
+  readonly start: number; // first iteration
 }
 
+/** All iterations in one loop; where an output stays in SRAM with its first rows only, the others follow in a second one. */
 function emitTile(site: TileSite): void {
+  const { block, emitter } = site;
+  const context = site.contextOf(block.plan.last);
+  const tails = block.tails.map((tail) => ({
+    tail,
+    from: (tail.keptRows - tail.ring.firstRow) / tail.ring.rowsPerIteration,
+  }));
+  const starts = [...new Set([0, ...tails.map(({ from }) => from)])].sort((a, b) => a - b);
+  starts.forEach((start, i) => {
+    if (i > 0) emitter.barrier();
+    const streamed = tails
+      .filter(({ from }) => from <= start)
+      .map(({ tail: { ring, keptRows } }): ScheduledRing => {
+        const sramOffsetBytes = stayOffset(context, ring.root) + keptRows * ring.rowBytes;
+        return { ...ring, sramOffsetBytes };
+      });
+    const end = starts[i + 1] ?? block.plan.iterations;
+    emitIterations({ ...site, start, rings: [...site.rings, ...streamed] }, end - start);
+  });
+}
+
+function emitIterations(site: TileSite, count: number): void {
   const { emitter, block } = site;
-  const inputs = block.rings.filter((ring) => ring.role === 'input');
-  const outputs = block.rings.filter((ring) => ring.role === 'output');
+  const inputs = site.rings.filter((ring) => ring.role === 'input');
+  const outputs = site.rings.filter((ring) => ring.role === 'output');
   if (inputs.length > 0) emitter.setSemaphore('operandsFree', block.plan.form.depth);
   if (outputs.length > 0) emitter.setSemaphore('outputFree', 1);
   if (block.chunks.length > 0) emitter.setSemaphore('chunkFree', chunksAhead(block));
-  emitter.loop(block.plan.iterations, (level) => {
+  emitter.loop(count, (level) => {
     inputs.forEach((ring, i) => {
       const signal = mask(i === inputs.length - 1 ? 'operandsReady' : undefined);
       emitRingRows(site, 'loadRows', ring, level, mask(i === 0 ? 'operandsFree' : undefined), signal);
@@ -118,7 +142,9 @@ function emitLayers(site: TileSite, level: Level, wait: number, signal: number):
 }
 
 function commandContext(site: TileSite, plan: BlockLayerPlan): BlockCommandContext {
-  return { context: site.contextOf(plan.step), block: site.block, tile: site.tile, plan };
+  const firstRow = plan.firstRow + site.start * plan.rowsPerIteration;
+  const { block, rings, tile } = site;
+  return { context: site.contextOf(plan.step), block, rings, tile, plan: { ...plan, firstRow } };
 }
 
 /** The layer's rows of one iteration, chunk of weights by chunk. */
@@ -203,7 +229,7 @@ function emitRingRows(
       imageH: ring.imageRows,
       imageW: ring.imageColumns,
       pixelBytes: ring.pixelBytes,
-      row0: ring.firstRow,
+      row0: ring.firstRow + site.start * ring.rowsPerIteration,
       rows: ring.rowsPerIteration,
       col0: columns.start,
       cols: columns.end - columns.start,

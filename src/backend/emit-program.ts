@@ -11,6 +11,7 @@ import { type DramLayout, dramAddressOf, layOutDram } from './dram-layout.js';
 import { emitBlock } from './emit-block.js';
 import { emitLayer } from './emit-layer.js';
 import { Emitter } from './emitter.js';
+import { emitEvictions, emitReturns } from './frames.js';
 import type { LayerContext } from './layer-views.js';
 
 export interface EmittedProgram {
@@ -60,11 +61,13 @@ function emitPeriod(schedule: Schedule, layout: DramLayout): CommandStream['peri
   };
   for (let step = 0; step < schedule.layers.length; step += 1) {
     const block = schedule.blocks[schedule.layers[step]?.block ?? -1];
+    emitEvictions(emitter, contextOf(step));
     if (block === undefined) emitLayer(emitter, contextOf(step));
     else {
       emitBlock(emitter, block, contextOf);
       step = block.plan.last;
     }
+    emitReturns(emitter, contextOf(step));
   }
   emitter.add('endPeriod', {});
   return emitter.commands;

@@ -1,6 +1,7 @@
 /** The frames of a batch: every layer and block runs for all of them, so that its weights come in once. */
 import type { FieldStep } from '../commands/types.js';
 import type { TensorId } from '../ir/types.js';
+import type { ScheduledEviction } from '../schedule/schedule.js';
 import { type Emitter, mask, step } from './emitter.js';
 import { type LayerContext, stayOffset } from './layer-views.js';
 
@@ -37,6 +38,40 @@ export function emitWholeRoot(emitter: Emitter, op: 'load' | 'store', context: L
       },
       [dramFrameStep(framed, root), sramFrameStep(framed, root, 'sramBase')],
     );
+  });
+}
+
+/** Moves out what leaves SRAM in part while the steps that begin here run; what they make themselves they stream out. */
+export function emitEvictions(emitter: Emitter, context: LayerContext): void {
+  const { evictions, roots } = context.schedule;
+  const out = evictions.filter(
+    ({ first, root }) => first === context.step && (roots.get(root)?.firstWrite ?? 0) < first,
+  );
+  if (out.length > 0) emitter.barrier();
+  for (const eviction of out) emitRest(emitter, 'store', context, eviction);
+}
+
+/** Loads again what was out while the steps that end here ran. */
+export function emitReturns(emitter: Emitter, context: LayerContext): void {
+  const back = context.schedule.evictions.filter(({ last }) => last === context.step);
+  if (back.length > 0) emitter.barrier();
+  for (const eviction of back) emitRest(emitter, 'load', context, eviction);
+}
+
+/** Moves what is not kept of a root. */
+function emitRest(
+  emitter: Emitter,
+  op: 'load' | 'store',
+  context: LayerContext,
+  { root, keptBytes }: ScheduledEviction,
+): void {
+  const limit = context.schedule.roots.get(root)?.sizeBytes ?? 0;
+  emitter.add(op, {
+    dramBase: context.layout.rootAddresses.get(root) ?? 0,
+    sramBase: stayOffset(context, root) + keptBytes,
+    offset: keptBytes,
+    bytes: limit - keptBytes,
+    limit,
   });
 }
 

@@ -173,9 +173,14 @@ function streamedWrites({ layer, tiling }: ScheduledLayer, rounds: number, chip:
   return transfers(rounds, bytes, run, chip);
 }
 
-/** Tensors that were completed in SRAM between two steps and have a DRAM copy. */
+/** Tensors that were completed in SRAM between two steps and have a DRAM copy; what left SRAM in part and returns. */
 function spills(schedule: Schedule, first: number, last: number, chip: Chip): Transfers {
   const list: Transfers[] = [];
+  for (const eviction of schedule.evictions) {
+    if (eviction.first !== first) continue;
+    const bytes = (schedule.roots.get(eviction.root)?.sizeBytes ?? 0) - eviction.keptBytes;
+    list.push(transfers(1, bytes, bytes, chip), transfers(1, bytes, bytes, chip));
+  }
   for (const root of schedule.roots.values()) {
     if (!root.isSpilled || root.lastWrite < first || root.lastWrite > last) continue;
     list.push(transfers(1, root.sizeBytes, root.sizeBytes, chip));

@@ -14,7 +14,7 @@ export interface TrafficEntry {
   readonly root: TensorId | undefined;
   readonly readBytes: number;
   readonly writeBytes: number;
-  readonly reason: 'streamed' | 'reloaded' | 'spilled' | 'weights';
+  readonly reason: 'streamed' | 'reloaded' | 'spilled' | 'evicted' | 'weights';
 }
 
 export function trafficOf(schedule: Schedule): TrafficEntry[] {
@@ -71,6 +71,10 @@ export function trafficOf(schedule: Schedule): TrafficEntry[] {
         writeBytes: 0,
         reason: 'weights',
       });
+    for (const { first, root, keptBytes } of schedule.evictions) {
+      const bytes = (schedule.roots.get(root)?.sizeBytes ?? 0) - keptBytes;
+      if (first === step) add(root, bytes, bytes, 'evicted');
+    }
     const root = schedule.roots.get(layer.output.root);
     if (root?.isSpilled && root.lastWrite === step) add(root.root, 0, root.sizeBytes, 'spilled');
   });

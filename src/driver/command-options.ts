@@ -11,6 +11,7 @@ export interface CompileFlags {
   readonly batch?: number;
   readonly param?: ReadonlyMap<string, string>;
   readonly blocks: boolean;
+  readonly parts: boolean;
   readonly dtype: 'int8' | 'float32';
   readonly sram?: number;
   readonly objective: 'traffic' | 'latency';
@@ -91,6 +92,7 @@ export function addCompileOptions(command: Command): Command {
       'traffic',
     )
     .option('--no-blocks', 'run layer by layer: form no depth-first blocks')
+    .option('--no-parts', 'keep tensors in SRAM or in DRAM as a whole, never in part')
     .option('--solver <name>', 'ILP solver: glpk or highs', oneOf('--solver', ['glpk', 'highs']), 'glpk')
     .option('--time-limit <seconds>', 'for the ILP search', numberFrom('--time-limit', 0, 86400), 10)
     .option('--gap <fraction>', 'stop the ILP within this share of its bound', numberFrom('--gap', 0, 1), 0.001)

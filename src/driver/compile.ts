@@ -23,6 +23,7 @@ export interface CompileOptions {
   readonly dtype: 'int8' | 'float32';
   readonly placement: 'ilp' | 'greedy' | 'none';
   readonly blocks?: boolean; // depth-first blocks; true when absent
+  readonly parts?: boolean; // tensors in SRAM in part; true when absent
   readonly solver: 'glpk' | 'highs';
   readonly objective?: 'traffic' | 'latency'; // traffic when absent
   readonly gap: number;
@@ -124,13 +125,37 @@ export function scheduleProgram(
   ]);
 }
 
-/** Places, then packs; a plan that cannot be packed is cut off by lowering the capacity that placement sees. */
+/**
+ * Places, then packs. Tensors that are in SRAM in part lie at given places, which packs less well: where that costs a round, a
+ * plan without them is made too, and the better one taken.
+ */
 function packedSchedule(
   program: Program,
   solver: LinearSolver,
   options: CompileOptions,
   stage: (name: string) => void,
 ): Schedule | undefined {
+  const withParts = packInRounds(program, solver, options, options.parts ?? true, stage);
+  if (withParts?.rounds === 1 || options.parts === false) return withParts?.schedule;
+  const whole = packInRounds(program, solver, options, false, stage);
+  if (withParts === undefined || whole === undefined) return (withParts ?? whole)?.schedule;
+  const trafficOf = ({ schedule }: Packed): number => schedule.record.plannedTrafficBytes;
+  return (trafficOf(whole) <= trafficOf(withParts) ? whole : withParts).schedule;
+}
+
+interface Packed {
+  readonly schedule: Schedule;
+  readonly rounds: number; // plans made, the last of which could be packed
+}
+
+/** A plan that cannot be packed is cut off by lowering the capacity that placement sees. */
+function packInRounds(
+  program: Program,
+  solver: LinearSolver,
+  options: CompileOptions,
+  parts: boolean,
+  stage: (name: string) => void,
+): Packed | undefined {
   const { chip } = options;
   let reservedBytes = 0;
   for (let round = 0; round < 12; round += 1) {
@@ -141,6 +166,7 @@ function packedSchedule(
       batch: options.batch,
       placement: options.placement,
       blocks: options.blocks ?? true,
+      parts,
       solver,
       gap: options.gap,
       timeLimitSeconds: options.timeLimitSeconds,
@@ -152,7 +178,7 @@ function packedSchedule(
     let excessBytes = 0;
     for (const share of [1, 0.5, 0]) {
       const result = assignAddresses(withCapacity(growTiles(placed, share), chip.sram.bytes), ALLOCATOR_NODES);
-      if ('schedule' in result) return checked(result.schedule);
+      if ('schedule' in result) return { schedule: checked(result.schedule), rounds: round + 1 };
       excessBytes = result.excessBytes;
     }
     reservedBytes += Math.ceil(excessBytes / chip.sram.alignmentBytes) * chip.sram.alignmentBytes;

@@ -21,7 +21,7 @@ export async function leastSramOf(
 ): Promise<LeastSram> {
   const { program } = await importModel(model, { params, dtype: 'int8' });
   const optimised = optimise(program, {});
-  const options = { capacityBytes: ENDLESS_BYTES, alignmentBytes, blocks: true, batch: 1 };
+  const options = { capacityBytes: ENDLESS_BYTES, alignmentBytes, blocks: true, parts: false, batch: 1 };
   return {
     withoutActivationTrafficBytes: leastSramWithoutActivationTraffic(poseProblem(optimised, options).problem),
     thatCompilesBytes: Math.max(...layersOf(optimised).map((layer) => leastLayerBytes(layer, alignmentBytes))),

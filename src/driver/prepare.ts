@@ -29,6 +29,7 @@ export function compileOptions(prepared: PreparedModel, flags: CompileFlags, pla
     dtype: flags.dtype,
     placement,
     blocks: flags.blocks,
+    parts: flags.parts,
     solver: flags.solver,
     gap: flags.gap,
     timeLimitSeconds: flags.timeLimit,

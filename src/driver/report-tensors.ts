@@ -89,7 +89,7 @@ function nameOfStep(schedule: Schedule, step: number): string {
   return `step ${step} (${schedule.layers[step]?.layer.op.name ?? '?'})`;
 }
 
-function describeStay(schedule: Schedule, stay: Stay): string {
+function describeStay(schedule: Schedule, stay: Pick<Stay, 'startStep' | 'endStep'>): string {
   const last = stay.endStep - 1;
   if (stay.startStep === last) return `at ${nameOfStep(schedule, last)}`;
   return `from ${nameOfStep(schedule, stay.startStep)} to ${nameOfStep(schedule, last)}`;
@@ -112,6 +112,8 @@ function whyActivation(schedule: Schedule, root: ScheduledRoot, placement: Repor
     if (stays === '') return `model output: streamed to DRAM as it is made`;
     return `model output: made in SRAM ${stays}, then copied to DRAM`;
   }
+  const partly = partlyOut(schedule, root);
+  if (partly !== '') return `kept in SRAM ${stays}, ${partly}`;
   if (placement === 'none') return `placement 'none' keeps nothing in SRAM: written once, read by ${streamed}`;
   const reason = whyNotKept(schedule, root);
   if (stays === '') return `DRAM: streamed out as it is made, read by ${streamed}; ${reason}`;
@@ -120,6 +122,16 @@ function whyActivation(schedule: Schedule, root: ScheduledRoot, placement: Repor
     return `spilled: in SRAM ${stays}, with a copy in DRAM that is ${later}; ${reason}`;
   }
   return `DRAM, reloaded: in SRAM ${stays}; ${reason}`;
+}
+
+/** When only the first bytes of a root are in SRAM; empty where that is never so. */
+function partlyOut(schedule: Schedule, root: ScheduledRoot): string {
+  const out = schedule.evictions.filter((eviction) => eviction.root === root.root);
+  const parts = out.map(({ first, last, keptBytes }) => {
+    const where = describeStay(schedule, { startStep: first, endStep: last + 1 });
+    return `its last ${root.sizeBytes - keptBytes} B in DRAM ${where}`;
+  });
+  return parts.length === 0 ? '' : `but ${parts.join(' and ')}, where there is no room for them`;
 }
 
 function whyRolling(schedule: Schedule, root: ScheduledRoot, block: ScheduledBlock): string {

@@ -86,19 +86,45 @@ function claimsOf(schedule: Schedule): Claim[] {
   }
   for (const root of schedule.roots.values()) {
     for (const stay of root.stays) {
-      const claim: Claim = {
-        name: `%${root.root}`,
-        startStep: stay.startStep,
-        endStep: stay.endStep,
-        low: stay.sramOffsetBytes,
-        high: stay.sramOffsetBytes + root.frameStrideBytes * schedule.batch,
-      };
-      claims.push(
-        stay.origin === 'produced' && root.overwrites !== undefined ? { ...claim, over: `%${root.overwrites}` } : claim,
-      );
+      for (const piece of stayPieces(schedule, root.root, stay)) {
+        const claim: Claim = {
+          name: `%${root.root}`,
+          ...piece,
+          low: stay.sramOffsetBytes,
+          high: stay.sramOffsetBytes + Math.min(piece.bytes, root.frameStrideBytes * schedule.batch),
+        };
+        claims.push(
+          stay.origin === 'produced' && root.overwrites !== undefined
+            ? { ...claim, over: `%${root.overwrites}` }
+            : claim,
+        );
+      }
     }
   }
   return claims;
+}
+
+/** A stay by the steps in which only its first bytes, and the ring of its tail, are in SRAM, and those between them. */
+function stayPieces(
+  schedule: Schedule,
+  root: number,
+  stay: { readonly startStep: number; readonly endStep: number },
+): { startStep: number; endStep: number; bytes: number }[] {
+  const pieces: { startStep: number; endStep: number; bytes: number }[] = [];
+  let from = stay.startStep;
+  const out = schedule.evictions
+    .filter((one) => one.root === root && one.first >= stay.startStep && one.last < stay.endStep)
+    .sort((a, b) => a.first - b.first);
+  for (const { first, last, keptBytes } of out) {
+    if (from < first) pieces.push({ startStep: from, endStep: first, bytes: Number.POSITIVE_INFINITY });
+    const block = schedule.blocks.find(({ plan }) => plan.first === first);
+    const ring = block?.tails.find((tail) => tail.ring.root === root)?.ring;
+    const bytes = keptBytes + (ring === undefined ? 0 : ring.rows * ring.rowBytes);
+    pieces.push({ startStep: first, endStep: last + 1, bytes });
+    from = last + 1;
+  }
+  if (from < stay.endStep) pieces.push({ startStep: from, endStep: stay.endStep, bytes: Number.POSITIVE_INFINITY });
+  return pieces;
 }
 
 /** `from` is written over by `to`, and lives no longer than the steps in which that happens. */

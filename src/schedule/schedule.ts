@@ -57,6 +57,12 @@ export interface HeldWeights {
   readonly sramOffsetBytes: number;
 }
 
+/** An output of a block in SRAM whose last rows are streamed out, through a ring right behind those that are kept. */
+export interface BlockTail {
+  readonly ring: BlockRing;
+  readonly keptRows: number; // whole stripes
+}
+
 /** Layers [plan.first, plan.last] run depth-first. */
 export interface ScheduledBlock {
   readonly plan: BlockPlan;
@@ -64,6 +70,7 @@ export interface ScheduledBlock {
   readonly rings: readonly ScheduledRing[];
   readonly chunks: readonly Placed<BlockChunks>[];
   readonly sums: readonly Placed<BlockSums>[];
+  readonly tails: readonly BlockTail[];
   readonly held: readonly HeldWeights[];
   readonly reloads: readonly TensorId[];
 }
@@ -73,6 +80,17 @@ export function unplacedBuffers(plan: BlockPlan): Pick<ScheduledBlock, 'rings' |
   const unplaced = <Buffer>(buffers: readonly Buffer[]): Placed<Buffer>[] =>
     buffers.map((buffer) => ({ ...buffer, sramOffsetBytes: -1 }));
   return { rings: unplaced(plan.rings), chunks: unplaced(plan.chunks), sums: unplaced(plan.sums) };
+}
+
+/**
+ * While steps [first, last] run, only the first bytes of a root are in SRAM. The rest is in DRAM: moved out before, or
+ * streamed out where the steps make it, and loaded after.
+ */
+export interface ScheduledEviction {
+  readonly first: number;
+  readonly last: number; // inclusive
+  readonly root: TensorId;
+  readonly keptBytes: number;
 }
 
 export interface PlacementRecord {
@@ -104,6 +122,7 @@ export interface Schedule {
   readonly alignmentBytes: number;
   readonly layers: readonly ScheduledLayer[];
   readonly blocks: readonly ScheduledBlock[]; // in order of steps
+  readonly evictions: readonly ScheduledEviction[];
   readonly roots: ReadonlyMap<TensorId, ScheduledRoot>;
   readonly residentBytes: number; // [0, residentBytes) of the SRAM
   readonly loadBytes: readonly number[]; // per step, residents included

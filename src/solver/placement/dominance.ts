@@ -10,6 +10,7 @@ export function undominatedSpans(problem: PlacementProblem): Span[] {
   const events = itemEvents(problem);
   const spans = problem.spans.filter((span) => {
     const taken = span.workspaceBytes + borderBytes(problem, span);
+    if (taken > problem.capacityBytes) return true; // it fits only with a part of its output in DRAM
     // Single steps read their weights once: on the span's side that is in its traffic for those that it streams.
     let trafficBytes = 0;
     for (const t of span.streamedSteps ?? []) trafficBytes += problem.steps[t]?.weightBytes ?? 0;

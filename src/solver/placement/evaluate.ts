@@ -1,3 +1,4 @@
+import { canBeEvicted, type Eviction, evictionTraffic, freedBytes, tailOf } from './evictions.js';
 import {
   type Execution,
   executionsOf,
@@ -80,6 +81,14 @@ export function evaluate(
   }
   if (covered !== problem.steps.length) errors.push(`${problem.steps.length - covered} steps have no valid choice`);
   const loadBytes = stepLoads(problem, placement, executions, lives.stays, overwrites, residentBytes);
+  for (const eviction of placement.evictions ?? []) {
+    const execution = executions.find(({ first }) => first === eviction.first);
+    errors.push(...evictionErrors(problem, eviction, execution, lives, events));
+    const tail = execution === undefined ? undefined : tailOf(execution, eviction.item);
+    const freed = freedBytes(problem, eviction, tail);
+    for (let t = eviction.first; t <= (execution?.last ?? -1); t += 1) loadBytes[t] = (loadBytes[t] ?? 0) - freed;
+    trafficBytes += evictionTraffic(problem, eviction);
+  }
   let peakBytes = 0;
   for (const load of loadBytes) peakBytes = Math.max(peakBytes, load);
   if (peakBytes > problem.capacityBytes) errors.push(`peak of ${peakBytes} B exceeds ${problem.capacityBytes} B`);
@@ -96,6 +105,35 @@ export function evaluate(
     overwrites,
     executions,
   };
+}
+
+/** Why an item cannot be out in part while an execution runs. */
+function evictionErrors(
+  problem: PlacementProblem,
+  eviction: Eviction,
+  execution: Execution | undefined,
+  lives: Lives,
+  events: readonly ItemEvents[],
+): string[] {
+  const { item, keptBytes, first } = eviction;
+  const name = problem.items[item]?.name ?? `item ${item}`;
+  if (execution === undefined) return [`${name} is moved out at step ${first}, where nothing begins`];
+  if (!canBeEvicted(problem, events, item) || lives.spilled[item] === true)
+    return [`${name} is moved out in part, though DRAM has it anyway`];
+  const size = problem.items[item]?.dramBytes ?? 0;
+  if (keptBytes <= 0 || keptBytes >= size) return [`${name} keeps ${keptBytes} B of ${size} B at step ${first}`];
+  const isIn = lives.stays.some((s) => s.item === item && s.startStep <= first && execution.last < s.endStep);
+  if (!isIn) return [`${name} is moved out at step ${first} but is not in SRAM`];
+  const tail = tailOf(execution, item);
+  if (tail !== undefined) {
+    const stripes = (keptBytes - tail.firstBytes) / tail.stripeBytes;
+    return Number.isInteger(stripes) && stripes >= 0
+      ? []
+      : [`${name} keeps ${keptBytes} B, which are no whole stripes`];
+  }
+  const isTouched = [...execution.uses, ...execution.outputs].some((one) => one.item === item);
+  const isComplete = (events[item]?.lastWrite ?? -1) < first;
+  return isTouched || !isComplete ? [`${name} is moved out at step ${first}, which needs it`] : [];
 }
 
 interface OpenStay {

@@ -1,3 +1,5 @@
+import type { Eviction, OutputTail } from './evictions.js';
+
 /**
  * The placement problem: what stays in SRAM, what goes to DRAM, and how each step runs, with no knowledge of the IR.
  *
@@ -67,6 +69,8 @@ export interface Span {
     readonly toSram: boolean;
     /** The input whose memory the output may take when the input's life ends here and both are in SRAM; -1 for none. */
     readonly over: number;
+    /** Where the output is made in SRAM and its last rows may be streamed out meanwhile. */
+    readonly tail?: OutputTail | undefined;
   }[];
   readonly workspaceBytes: number;
   readonly heldWeightBytes: number;
@@ -80,6 +84,9 @@ export interface PlacementProblem {
   readonly items: readonly PlacementItem[];
   readonly steps: readonly PlacementStep[];
   readonly spans: readonly Span[];
+  /** Tensors may be out of SRAM in part; see evictions.ts. */
+  readonly canEvict?: boolean;
+  readonly alignmentBytes?: number; // of buffers in SRAM; 1 when absent
 }
 
 /** A decision. Everything else (what is kept, what is spilled) follows from it; see evaluate.ts. */
@@ -92,6 +99,7 @@ export interface Placement {
   readonly reloads: readonly (readonly number[])[];
   /** Per step: bytes of its weights that are resident; at most weightBytes. */
   readonly residentBytes: readonly number[];
+  readonly evictions?: readonly Eviction[];
 }
 
 /** What runs as one: a step by its choice, or a span. */
@@ -101,7 +109,12 @@ export interface Execution {
   readonly span: number; // index, or -1
   readonly choice: number; // index, or -1
   readonly uses: readonly { readonly item: number; readonly fromSram: boolean }[];
-  readonly outputs: readonly { readonly item: number; readonly toSram: boolean; readonly over: number }[];
+  readonly outputs: readonly {
+    readonly item: number;
+    readonly toSram: boolean;
+    readonly over: number;
+    readonly tail?: OutputTail | undefined; // see Span
+  }[];
   readonly workspaceBytes: number;
   readonly heldWeightBytes: number;
   readonly weightPasses: number;

@@ -1,3 +1,4 @@
+import { canBeEvicted, type Eviction, evictionsFor, evictionTraffic, freedBytes, tailOf } from './evictions.js';
 import {
   type Execution,
   type ItemEvents,
@@ -41,6 +42,9 @@ export interface StateGraph {
   readonly arcCost: Float64Array;
   /** SRAM while the arc runs, with all held weights counted and no resident ones. */
   readonly arcMemory: Float64Array;
+  /** Index into evictions of what is out in part while the arc runs, -1 for nothing; its cost and memory count that. */
+  readonly arcEviction: Int32Array;
+  readonly evictions: readonly (readonly Eviction[])[];
   readonly edges: readonly GraphEdge[];
   readonly liveItems: readonly (readonly number[])[]; // per cut: items that have a home there
   readonly nodeHomes: readonly (readonly number[])[]; // per node, per item alive there
@@ -114,6 +118,8 @@ interface Draft {
   readonly edge: Growing;
   readonly cost: Growing;
   readonly memory: Growing;
+  readonly eviction: Growing;
+  readonly evictions: (readonly Eviction[])[];
   readonly nodeKeys: Map<number, number>[]; // by cut: key of the homes -> provisional node
   readonly provisionalCount: { value: number };
 }
@@ -155,6 +161,8 @@ export function buildStateGraph(problem: PlacementProblem, options: GraphOptions
     edge: new Growing(),
     cost: new Growing(),
     memory: new Growing(),
+    eviction: new Growing(),
+    evictions: [],
     nodeKeys: live.map(() => new Map<number, number>()),
     provisionalCount: { value: 0 },
   };
@@ -233,16 +241,25 @@ function addDrops(draft: Draft, t: number, key: number, node: number, state: rea
     const home = state[position] ?? IN_DRAM;
     if (home === IN_DRAM || !canDrop(draft, t, item)) return;
     const spillBytes = home === IN_SRAM ? (draft.problem.items[item]?.dramBytes ?? 0) : 0;
-    pushArc(draft, node, nodeOf(draft, t, key - home * 3 ** position), -1, spillBytes, 0);
+    pushArc(draft, node, nodeOf(draft, t, key - home * 3 ** position), -1, spillBytes, 0, -1);
   });
 }
 
-function pushArc(draft: Draft, from: number, to: number, edge: number, cost: number, memory: number): void {
+function pushArc(
+  draft: Draft,
+  from: number,
+  to: number,
+  edge: number,
+  cost: number,
+  memory: number,
+  eviction: number,
+): void {
   draft.from.push(from);
   draft.to.push(to);
   draft.edge.push(edge);
   draft.cost.push(cost);
   draft.memory.push(memory);
+  draft.eviction.push(eviction);
 }
 
 /** The arcs of a group's edges that leave one state, if the state admits them. */
@@ -250,7 +267,7 @@ function applyGroup(draft: Draft, group: EdgeGroup, state: readonly number[], no
   const { capacityBytes } = draft.problem;
   let memory = group.itemBytes;
   for (let i = 0; i < state.length; i += 1) if (state[i] !== IN_DRAM) memory += group.passBytes[i] ?? 0;
-  if (memory > capacityBytes) return;
+  if (memory > capacityBytes + evictableBytes(draft.problem)) return;
   let cost = 0;
   const after = state.slice();
   for (const use of group.uses) {
@@ -271,19 +288,72 @@ function applyGroup(draft: Draft, group: EdgeGroup, state: readonly number[], no
   }
   // Held weights are in SRAM while the edge runs, whether resident or not: resident ones save no room at their own steps.
   const roomBytes = capacityBytes - memory;
-  const fitting = group.edges.filter((edge) => (draft.edgeOwnBytes[edge] ?? 0) <= roomBytes);
-  if (fitting.length === 0) return;
+  const wanted = group.edges.filter(
+    (edge) => (draft.edgeOwnBytes[edge] ?? 0) <= roomBytes + evictableBytes(draft.problem),
+  );
+  if (wanted.length === 0) return;
   let key = 0;
   let unit = 1;
   for (const source of group.carry) {
     key += unit * (source >= 0 ? (after[source] ?? IN_DRAM) : (group.outputs[-1 - source]?.home ?? IN_DRAM));
     unit *= 3;
   }
-  const target = nodeOf(draft, group.last + 1, key);
-  for (const edge of fitting) {
-    const edgeCost = draft.edgeCost[edge] ?? 0;
-    pushArc(draft, node, target, edge, cost + edgeCost, memory + (draft.edgeOwnBytes[edge] ?? 0));
+  let target = -1;
+  const passing = (): number[] => passingItems(draft, group, state);
+  for (const edge of wanted) {
+    const edgeCost = cost + (draft.edgeCost[edge] ?? 0);
+    const edgeMemory = memory + (draft.edgeOwnBytes[edge] ?? 0);
+    const arcs =
+      edgeMemory <= capacityBytes
+        ? [{ cost: edgeCost, memory: edgeMemory, eviction: -1 }]
+        : arcsWithEvictions(draft, edge, passing(), edgeCost, edgeMemory);
+    for (const arc of arcs) {
+      if (target < 0) target = nodeOf(draft, group.last + 1, key);
+      pushArc(draft, node, target, edge, arc.cost, arc.memory, arc.eviction);
+    }
   }
+}
+
+/** Most bytes that may be out in part at once. */
+function evictableBytes(problem: PlacementProblem): number {
+  return problem.canEvict === true ? Math.floor(problem.capacityBytes / 4) : 0;
+}
+
+/** Items in SRAM that a group does not touch, and that have no copy in DRAM. */
+function passingItems(draft: Draft, group: EdgeGroup, state: readonly number[]): number[] {
+  return (draft.live[group.first] ?? []).filter((item, position) => {
+    const isComplete = (draft.events[item]?.lastWrite ?? -1) < group.first;
+    const isPassing = (group.passBytes[position] ?? 0) > 0 && state[position] === IN_SRAM && isComplete;
+    return isPassing && canBeEvicted(draft.problem, draft.events, item);
+  });
+}
+
+/** Room beyond what is needed, as shares of the SRAM: for weights that other steps keep resident. */
+const SPARE_SHARES = [0, 1 / 32, 1 / 8];
+
+/** An edge that does not fit, with enough moved out that it does. */
+function arcsWithEvictions(
+  draft: Draft,
+  edge: number,
+  passing: readonly number[],
+  cost: number,
+  memory: number,
+): { cost: number; memory: number; eviction: number }[] {
+  const { problem } = draft;
+  const execution = draft.edges[edge]?.execution;
+  if (execution === undefined) return [];
+  return SPARE_SHARES.flatMap((share) => {
+    const wanted = memory - problem.capacityBytes + Math.floor(share * problem.capacityBytes);
+    const evictions = wanted > evictableBytes(problem) ? undefined : evictionsFor(problem, execution, passing, wanted);
+    if (evictions === undefined) return [];
+    let moved = 0;
+    let freed = 0;
+    for (const eviction of evictions) {
+      moved += evictionTraffic(problem, eviction);
+      freed += freedBytes(problem, eviction, tailOf(execution, eviction.item));
+    }
+    return [{ cost: cost + moved, memory: memory - freed, eviction: draft.evictions.push(evictions) - 1 }];
+  });
 }
 
 function addEdges(draft: Draft): void {
@@ -321,7 +391,7 @@ function addGroup(draft: Draft, executions: readonly Execution[]): void {
   for (const execution of executions) {
     const ownBytes = execution.workspaceBytes + execution.heldWeightBytes;
     const allWeights = ownWeightBytes(problem, execution);
-    if (itemBytes + ownBytes > problem.capacityBytes) continue;
+    if (itemBytes + ownBytes > problem.capacityBytes + evictableBytes(problem)) continue;
     const candidate = {
       execution,
       ownBytes,
@@ -396,7 +466,8 @@ function undominated(candidates: readonly Candidate[]): Candidate[] {
   const sorted = [...candidates].sort((a, b) => a.cost - b.cost || a.ownBytes - b.ownBytes);
   const least = new Map<string, number>();
   return sorted.filter((candidate) => {
-    const kind = `${candidate.weightBytes} ${candidate.weightPasses} ${candidate.isHeld}`;
+    const hasTail = candidate.execution.outputs.some(({ tail }) => tail !== undefined);
+    const kind = `${candidate.weightBytes} ${candidate.weightPasses} ${candidate.isHeld} ${hasTail}`;
     if (candidate.ownBytes >= (least.get(kind) ?? Number.POSITIVE_INFINITY)) return false;
     least.set(kind, candidate.ownBytes);
     return true;
@@ -422,6 +493,8 @@ function finish(draft: Draft, order: readonly number[], nodeHomes: readonly (rea
     arcEdge: draft.edge.toInt32(),
     arcCost: draft.cost.toFloat64(),
     arcMemory: draft.memory.toFloat64(),
+    arcEviction: draft.eviction.toInt32(),
+    evictions: draft.evictions,
     edges: draft.edges,
     liveItems: draft.live,
     nodeHomes,
@@ -434,7 +507,9 @@ export function planOf(graph: StateGraph, path: readonly number[]): Omit<Placeme
   const choices = problem.steps.map(() => -1);
   const reloads = problem.steps.map((): number[] => []);
   const spans: number[] = [];
+  const evictions: Eviction[] = [];
   for (const arc of path) {
+    evictions.push(...(graph.evictions[graph.arcEviction[arc] ?? -1] ?? []));
     const edge = graph.edges[graph.arcEdge[arc] ?? -1];
     if (edge === undefined) continue;
     const { first, span, choice, uses } = edge.execution;
@@ -446,5 +521,5 @@ export function planOf(graph: StateGraph, path: readonly number[]): Omit<Placeme
       if (use.fromSram && homes[position] === IN_DRAM) reloads[first]?.push(use.item);
     }
   }
-  return { choices, spans, reloads };
+  return { choices, spans, reloads, evictions };
 }
