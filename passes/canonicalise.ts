@@ -7,9 +7,9 @@
  *
  * Repeated until nothing changes; every step removes an op or makes a transpose a reshape, so it ends.
  */
-import { operandsOf, tensorOf } from '../src/ir/facts.js';
+import { isQuantized, operandsOf, storedRange, tensorOf } from '../src/ir/facts.js';
 import { sameShape } from '../src/ir/shape.js';
-import type { ClampOp, Op, Program, SliceOp, TensorId, TransposeOp } from '../src/ir/types.js';
+import type { ClampOp, DType, Op, Program, SliceOp, TensorId, TransposeOp } from '../src/ir/types.js';
 import type { Pass } from './pass.js';
 import { countUses, draftOf, finish, withOperands } from './rewrite.js';
 
@@ -112,10 +112,15 @@ function isIdentity(op: Op, program: Program): boolean {
     case 'avgPool':
       return sameImage && op.window.kernel[0] === 1 && op.window.kernel[1] === 1 && op.window.pad.top === 0;
     case 'clamp':
-      return input.dtype === 'int8' ? op.lo <= -128 && op.hi >= 127 : op.lo <= -MAX_FLOAT && op.hi >= MAX_FLOAT;
+      return limitsNothing(op, input.dtype);
     default:
       return false;
   }
+}
+
+function limitsNothing(op: ClampOp, dtype: DType): boolean {
+  const { lo, hi } = isQuantized(dtype) ? storedRange(dtype) : { lo: -MAX_FLOAT, hi: MAX_FLOAT };
+  return op.lo <= lo && op.hi >= hi;
 }
 
 const MAX_FLOAT = 3.4028234663852886e38; // the largest finite float32

@@ -12,7 +12,7 @@
  *
  * The output is the last op's tensor with its storage, so a layer in front of a concat still writes its slice.
  */
-import { anchorZeroPointOf, tensorOf } from '../src/ir/facts.js';
+import { anchorZeroPointOf, isQuantized, tensorOf } from '../src/ir/facts.js';
 import type { BinaryOp, EpilogueStage, Op, OpKind, Program, TensorId } from '../src/ir/types.js';
 import type { Pass } from './pass.js';
 import { countUses, draftOf, finish } from './rewrite.js';
@@ -32,12 +32,16 @@ const ANCHORS: ReadonlySet<OpKind> = new Set<OpKind>([
   'dense',
   'maxPool',
   'avgPool',
+  'sumPool',
   'add',
   'sub',
   'mul',
   'softmax',
   'lrn',
   'upsample',
+  'resize',
+  'pad',
+  'convert',
   'copy',
   'clamp',
   'lut',
@@ -125,7 +129,7 @@ function append(value: TensorId, output: TensorId, fusion: Fusion, stage: Epilog
   const anchor = asAnchor(maker, fusion.program);
   if (anchor === undefined || !hasRoom(anchor.epilogue, stage)) return undefined;
   fusion.placed[place] = undefined;
-  const isInteger = tensorOf(fusion.program, value).dtype === 'int8';
+  const isInteger = isQuantized(tensorOf(fusion.program, value).dtype);
   const zero = isInteger ? { anchorZeroPoint: anchorZeroPointOf(anchor, fusion.program) } : {};
   return { ...anchor, ...zero, epilogue: [...anchor.epilogue, stage], output };
 }
@@ -137,7 +141,7 @@ function asAnchor(op: Op, program: Program): Op | undefined {
   const [x] = op.inputs;
   if (stage === undefined || x === undefined) return op;
   const { id, name, loc, output } = op;
-  const zero = tensorOf(program, x).dtype === 'int8' ? { anchorZeroPoint: zeroPointOf(x, program) } : {};
+  const zero = isQuantized(tensorOf(program, x).dtype) ? { anchorZeroPoint: zeroPointOf(x, program) } : {};
   return { id, name, loc, output, kind: 'copy', inputs: [x], ...zero, epilogue: [stage, ...op.epilogue] };
 }
 

@@ -51,7 +51,7 @@ export function blockComputeCommand(at: BlockCommandContext, run: RecordRun | un
 function gatheringFields(pool: Fields, sums: number): Fields {
   const isWindow = (name: string): boolean => /^(kernel|stride|pad|dilation|col)/.test(name);
   const kept = Object.entries(pool).filter(([name]) => !isWindow(name));
-  return { ...Object.fromEntries(kept), mode: pool.mode === 0 ? 0 : 1, sums };
+  return { ...Object.fromEntries(kept), mode: pool.mode === 2 ? 1 : (pool.mode ?? 0), sums };
 }
 
 /** A ring as the commands of a tile address it: its first column is the tile's. */

@@ -1,8 +1,11 @@
 /** The compute command of a layer, for one tile of columns and one run of weight records. */
 import type { FieldStep } from '../commands/types.js';
-import type { Program } from '../ir/types.js';
-import type { AxisMap, Layer, Operand } from '../schedule/layer.js';
+import { tensorOf } from '../ir/facts.js';
+import type { Op, Program, ResizeCoordinates } from '../ir/types.js';
+import { type AxisMap, type Layer, type Operand, scaleBytes } from '../schedule/layer.js';
 import {
+  conversionFields,
+  dtypeCode,
   epilogueFields,
   type Fields,
   floatBits,
@@ -111,9 +114,10 @@ export function frameSteps(
 export function commandAt(site: ComputeSite, run: RecordRun | undefined): { op: string; fields: Fields } {
   const { layer, program } = site;
   const { op, output } = layer;
-  const isFloat = output.elementBytes === 4;
+  const { dtype } = tensorOf(program, op.output);
+  const isFloat = dtype === 'float32';
   const common: Fields = {
-    dtype: isFloat ? 1 : 0,
+    dtype: dtypeCode(dtype),
     ...viewFields('out', site.outputView),
     outH: output.h,
     outW: output.w,
@@ -141,13 +145,15 @@ export function commandAt(site: ComputeSite, run: RecordRun | undefined): { op: 
           ...window,
           groups: op.kind === 'conv2d' ? op.groups : 1,
           ...zeroFields(program, op),
+          ...(isFloat ? {} : weightFields(program, op)),
           ...records,
         },
       };
     }
     case 'pool': {
-      if (op.kind !== 'maxPool' && op.kind !== 'avgPool') break;
-      const mode = op.kind === 'maxPool' ? 0 : op.countIncludePad ? 2 : 1;
+      if (op.kind !== 'maxPool' && op.kind !== 'avgPool' && op.kind !== 'sumPool') break;
+      const mode = op.kind === 'sumPool' ? 3 : op.kind === 'maxPool' ? 0 : op.countIncludePad ? 2 : 1;
+      const scale = op.kind === 'sumPool' ? { multiplier: op.multiplier, shift: op.shift } : {};
       return {
         op: 'pool',
         fields: {
@@ -157,6 +163,7 @@ export function commandAt(site: ComputeSite, run: RecordRun | undefined): { op: 
           ...windowFields(op.window),
           ...gatheredStride(main.rows, main.columns),
           ...zeroFields(program, op),
+          ...scale,
         },
       };
     }
@@ -183,16 +190,27 @@ export function commandAt(site: ComputeSite, run: RecordRun | undefined): { op: 
           scaleH: main.rows.scale,
           scaleW: main.columns.scale,
           ...zeroFields(program, op),
+          ...(op.kind === 'convert' ? conversionFields(program, op) : {}),
         },
       };
-    case 'softmax':
-      return {
-        op: 'softmax',
-        fields: { ...viewFields('in', site.operandView(0)), ...common, table: site.tableAddress },
-      };
+    case 'resize': {
+      if (op.kind !== 'resize') break;
+      const coordinates = RESIZE_COORDINATES.indexOf(op.coordinates);
+      return { op: 'resize', fields: { ...input, ...common, mode: op.mode === 'nearest' ? 0 : 1, coordinates } };
+    }
+    case 'pad': {
+      if (op.kind !== 'pad') break;
+      const [padTop, padLeft, padFront] = op.before;
+      const value = isFloat ? floatBits(op.value) : op.value;
+      return { op: 'pad', fields: { ...input, ...common, padTop, padLeft, padFront, value } };
+    }
+    case 'softmax': {
+      const fixed: Fields =
+        op.kind === 'softmax' && op.fixedPoint !== undefined ? { ...op.fixedPoint } : { table: site.tableAddress };
+      return { op: 'softmax', fields: { ...viewFields('in', site.operandView(0)), ...common, ...fixed } };
+    }
     case 'lrn': {
       if (op.kind !== 'lrn') break;
-      const isFloat = layer.output.elementBytes === 4;
       const constants: Fields = isFloat
         ? { alpha: floatBits(op.alpha), beta: floatBits(op.beta), k: floatBits(op.k) }
         : { sumShift: op.sumShift };
@@ -212,6 +230,18 @@ export function commandAt(site: ComputeSite, run: RecordRun | undefined): { op: 
       break;
   }
   throw new Error(`no compute command for ${op.kind} (${op.name})`);
+}
+
+const RESIZE_COORDINATES: readonly ResizeCoordinates[] = ['asymmetric', 'alignCorners', 'halfPixel'];
+
+/** How the weight records of an integer layer are to be read. */
+function weightFields(program: Program, op: Op): Fields {
+  const weights = tensorOf(program, op.inputs[1] ?? op.output);
+  return {
+    recordForm: scaleBytes(program, op) === 4 ? 0 : 1,
+    weightDtype: dtypeCode(weights.dtype),
+    weightZero: weights.quant?.zeroPoint ?? 0,
+  };
 }
 
 /** What the DMA has gathered already is not skipped over again. */

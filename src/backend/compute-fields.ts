@@ -1,6 +1,16 @@
 /** The fields of compute commands that follow from the operator alone: windows, zero points, epilogues. */
 import { anchorZeroPointOf, sizeBytes, tensorOf } from '../ir/facts.js';
-import type { BinaryRescale, EpilogueStage, Op, Program, TensorId, UnaryFunction, Window2d } from '../ir/types.js';
+import type {
+  BinaryRescale,
+  ConvertOp,
+  DType,
+  EpilogueStage,
+  Op,
+  Program,
+  TensorId,
+  UnaryFunction,
+  Window2d,
+} from '../ir/types.js';
 
 export type Fields = Record<string, number>;
 
@@ -14,6 +24,29 @@ const UNARY_KIND: Readonly<Record<UnaryFunction, number>> = {
   exp: 9,
   sqrt: 10,
 };
+
+/** As the instruction table numbers the types. */
+export const DTYPE_CODE: Readonly<Record<Exclude<DType, 'int32'>, number>> = {
+  int8: 0,
+  float32: 1,
+  uint8: 2,
+  int16: 3,
+};
+
+export function dtypeCode(dtype: DType): number {
+  if (dtype === 'int32') throw new Error('no command computes in int32');
+  return DTYPE_CODE[dtype];
+}
+
+/** The extra fields of a `map` that changes the type or the quantisation. */
+export function conversionFields(program: Program, op: ConvertOp): Fields {
+  const input = tensorOf(program, op.inputs[0] ?? op.output);
+  const output = tensorOf(program, op.output);
+  const inDtype = input.dtype === output.dtype ? 0 : 1 + dtypeCode(input.dtype);
+  if (op.multiplier !== 0) return { inDtype, multiplier: op.multiplier, shift: op.shift };
+  const { quant } = input.dtype === 'float32' ? output : input;
+  return { inDtype, scale: floatBits(quant?.scales[0] ?? 1) };
+}
 
 const FLOAT_BITS = new DataView(new ArrayBuffer(4));
 

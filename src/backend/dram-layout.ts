@@ -1,8 +1,8 @@
 /** Where everything lies in DRAM: constants first (they are the image that ships), then inputs, outputs, spilled activations. */
 import type { Manifest } from '../commands/manifest.js';
 import { storageOf, tensorOf } from '../ir/facts.js';
-import type { ConstantData, Op, Program, TensorId } from '../ir/types.js';
-import type { Layer } from '../schedule/layer.js';
+import { type ConstantData, DTYPE_BYTES, type Op, type Program, type TensorId } from '../ir/types.js';
+import { type Layer, scaleBytes } from '../schedule/layer.js';
 import type { Schedule } from '../schedule/schedule.js';
 import { alignUp } from '../schedule/tiling.js';
 
@@ -68,6 +68,7 @@ function writeConstants(program: Program, layer: Layer, target: Uint8Array): voi
   const weights = bytesOf(constant(program, weightsId));
   const bias = bytesOf(constant(program, biasId));
   const requant = requantId === undefined ? undefined : constant(program, requantId);
+  const scale = scaleBytes(program, layer.op);
   const rowBytes = weights.length / layer.weights.channels;
   const view = new DataView(target.buffer, target.byteOffset, target.byteLength);
   for (let m = 0; m < layer.weights.channels; m += 1) {
@@ -76,8 +77,12 @@ function writeConstants(program: Program, layer: Layer, target: Uint8Array): voi
     if (requant !== undefined) {
       const multiplier = requant[2 * m] ?? 0;
       const shift = requant[2 * m + 1] ?? 0;
-      view.setUint32(offset, ((multiplier >>> 7) | (shift << 24)) >>> 0, true);
-      offset += 4;
+      if (scale === 4) view.setUint32(offset, ((multiplier >>> 7) | (shift << 24)) >>> 0, true);
+      else {
+        view.setInt32(offset, multiplier, true);
+        view.setInt8(offset + 4, shift);
+      }
+      offset += scale;
     }
     target.set(weights.subarray(m * rowBytes, (m + 1) * rowBytes), offset);
     offset += rowBytes;
@@ -108,6 +113,5 @@ function bytesOf(data: ConstantData): Uint8Array {
 export function dramAddressOf(schedule: Schedule, layout: DramLayout, id: TensorId): number {
   const tensor = tensorOf(schedule.program, id);
   const storage = storageOf(tensor);
-  const elementBytes = tensor.dtype === 'int8' ? 1 : 4;
-  return (layout.rootAddresses.get(storage.root) ?? 0) + storage.offsetElements * elementBytes;
+  return (layout.rootAddresses.get(storage.root) ?? 0) + storage.offsetElements * DTYPE_BYTES[tensor.dtype];
 }

@@ -96,7 +96,6 @@ function describe(schedule: Schedule, layout: DramLayout, programBytes: Uint8Arr
 function portOf(schedule: Schedule, layout: DramLayout, id: TensorId): ManifestPort {
   const tensor = tensorOf(schedule.program, id);
   const root = tensor.storage?.root ?? id;
-  if (tensor.dtype === 'int32') throw new Error(`${tensor.name} is int32, which no port can be`);
   const quant = tensor.quant;
   return {
     name: tensor.name,

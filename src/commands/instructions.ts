@@ -82,9 +82,9 @@ const WINDOW = [
 
 /**
  * The epilogue of docs/numerics.md: stage 1 (activation), stage 2 (addition of a second image, pixel by pixel), stage 3
- * (activation). Activation kinds: 0 none; 1 clamp to [lo, hi]; 2 table (int8 only; table of 256 bytes in SRAM at lo);
+ * (activation). Activation kinds: 0 none; 1 clamp to [lo, hi]; 2 table (int8 and uint8; table of 256 bytes in SRAM at lo);
  * 3 leakyRelu (alpha = lo); 4 sigmoid; 5 tanh; 6 hardSwish; 7 hardSigmoid (alpha = lo, beta = hi); 8 elu (alpha = lo);
- * 9 exp; 10 sqrt. 3..10 float32 only. For int8, lo and hi are stored values (zigzag as any signed field);
+ * 9 exp; 10 sqrt. 3..10 float32 only. For integers, lo and hi are stored values (zigzag as any signed field);
  * for float32 they are bit patterns.
  */
 const EPILOGUE = [
@@ -108,7 +108,7 @@ const EPILOGUE = [
   s('act2Hi', 'stage 3: as act1Hi'),
 ];
 
-const DTYPE = u('dtype', '0 int8, 1 float32');
+const DTYPE = u('dtype', '0 int8, 1 float32, 2 uint8, 3 int16');
 const SHAPES = [
   u('inH', 'rows of the input image'),
   u('inW', 'columns of the input image'),
@@ -246,10 +246,16 @@ export const INSTRUCTIONS: readonly Instruction[] = [
       u('groups', 'convolution groups; inC = groups is depthwise'),
       u(
         'records',
-        'SRAM byte address of the weight record of channel ch0 (before clipping). int8 record: int32 bias, then uint32 with the multiplier >> 7 in bits 0..23 and the shift in bits 24..31 (signed), then KH * KW * (inC / groups) weights. float32 record: bias, then the weights. Little endian, no padding between records',
+        'SRAM byte address of the weight record of channel ch0 (before clipping). Integer record: int32 bias, then the scale as recordForm says, then KH * KW * (inC / groups) weights. float32 record: bias, then the weights. Little endian, no padding between records',
       ),
       ...ZEROS,
       ...EPILOGUE,
+      u(
+        'recordForm',
+        'integers: 0 the scale is a uint32 with the multiplier >> 7 in bits 0..23 and the shift in bits 24..31 (signed); 1 it is an int32 multiplier and an int8 shift',
+      ),
+      u('weightDtype', 'integers: 0 the weights are int8, 2 uint8'),
+      s('weightZero', 'integers: zero point of the weights'),
     ],
     doc: 'Convolution of output rows x columns x channels, with epilogue; dense layers are 1x1 images. Reads exactly the input rows and columns that lie under the windows and inside the image.',
   },
@@ -260,7 +266,7 @@ export const INSTRUCTIONS: readonly Instruction[] = [
     fields: [
       ...SYNC,
       DTYPE,
-      u('mode', '0 maximum, 1 average, 2 average that counts padding'),
+      u('mode', '0 maximum, 1 average, 2 average that counts padding, 3 integers: sum, rescaled'),
       ...view('in', 'the input image'),
       ...view('out', 'the output image'),
       ...SHAPES,
@@ -269,6 +275,8 @@ export const INSTRUCTIONS: readonly Instruction[] = [
       ...WINDOW,
       ...ZEROS,
       ...EPILOGUE,
+      u('multiplier', 'mode 3: of the sum of the elements less their zero point'),
+      s('shift', 'mode 3: with the multiplier'),
     ],
     doc: 'Pooling of all channels, with epilogue.',
   },
@@ -318,8 +326,50 @@ export const INSTRUCTIONS: readonly Instruction[] = [
       u('scaleW', 'an output column x reads input column floor(x / scaleW); at least 1'),
       ...ZEROS,
       ...EPILOGUE,
+      u('inDtype', 'type of the input: 0 as dtype, else 1 + its type, and the elements are converted'),
+      u('multiplier', 'integers to integers: of the elements less their zero point; 0 for none'),
+      s('shift', 'with the multiplier'),
+      u('scale', 'float32 to integers or back: bit pattern of the scale of the integers'),
     ],
-    doc: 'Copy of an image, with nearest-neighbour upsampling and epilogue: copies, activations, table look-ups, resizes.',
+    doc: 'Copy of an image, with nearest-neighbour upsampling, conversion and epilogue: copies, activations, table look-ups, conversions.',
+  },
+  {
+    name: 'resize',
+    opcode: 0x29,
+    queue: 'compute',
+    fields: [
+      ...SYNC,
+      DTYPE,
+      ...view('in', 'the input image'),
+      ...view('out', 'the output image'),
+      ...SHAPES,
+      ...ROWS,
+      ...COLUMNS,
+      u('mode', '0 nearest, 1 bilinear'),
+      u('coordinates', '0 asymmetric, 1 align corners, 2 half pixel'),
+      ...EPILOGUE,
+    ],
+    doc: 'Resizing of an image to any size, with epilogue. Reads the neighbours of each position, nothing else.',
+  },
+  {
+    name: 'pad',
+    opcode: 0x2a,
+    queue: 'compute',
+    fields: [
+      ...SYNC,
+      DTYPE,
+      ...view('in', 'the input image'),
+      ...view('out', 'the output image'),
+      ...SHAPES,
+      ...ROWS,
+      ...COLUMNS,
+      u('padTop', 'rows above the input'),
+      u('padLeft', 'columns left of the input'),
+      u('padFront', 'channels before those of the input'),
+      s('value', 'what is around the input: a stored value, or a bit pattern'),
+      ...EPILOGUE,
+    ],
+    doc: 'Copy of an image with a border of one value, with epilogue.',
   },
   {
     name: 'softmax',
@@ -335,8 +385,11 @@ export const INSTRUCTIONS: readonly Instruction[] = [
       u('outC', 'channels'),
       ...ROWS,
       ...COLUMNS,
-      u('table', 'int8: SRAM byte address of int32 [256]'),
+      u('table', 'integers without a multiplier: SRAM byte address of int32 [256]'),
       ...EPILOGUE,
+      u('multiplier', 'integers in fixed point: of the difference to the largest element'),
+      u('leftShift', 'with the multiplier'),
+      s('leastDifference', 'with the multiplier: smaller differences count as 0'),
     ],
     doc: 'Softmax over the channels of each pixel.',
   },
@@ -389,7 +442,7 @@ export const INSTRUCTIONS: readonly Instruction[] = [
     fields: [
       ...SYNC,
       DTYPE,
-      u('mode', '0 maximum, 1 average'),
+      u('mode', '0 maximum, 1 average, 3 integers: sum, rescaled'),
       ...view('in', 'the input image'),
       ...view('out', 'the output image, one pixel'),
       ...SHAPES,
@@ -398,7 +451,9 @@ export const INSTRUCTIONS: readonly Instruction[] = [
       u('sums', 'SRAM byte address of int32 [inC], a multiple of 4: what has been gathered of the rows so far'),
       ...ZEROS,
       ...EPILOGUE,
+      u('multiplier', 'mode 3: of the sum of the elements less their zero point'),
+      s('shift', 'mode 3: with the multiplier'),
     ],
-    doc: 'Pooling of a whole int8 image into one pixel, some rows at a time. Input rows [row0, row0 + rows), clipped to the image, are gathered: the command with row 0 begins `sums`, others add to them, and the one with row inH - 1 writes the pixel, with epilogue (stage 2 off), instead.',
+    doc: 'Pooling of a whole int8 or uint8 image into one pixel, some rows at a time. Input rows [row0, row0 + rows), clipped to the image, are gathered: the command with row 0 begins `sums`, others add to them, and the one with row inH - 1 writes the pixel, with epilogue (stage 2 off), instead.',
   },
 ];

@@ -9,13 +9,17 @@ const bytes = z.int().nonnegative();
 const positive = z.int().positive();
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hexadecimal digits');
 
+/** Types of the elements of model inputs and outputs. */
+export const PORT_DTYPES = ['int8', 'uint8', 'int16', 'int32', 'float32'] as const;
+export type PortDType = (typeof PORT_DTYPES)[number];
+
 /** A model input or output. Frame f of the batch begins at dramAddress + f * frameStrideBytes. */
 const port = z.strictObject({
   name: z.string(),
   dramAddress: bytes,
   bytes: positive, // of one frame
   frameStrideBytes: bytes,
-  dtype: z.enum(['int8', 'float32']),
+  dtype: z.enum(PORT_DTYPES),
   shape: z.array(positive), // in storage order, N = 1
   /** outside.shape[i] = shape[outsideAxes[i]]; absent when the outside sees the storage order. */
   outsideAxes: z.array(bytes).optional(),

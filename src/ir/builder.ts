@@ -2,7 +2,7 @@
 import type { Diagnostic, SourceLoc } from '../base/diagnostic.js';
 import { SpillwayError } from '../base/diagnostic.js';
 import type { OmitEach } from './facts.js';
-import { elementCountOf, keepsQuantization } from './facts.js';
+import { elementCountOf, isQuantized, keepsQuantization, storedRange } from './facts.js';
 import { dtypeOfData, formatShape, inferResult } from './shape.js';
 import type { ConstantData, DType, EpilogueStage, Op, OpId, Program, Quantization, Tensor, TensorId } from './types.js';
 
@@ -42,7 +42,9 @@ export interface BuilderOptions {
   readonly fault?: Pick<Diagnostic, 'code' | 'blame'>;
 }
 
-const SOFTMAX_QUANT: Quantization = { scales: [1 / 256], zeroPoint: -128 };
+/** From 0 to 1 in 256 steps. */
+const softmaxQuant = (dtype: DType): Quantization | undefined =>
+  isQuantized(dtype) ? { scales: [1 / 256], zeroPoint: storedRange(dtype).lo } : undefined;
 
 export class ProgramBuilder {
   private readonly tensors = new Map<TensorId, Tensor>();
@@ -90,7 +92,7 @@ export class ProgramBuilder {
   }
 
   /**
-   * Appends an op and the tensor it makes. The shape is inferred; for int8 the quantisation is the input's for kinds that
+   * Appends an op and the tensor it makes. The shape is inferred; for quantised types the quantisation is the input's for kinds that
    * keep it, fixed for softmax, and `result.quant` for the others.
    *
    * @throws SpillwayError (the builder's fault) if operands do not go together
@@ -105,7 +107,7 @@ export class ProgramBuilder {
       return this.refuse([message], spec.loc, spec.name);
     }
     const inherited = keepsQuantization(spec.kind) ? inputs[0]?.quant : undefined;
-    const fixed = spec.kind === 'softmax' && inferred.dtype === 'int8' ? SOFTMAX_QUANT : inherited;
+    const fixed = spec.kind === 'softmax' ? softmaxQuant(inferred.dtype) : inherited;
     const quant = result.quant ?? fixed;
     const output = this.addTensor({
       name: result.name ?? spec.name,

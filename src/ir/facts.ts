@@ -3,7 +3,18 @@
  * that lie under rows of output.
  */
 import { assertNever } from '../base/assert-never.js';
-import type { EpilogueStage, Op, OpKind, Program, StorageSlice, Tensor, TensorId, Window2d } from './types.js';
+import type {
+  DType,
+  EpilogueStage,
+  Op,
+  OpKind,
+  Program,
+  QuantizedDType,
+  StorageSlice,
+  Tensor,
+  TensorId,
+  Window2d,
+} from './types.js';
 import { DTYPE_BYTES } from './types.js';
 
 /** `Omit` that keeps a union a union. */
@@ -38,6 +49,24 @@ export function activationInputs(op: Pick<Op, 'inputs' | 'epilogue'>, program: P
 
 export function constantInputs(op: Pick<Op, 'inputs' | 'epilogue'>, program: Program): TensorId[] {
   return operandsOf(op).filter((id) => program.constants.has(id));
+}
+
+export function isQuantized(dtype: DType): dtype is QuantizedDType {
+  return dtype === 'int8' || dtype === 'uint8' || dtype === 'int16';
+}
+
+/** Lowest and highest element of the type. */
+export function storedRange(dtype: QuantizedDType): { readonly lo: number; readonly hi: number } {
+  switch (dtype) {
+    case 'int8':
+      return { lo: -128, hi: 127 };
+    case 'uint8':
+      return { lo: 0, hi: 255 };
+    case 'int16':
+      return { lo: -32768, hi: 32767 };
+    default:
+      return assertNever(dtype);
+  }
 }
 
 /** Product of the extents; 1 for a scalar. */
@@ -120,6 +149,8 @@ export function keepsQuantization(kind: OpKind): boolean {
     case 'avgPool':
     case 'clamp':
     case 'upsample':
+    case 'resize':
+    case 'pad':
     case 'concat':
     case 'slice':
     case 'reshape':
@@ -133,6 +164,8 @@ export function keepsQuantization(kind: OpKind): boolean {
     case 'mul':
     case 'unary':
     case 'lut':
+    case 'sumPool':
+    case 'convert':
     case 'softmax':
     case 'lrn':
       return false;
@@ -197,6 +230,7 @@ export function inputRowsFor(op: Op, outputs: RowRange, inputRows: number): RowR
     case 'conv2d':
     case 'maxPool':
     case 'avgPool':
+    case 'sumPool':
       return rowsUnderWindows(windowAxis(op.window, 0), outputs);
     case 'upsample': {
       const [scale] = op.scale;
@@ -209,10 +243,14 @@ export function inputRowsFor(op: Op, outputs: RowRange, inputRows: number): RowR
     case 'clamp':
     case 'unary':
     case 'lut':
+    case 'convert':
     case 'softmax':
     case 'lrn':
     case 'copy':
       return outputs;
+    case 'pad':
+      return { start: outputs.start - op.before[0], end: outputs.end - op.before[0] };
+    case 'resize':
     case 'dense':
     case 'transpose':
     case 'concat':

@@ -1,4 +1,5 @@
 /** Reads the text form that print.ts writes; the grammar is at the head of that file. */
+import { assertNever } from '../base/assert-never.js';
 import type { Diagnostic, SourceLoc } from '../base/diagnostic.js';
 import { SpillwayError } from '../base/diagnostic.js';
 import { elementCountOf } from './facts.js';
@@ -6,13 +7,18 @@ import { ScanError, Scanner } from './scanner.js';
 import type {
   BinaryRescale,
   ConstantData,
+  ConvertOp,
   DType,
   EpilogueStage,
+  FixedPointSoftmax,
   Op,
   OpId,
   OpKind,
+  PadOp,
   PoolOp,
   Program,
+  ResizeCoordinates,
+  ResizeOp,
   StorageSlice,
   Tensor,
   TensorId,
@@ -130,10 +136,12 @@ function lineAndColumn(s: Scanner): { line: number; column?: number } {
 
 // ---- tensors
 
+const DTYPES: readonly DType[] = ['int8', 'uint8', 'int16', 'int32', 'float32'];
+
 function dtype(s: Scanner): DType {
   const word = s.word('a type');
-  if (word === 'int8' || word === 'int32' || word === 'float32') return word;
-  return s.fail('int8, int32 or float32 as type');
+  const found = DTYPES.find((name) => name === word);
+  return found ?? s.fail(`${DTYPES.join(', ')} as type`);
 }
 
 function bracketed(s: Scanner, what: string): number[] {
@@ -194,9 +202,21 @@ function parseData(s: Scanner, draft: Draft, tensor: { dtype: DType; shape: numb
 function dataOf(type: DType, bytes: Uint8Array): ConstantData {
   const aligned = bytes.byteOffset % DTYPE_BYTES[type] === 0 ? bytes : bytes.slice();
   const length = bytes.byteLength / DTYPE_BYTES[type];
-  if (type === 'int8') return new Int8Array(aligned.buffer, aligned.byteOffset, length);
-  if (type === 'int32') return new Int32Array(aligned.buffer, aligned.byteOffset, length);
-  return new Float32Array(aligned.buffer, aligned.byteOffset, length);
+  const { buffer, byteOffset } = aligned;
+  switch (type) {
+    case 'int8':
+      return new Int8Array(buffer, byteOffset, length);
+    case 'uint8':
+      return new Uint8Array(buffer, byteOffset, length);
+    case 'int16':
+      return new Int16Array(buffer, byteOffset, length);
+    case 'int32':
+      return new Int32Array(buffer, byteOffset, length);
+    case 'float32':
+      return new Float32Array(buffer, byteOffset, length);
+    default:
+      return assertNever(type);
+  }
 }
 
 // ---- ops
@@ -235,13 +255,23 @@ const KINDS: Readonly<Record<OpKind, (s: Scanner, kind: OpKind) => Body>> = {
   dense: () => ({ kind: 'dense' }),
   maxPool: (s) => parsePool(s, 'maxPool'),
   avgPool: (s) => parsePool(s, 'avgPool'),
+  sumPool: (s) => {
+    const window = parseWindow(s);
+    s.expectWord('by');
+    const multiplier = s.integer('a multiplier');
+    s.expect(':');
+    return { kind: 'sumPool', window, multiplier, shift: s.integer('a shift') };
+  },
   add: (s) => ({ kind: 'add', ...parseRescale(s) }),
   sub: (s) => ({ kind: 'sub', ...parseRescale(s) }),
   mul: (s) => ({ kind: 'mul', ...parseRescale(s) }),
   clamp: (s) => ({ kind: 'clamp', ...parseLimits(s) }),
   unary: (s) => ({ kind: 'unary', ...parseUnary(s) }),
   lut: () => ({ kind: 'lut' }),
-  softmax: () => ({ kind: 'softmax' }),
+  softmax: (s) => ({ kind: 'softmax', ...parseFixedPoint(s) }),
+  resize: parseResize,
+  pad: parsePad,
+  convert: parseConvert,
   lrn: (s) => {
     const size = labelled(s, 'size');
     const alpha = labelled(s, 'alpha');
@@ -325,6 +355,53 @@ function parseUnary(s: Scanner): { fn: UnaryFunction; alpha: number; beta: numbe
   if (fn === undefined) throw new ScanError(`'${word}' is none of ${UNARY_FUNCTIONS.join(', ')}`, column);
   const alpha = labelled(s, 'alpha');
   return { fn, alpha, beta: labelled(s, 'beta') };
+}
+
+function parseFixedPoint(s: Scanner): { fixedPoint?: FixedPointSoftmax } {
+  if (!s.acceptWord('by')) return {};
+  const multiplier = s.integer('a multiplier');
+  s.expect(':');
+  const leftShift = s.integer('a shift');
+  s.expectWord('least');
+  return { fixedPoint: { multiplier, leftShift, leastDifference: s.integer('a difference') } };
+}
+
+const RESIZE_COORDINATES: readonly ResizeCoordinates[] = ['asymmetric', 'alignCorners', 'halfPixel'];
+
+function parseResize(s: Scanner): Body<ResizeOp> {
+  const mode = s.acceptWord('nearest') ? 'nearest' : 'bilinear';
+  if (mode === 'bilinear') s.expectWord('bilinear');
+  s.expectWord('size');
+  const size = pair(s);
+  const column = s.column;
+  const word = s.word('how positions map');
+  const coordinates = RESIZE_COORDINATES.find((name) => name === word);
+  if (coordinates === undefined) throw new ScanError(`'${word}' is none of ${RESIZE_COORDINATES.join(', ')}`, column);
+  return { kind: 'resize', mode, size, coordinates };
+}
+
+function parsePad(s: Scanner): Body<PadOp> {
+  const counts = (word: string): [number, number, number] => {
+    s.expectWord(word);
+    const column = s.column;
+    const [rows, columns, channels, ...more] = s.list(',', () => s.count('rows, columns or channels of padding'));
+    if (rows === undefined || columns === undefined || channels === undefined || more.length > 0) {
+      throw new ScanError('padding is rows,columns,channels', column);
+    }
+    return [rows, columns, channels];
+  };
+  const before = counts('before');
+  const after = counts('after');
+  return { kind: 'pad', before, after, value: labelled(s, 'value') };
+}
+
+function parseConvert(s: Scanner): Body<ConvertOp> {
+  s.expectWord('to');
+  const to = dtype(s);
+  if (!s.acceptWord('by')) return { kind: 'convert', to, multiplier: 0, shift: 0 };
+  const multiplier = s.integer('a multiplier');
+  s.expect(':');
+  return { kind: 'convert', to, multiplier, shift: s.integer('a shift') };
 }
 
 function parseRescale(s: Scanner): { rescale?: BinaryRescale } {

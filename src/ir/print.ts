@@ -21,6 +21,7 @@ import type {
   BinaryRescale,
   ConstantData,
   EpilogueStage,
+  FixedPointSoftmax,
   Op,
   PoolOp,
   Program,
@@ -130,6 +131,8 @@ function printAttributes(op: Op): string {
     case 'maxPool':
     case 'avgPool':
       return printPool(op);
+    case 'sumPool':
+      return `${printWindow(op.window)} by ${op.multiplier}:${op.shift}`;
     case 'add':
     case 'sub':
     case 'mul':
@@ -145,6 +148,14 @@ function printAttributes(op: Op): string {
     }
     case 'upsample':
       return `scale ${op.scale.join('x')}`;
+    case 'resize':
+      return `${op.mode} size ${op.size.join('x')} ${op.coordinates}`;
+    case 'pad':
+      return `before ${op.before.join(',')} after ${op.after.join(',')} value ${printNumber(op.value)}`;
+    case 'convert':
+      return `to ${op.to}${op.multiplier === 0 ? '' : ` by ${op.multiplier}:${op.shift}`}`;
+    case 'softmax':
+      return op.fixedPoint === undefined ? '' : printFixedPoint(op.fixedPoint);
     case 'concat':
       return `axis ${op.axis}`;
     case 'slice':
@@ -153,7 +164,6 @@ function printAttributes(op: Op): string {
       return `perm [${printList(op.perm)}]`;
     case 'dense':
     case 'lut':
-    case 'softmax':
     case 'reshape':
     case 'copy':
       return '';
@@ -176,6 +186,9 @@ const printLimits = (lo: number, hi: number): string => `${printNumber(lo)}..${p
 
 const printUnary = (op: { readonly fn: string; readonly alpha: number; readonly beta: number }): string =>
   `${op.fn} alpha ${printNumber(op.alpha)} beta ${printNumber(op.beta)}`;
+
+const printFixedPoint = (f: FixedPointSoftmax): string =>
+  `by ${f.multiplier}:${f.leftShift} least ${f.leastDifference}`;
 
 /** Each pair is multiplier:shift. */
 function printRescale(r: BinaryRescale): string {

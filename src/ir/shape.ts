@@ -4,14 +4,16 @@
  */
 import { assertNever } from '../base/assert-never.js';
 import type { OmitEach } from './facts.js';
-import { elementCountOf, windowAxis, windowExtent } from './facts.js';
-import type { ConstantData, DType, Op, Tensor, Window2d } from './types.js';
+import { elementCountOf, isQuantized, windowAxis, windowExtent } from './facts.js';
+import type { ConstantData, ConvertOp, DType, Op, PadOp, SoftmaxOp, Tensor, Window2d } from './types.js';
 
 /** An op without what is known only once it stands in a program. */
 export type OpBody = OmitEach<Op, 'id' | 'output' | 'name' | 'loc'>;
 
 export function dtypeOfData(data: ConstantData): DType {
   if (data instanceof Int8Array) return 'int8';
+  if (data instanceof Uint8Array) return 'uint8';
+  if (data instanceof Int16Array) return 'int16';
   return data instanceof Int32Array ? 'int32' : 'float32';
 }
 
@@ -48,6 +50,9 @@ export function inferResult(op: OpBody, inputs: readonly Operand[], declaredShap
     case 'maxPool':
     case 'avgPool':
       return arity(op.kind, inputs, 1) ?? noInt32(op.kind, x) ?? inferPool(op.window, x);
+    case 'sumPool':
+      if (!isQuantized(x.dtype)) return fail(`${describe('operand', x)} of sumPool is ${x.dtype}`);
+      return arity(op.kind, inputs, 1) ?? inferPool(op.window, x);
     case 'add':
     case 'sub':
     case 'mul':
@@ -60,15 +65,20 @@ export function inferResult(op: OpBody, inputs: readonly Operand[], declaredShap
       if (x.dtype !== 'float32') return fail(`${describe('operand', x)} of unary is ${x.dtype}, must be float32`);
       return arity(op.kind, inputs, 1) ?? done(x.shape, x.dtype);
     case 'lut':
-      if (x.dtype !== 'int8') return fail(`${describe('operand', x)} of lut is ${x.dtype}, must be int8`);
-      return arity(op.kind, inputs, 2) ?? table(op.kind, inputs, 'int8', 256) ?? done(x.shape, x.dtype);
+      return arity(op.kind, inputs, 2) ?? inferLut(inputs, x);
+    case 'convert':
+      return arity(op.kind, inputs, 1) ?? inferConvert(op, x);
     case 'softmax':
-      return noInt32(op.kind, x) ?? withTable(op.kind, inputs, x, 256);
+      return noInt32(op.kind, x) ?? inferSoftmax(op, inputs, x);
     case 'lrn':
       if (x.shape.length !== 4) return fail(`${describe('operand', x)} of lrn must have 4 axes`);
       return noInt32(op.kind, x) ?? withTable(op.kind, inputs, x, 1024);
     case 'upsample':
       return arity(op.kind, inputs, 1) ?? inferUpsample(op.scale, x);
+    case 'resize':
+      return arity(op.kind, inputs, 1) ?? noInt32(op.kind, x) ?? inferResize(op.size, x);
+    case 'pad':
+      return arity(op.kind, inputs, 1) ?? inferPad(op, x);
     case 'concat':
       return inferConcat(op.axis, inputs, x);
     case 'slice':
@@ -141,7 +151,7 @@ function windowResult(window: Window2d, x: Operand, channels: number): number[] 
 function weightProblems(kind: string, inputs: readonly Operand[], x: Operand, m: number): string[] {
   const [, weights, bias, requant] = inputs;
   const problems: string[] = [];
-  const expected = x.dtype === 'int8' ? 4 : 3;
+  const expected = isQuantized(x.dtype) ? 4 : 3;
   if (x.dtype === 'int32') problems.push(`${describe('operand', x)} of ${kind} is int32`);
   if (inputs.length !== expected) {
     problems.push(`${x.dtype} ${kind} has ${inputs.length} operands, takes ${expected}`);
@@ -149,10 +159,11 @@ function weightProblems(kind: string, inputs: readonly Operand[], x: Operand, m:
   }
   // Front ends may leave weights of a float program as int8 with scales, until it is decided what they become.
   const floatWithIntegers = x.dtype === 'float32' && weights?.dtype === 'int8';
-  if (weights !== undefined && weights.dtype !== x.dtype && !floatWithIntegers) {
+  const isBytes = isQuantized(x.dtype) && (weights?.dtype === 'int8' || weights?.dtype === 'uint8');
+  if (weights !== undefined && weights.dtype !== x.dtype && !floatWithIntegers && !isBytes) {
     problems.push(`${describe('weights', weights)} are ${weights.dtype}, the operand is ${x.dtype}`);
   }
-  const biasType = x.dtype === 'int8' ? 'int32' : 'float32';
+  const biasType = isQuantized(x.dtype) ? 'int32' : 'float32';
   if (bias !== undefined && (bias.dtype !== biasType || !sameShape(bias.shape, [m]))) {
     problems.push(`${describe('bias', bias)} is ${bias.dtype}, must be ${biasType} [${m}]`);
   }
@@ -230,6 +241,45 @@ function inferUpsample(scale: readonly [number, number], x: Operand): Inferred {
   if (x.shape.length !== 4) return fail(`${describe('operand', x)} of upsample must have 4 axes`);
   if (!scale.every((s) => Number.isInteger(s) && s >= 1)) return fail(`scale ${scale.join('x')} must be integers >= 1`);
   return done([n, h * scale[0], w * scale[1], c], x.dtype);
+}
+
+function inferResize(size: readonly [number, number], x: Operand): Inferred {
+  const [n = 1, , , c = 0] = x.shape;
+  if (x.shape.length !== 4) return fail(`${describe('operand', x)} of resize must have 4 axes`);
+  if (!size.every((s) => Number.isInteger(s) && s >= 1)) return fail(`size ${size.join('x')} must be integers >= 1`);
+  return done([n, ...size, c], x.dtype);
+}
+
+function inferPad(op: Pick<PadOp, 'before' | 'after'>, x: Operand): Inferred {
+  const [n = 1, h = 0, w = 0, c = 0] = x.shape;
+  if (x.shape.length !== 4) return fail(`${describe('operand', x)} of pad must have 4 axes`);
+  if (![...op.before, ...op.after].every((count) => Number.isInteger(count) && count >= 0)) {
+    return fail(`padding ${op.before.join(',')} and ${op.after.join(',')} must be integers >= 0`);
+  }
+  const [rows, columns, channels] = [h, w, c].map((extent, i) => (op.before[i] ?? 0) + extent + (op.after[i] ?? 0));
+  return done([n, rows ?? h, columns ?? w, channels ?? c], x.dtype);
+}
+
+function inferLut(inputs: readonly Operand[], x: Operand): Inferred {
+  if (x.dtype !== 'int8' && x.dtype !== 'uint8') {
+    return fail(`${describe('operand', x)} of lut is ${x.dtype}, must be int8 or uint8`);
+  }
+  return table('lut', inputs, x.dtype, 256) ?? done(x.shape, x.dtype);
+}
+
+function inferConvert(op: Pick<ConvertOp, 'to'>, x: Operand): Inferred {
+  const isValid = (dtype: DType): boolean => dtype === 'float32' || isQuantized(dtype);
+  if (!isValid(x.dtype) || !isValid(op.to) || (x.dtype === 'float32' && op.to === 'float32')) {
+    return fail(`${describe('operand', x)} is ${x.dtype} and cannot be converted to ${op.to}`);
+  }
+  return done(x.shape, op.to);
+}
+
+function inferSoftmax(op: Pick<SoftmaxOp, 'fixedPoint'>, inputs: readonly Operand[], x: Operand): Inferred {
+  if (op.fixedPoint === undefined) return withTable('softmax', inputs, x, 256);
+  if (x.dtype !== 'int8' && x.dtype !== 'uint8')
+    return fail(`softmax in fixed point is for int8 and uint8, not ${x.dtype}`);
+  return arity('softmax', inputs, 1) ?? done(x.shape, x.dtype);
 }
 
 const axisProblem = (kind: string, axis: number, x: Operand): string =>

@@ -4,15 +4,18 @@ import type { SourceLoc } from '../base/diagnostic.js';
 export type TensorId = Brand<number, 'TensorId'>; // prints as %3
 export type OpId = Brand<number, 'OpId'>; // prints as @3
 
-export type DType = 'int8' | 'int32' | 'float32';
+export type DType = 'int8' | 'uint8' | 'int16' | 'int32' | 'float32';
 
-export const DTYPE_BYTES: Readonly<Record<DType, number>> = { int8: 1, int32: 4, float32: 4 };
+export const DTYPE_BYTES: Readonly<Record<DType, number>> = { int8: 1, uint8: 1, int16: 2, int32: 4, float32: 4 };
 
-export type ConstantData = Int8Array | Int32Array | Float32Array;
+/** Types whose elements stand for real numbers by a scale and a zero point. */
+export type QuantizedDType = 'int8' | 'uint8' | 'int16';
+
+export type ConstantData = Int8Array | Uint8Array | Int16Array | Int32Array | Float32Array;
 
 /**
- * real = scale * (stored - zeroPoint). One scale for an activation; for weights one scale per output channel (axis 0)
- * with zero point 0.
+ * real = scale * (stored - zeroPoint). One scale for an activation; for weights one scale, or one per output channel
+ * (axis 0).
  */
 export interface Quantization {
   readonly scales: readonly number[];
@@ -106,13 +109,16 @@ interface OpBase {
   readonly anchorZeroPoint?: number;
 }
 
-/** inputs: x [1,H,W,C], weights [M,KH,KW,C/groups], bias [M] (int32 or float32), then for int8 requant int32 [M,2]. */
+/**
+ * inputs: x [1,H,W,C], weights [M,KH,KW,C/groups], bias [M] (int32 or float32), then for quantised types requant int32
+ * [M,2]. Weights of a quantised x are int8 or uint8, with the zero point of their quantisation.
+ */
 export interface Conv2dOp extends OpBase {
   readonly kind: 'conv2d';
   readonly window: Window2d;
   readonly groups: number; // groups = C is a depthwise convolution
 }
-/** inputs: x [1,K], weights [M,K], bias [M], then for int8 requant int32 [M,2]. */
+/** inputs: x [1,K], weights [M,K], bias [M], then for quantised types requant int32 [M,2]. */
 export interface DenseOp extends OpBase {
   readonly kind: 'dense';
 }
@@ -122,12 +128,22 @@ export interface PoolOp extends OpBase {
   readonly window: Window2d;
   readonly countIncludePad: boolean; // avgPool only
 }
+/**
+ * inputs: x [1,H,W,C], quantised. The sum of x - zeroPoint over the taps inside the image, times multiplier and shift: means
+ * and sums whose result has a quantisation of its own.
+ */
+export interface SumPoolOp extends OpBase {
+  readonly kind: 'sumPool';
+  readonly window: Window2d;
+  readonly multiplier: number; // in [0, 2^31)
+  readonly shift: number;
+}
 /** inputs: a, b of the same shape. */
 export interface BinaryOp extends OpBase {
   readonly kind: 'add' | 'sub' | 'mul';
   readonly rescale?: BinaryRescale; // integer only
 }
-/** inputs: x. clamp keeps the quantisation; lo and hi are in stored units for int8, real for float32. */
+/** inputs: x. clamp keeps the quantisation; lo and hi are in stored units for quantised types, real for float32. */
 export interface ClampOp extends OpBase {
   readonly kind: 'clamp';
   readonly lo: number;
@@ -140,13 +156,20 @@ export interface UnaryOp extends OpBase {
   readonly alpha: number; // leakyRelu slope, elu alpha, hardSigmoid alpha; else 0
   readonly beta: number; // hardSigmoid beta; else 0
 }
-/** inputs: x int8, table int8 [256]; result = table[x + 128]. */
+/** inputs: x int8 or uint8, table of the same type [256]; result = table[x - lowest stored value of the type]. */
 export interface LutOp extends OpBase {
   readonly kind: 'lut';
 }
-/** inputs: x, then for int8 table int32 [256]. Over the last axis. */
+/** Integer softmax in the fixed-point numbers of gemmlowp; docs/numerics.md, "softmax". */
+export interface FixedPointSoftmax {
+  readonly multiplier: number; // of a difference to the largest element, to 26 bits of fraction
+  readonly leftShift: number;
+  readonly leastDifference: number; // smaller differences count as 0
+}
+/** inputs: x, then for quantised types without `fixedPoint` table int32 [256]. Over the last axis. */
 export interface SoftmaxOp extends OpBase {
   readonly kind: 'softmax';
+  readonly fixedPoint?: FixedPointSoftmax;
 }
 /** inputs: x [1,H,W,C], then for int8 table int32 [1024]. Across channels. */
 export interface LrnOp extends OpBase {
@@ -161,6 +184,35 @@ export interface LrnOp extends OpBase {
 export interface UpsampleOp extends OpBase {
   readonly kind: 'upsample';
   readonly scale: readonly [number, number];
+}
+/**
+ * How a position o of the output maps to the input; docs/numerics.md, "resize".
+ * asymmetric: o * in / out. alignCorners: o * (in - 1) / (out - 1). halfPixel: (o + 0.5) * in / out - 0.5.
+ */
+export type ResizeCoordinates = 'asymmetric' | 'alignCorners' | 'halfPixel';
+/** inputs: x [1,H,W,C]; output [1,size[0],size[1],C]. Same quantisation in and out. */
+export interface ResizeOp extends OpBase {
+  readonly kind: 'resize';
+  readonly mode: 'nearest' | 'bilinear';
+  readonly size: readonly [number, number];
+  readonly coordinates: ResizeCoordinates;
+}
+/** inputs: x [1,H,W,C]. `before` and `after` are rows, columns and channels of `value` (as stored) around it. */
+export interface PadOp extends OpBase {
+  readonly kind: 'pad';
+  readonly before: readonly [number, number, number];
+  readonly after: readonly [number, number, number];
+  readonly value: number;
+}
+/**
+ * inputs: x. To another type or quantisation: float32 to quantised and back by the scale of the quantised side, quantised to
+ * quantised by multiplier and shift (both 0 in the other cases).
+ */
+export interface ConvertOp extends OpBase {
+  readonly kind: 'convert';
+  readonly to: DType;
+  readonly multiplier: number;
+  readonly shift: number;
 }
 /** inputs: any number of tensors; integer: all of one quantisation. */
 export interface ConcatOp extends OpBase {
@@ -191,6 +243,7 @@ export type Op =
   | Conv2dOp
   | DenseOp
   | PoolOp
+  | SumPoolOp
   | BinaryOp
   | ClampOp
   | UnaryOp
@@ -198,6 +251,9 @@ export type Op =
   | SoftmaxOp
   | LrnOp
   | UpsampleOp
+  | ResizeOp
+  | PadOp
+  | ConvertOp
   | ConcatOp
   | SliceOp
   | ReshapeOp

@@ -1,7 +1,17 @@
 /** What docs/numerics.md asks of a well-formed program: quantisation, rescaling constants, epilogues. */
 import type { Diagnostic } from '../base/diagnostic.js';
-import { anchorZeroPointOf, keepsQuantization, tensorOf } from './facts.js';
-import type { BinaryRescale, EpilogueStage, Op, Program, Quantization, Tensor } from './types.js';
+import { anchorZeroPointOf, isQuantized, keepsQuantization, storedRange, tensorOf } from './facts.js';
+import type {
+  BinaryRescale,
+  ConvertOp,
+  EpilogueStage,
+  FixedPointSoftmax,
+  Op,
+  Program,
+  Quantization,
+  QuantizedDType,
+  Tensor,
+} from './types.js';
 
 export function numberProblems(program: Program): Diagnostic[] {
   const found: Diagnostic[] = [];
@@ -17,7 +27,7 @@ export function numberProblems(program: Program): Diagnostic[] {
   }
   for (const op of program.ops) {
     const output = tensorOf(program, op.output);
-    const own = output.dtype === 'int8' ? int8Problems(op, output, program) : [];
+    const own = isQuantized(output.dtype) ? quantizedProblems(op, output, output.dtype, program) : [];
     for (const message of [...own, ...orderOfStages(op.epilogue)]) {
       found.push({ code: 'SW9022', blame: 'bug', message: `@${op.id} ${op.name}: ${message}`, loc: op.loc });
     }
@@ -36,20 +46,24 @@ function tensorProblems(tensor: Tensor, program: Program): string[] {
   const isConstant = program.constants.has(tensor.id);
   if (tensor.dtype === 'int32' && !isConstant) return ['int32 is for constants only'];
   if (quant === undefined)
-    return tensor.dtype === 'int8' && !isConstant ? ['an int8 activation has no quantisation'] : [];
+    return isQuantized(tensor.dtype) && !isConstant ? [`an ${tensor.dtype} activation has no quantisation`] : [];
   const problems: string[] = [];
   if (quant.scales.length === 0 || !quant.scales.every((s) => Number.isFinite(s) && s > 0)) {
     problems.push('scales must be positive and finite');
   }
   if (!isConstant && quant.scales.length !== 1)
     problems.push(`an activation has one scale, not ${quant.scales.length}`);
-  if (!isStored(quant.zeroPoint)) problems.push(`zero point ${quant.zeroPoint} is not an int8`);
+  if (isQuantized(tensor.dtype) && !isStored(quant.zeroPoint, tensor.dtype))
+    problems.push(`zero point ${quant.zeroPoint} is not an ${tensor.dtype}`);
   return problems;
 }
 
-const isStored = (value: number): boolean => Number.isInteger(value) && value >= -128 && value <= 127;
+function isStored(value: number, dtype: QuantizedDType): boolean {
+  const { lo, hi } = storedRange(dtype);
+  return Number.isInteger(value) && value >= lo && value <= hi;
+}
 
-function int8Problems(op: Op, output: Tensor, program: Program): string[] {
+function quantizedProblems(op: Op, output: Tensor, dtype: QuantizedDType, program: Program): string[] {
   const problems: string[] = [];
   const inputs = op.inputs.map((id) => tensorOf(program, id));
   const [x] = inputs;
@@ -66,23 +80,45 @@ function int8Problems(op: Op, output: Tensor, program: Program): string[] {
       problems.push('operands of concat differ in quantisation');
     }
   }
-  if (op.kind === 'softmax' && anchorZero !== -128)
-    problems.push(`zero point of softmax is ${anchorZero}, must be -128`);
+  const { lo } = storedRange(dtype);
+  if (op.kind === 'softmax' && anchorZero !== lo)
+    problems.push(`zero point of softmax is ${anchorZero}, must be ${lo}`);
+  if (op.kind === 'softmax' && op.fixedPoint !== undefined) problems.push(...softmaxProblems(op.fixedPoint));
+  if (op.kind === 'pad' && !isStored(op.value, dtype)) problems.push(`padding ${op.value} is not an ${dtype}`);
+  if (op.kind === 'convert') problems.push(...convertProblems(op, program));
+  if (op.kind === 'sumPool' && !(op.multiplier >= 0 && op.multiplier < 2 ** 31 && isShift(op.shift))) {
+    problems.push(`rescaling ${op.multiplier}:${op.shift} is out of range`);
+  }
   if (op.kind === 'unary') problems.push('unary is for float32 only');
-  if (op.kind === 'clamp') problems.push(...limitProblems(op.lo, op.hi));
+  if (op.kind === 'clamp') problems.push(...limitProblems(op.lo, op.hi, dtype));
   if (op.kind === 'add' || op.kind === 'sub' || op.kind === 'mul') problems.push(...rescaleProblems(op.rescale));
   if (op.kind === 'conv2d' || op.kind === 'dense') problems.push(...requantProblems(op, program));
-  return [...problems, ...stageProblems(op, anchorZero, output, program)];
+  return [...problems, ...stageProblems(op, anchorZero, output, dtype, program)];
 }
 
-const limitProblems = (lo: number, hi: number): string[] =>
-  isStored(lo) && isStored(hi) && lo <= hi ? [] : [`limits ${lo}..${hi} are no int8 range`];
+const limitProblems = (lo: number, hi: number, dtype: QuantizedDType): string[] =>
+  isStored(lo, dtype) && isStored(hi, dtype) && lo <= hi ? [] : [`limits ${lo}..${hi} are no ${dtype} range`];
+
+function softmaxProblems({ multiplier, leftShift, leastDifference }: FixedPointSoftmax): string[] {
+  const isScale = isMultiplier(multiplier) && Number.isInteger(leftShift) && leftShift >= 0 && leftShift <= 30;
+  const problems = isScale ? [] : [`softmax scales by ${multiplier}:${leftShift}`];
+  if (!Number.isInteger(leastDifference) || leastDifference > 0) problems.push(`least difference ${leastDifference}`);
+  return problems;
+}
+
+/** Between two quantised types there is a multiplier; from float32 the scale of the result is it. */
+function convertProblems(op: ConvertOp, program: Program): string[] {
+  const isRescaling = op.inputs.every((id) => isQuantized(tensorOf(program, id).dtype));
+  if (!isRescaling) return op.multiplier === 0 && op.shift === 0 ? [] : ['a conversion of float32 has no multiplier'];
+  if (op.multiplier !== 0 && isMultiplier(op.multiplier) && isShift(op.shift)) return [];
+  return [`conversion by ${op.multiplier}:${op.shift} is out of range`];
+}
 
 const isMultiplier = (m: number): boolean => m === 0 || (Number.isInteger(m) && m >= 2 ** 30 && m < 2 ** 31);
 const isShift = (s: number): boolean => Number.isInteger(s) && s >= -31 && s <= 30;
 
 function rescaleProblems(r: BinaryRescale | undefined): string[] {
-  if (r === undefined) return ['an int8 binary operator has no rescaling'];
+  if (r === undefined) return ['a binary operator of a quantised type has no rescaling'];
   const pairs: [number, number][] = [
     [r.multiplierA, r.shiftA],
     [r.multiplierB, r.shiftB],
@@ -94,17 +130,16 @@ function rescaleProblems(r: BinaryRescale | undefined): string[] {
   return problems;
 }
 
-/** Multiplier and shift of every channel pack into four bytes: the multiplier's 7 low bits are zero. */
 function requantProblems(op: Op, program: Program): string[] {
   const [, weightsId, , requantId] = op.inputs;
-  const zero = weightsId === undefined ? 0 : (tensorOf(program, weightsId).quant?.zeroPoint ?? 0);
-  const problems = zero === 0 ? [] : [`weights have the zero point ${zero}, must be 0`];
+  const weights = weightsId === undefined ? undefined : tensorOf(program, weightsId).dtype;
+  const problems = weights === 'int8' || weights === 'uint8' ? [] : [`weights are ${weights}`];
   const pairs = requantId === undefined ? undefined : program.constants.get(requantId);
   if (pairs === undefined) return problems;
   for (let i = 0; i + 1 < pairs.length; i += 2) {
     const multiplier = pairs[i] ?? 0;
     const shift = pairs[i + 1] ?? 0;
-    if (isMultiplier(multiplier) && multiplier % 128 === 0 && isShift(shift)) continue;
+    if (isMultiplier(multiplier) && isShift(shift)) continue;
     return [...problems, `requantisation ${multiplier}:${shift} of channel ${i / 2} is out of range`];
   }
   return problems;
@@ -117,12 +152,12 @@ function orderOfStages(epilogue: readonly EpilogueStage[]): string[] {
 }
 
 /** Zero points handed from stage to stage must fit, and end at the output's. */
-function stageProblems(op: Op, anchorZero: number, output: Tensor, program: Program): string[] {
+function stageProblems(op: Op, anchorZero: number, output: Tensor, dtype: QuantizedDType, program: Program): string[] {
   const problems: string[] = [];
   let zero = anchorZero;
   for (const stage of op.epilogue) {
     if (stage.kind === 'unary') problems.push('a unary stage is for float32 only');
-    else if (stage.kind === 'clamp') problems.push(...limitProblems(stage.lo, stage.hi));
+    else if (stage.kind === 'clamp') problems.push(...limitProblems(stage.lo, stage.hi, dtype));
     else {
       if (stage.kind === 'add') {
         if (stage.valueZeroPoint !== zero)

@@ -8,7 +8,7 @@
  *     .. = pool(%9)                      reads: after every writer of %9
  */
 import type { Diagnostic } from '../base/diagnostic.js';
-import { elementCount, imageShape, operandsOf, rootOf, tensorOf } from './facts.js';
+import { elementCount, imageShape, isQuantized, operandsOf, rootOf, tensorOf } from './facts.js';
 import type { Op, Program, StorageSlice, Tensor, TensorId } from './types.js';
 import { sameQuantization } from './verify-numbers.js';
 
@@ -43,7 +43,7 @@ function checkSlice(tensor: Tensor, storage: StorageSlice, program: Program, rep
   const { offsetElements: offset, rowPitchElements: row, pixelPitchElements: pixel } = storage;
   if (root.storage !== undefined) report(tensor, `lies in %${root.id}, which lies in another tensor itself`);
   if (root.dtype !== tensor.dtype) report(tensor, `is ${tensor.dtype}, its root %${root.id} is ${root.dtype}`);
-  if (tensor.dtype === 'int8' && !sameQuantization(root.quant, tensor.quant)) {
+  if (isQuantized(tensor.dtype) && !sameQuantization(root.quant, tensor.quant)) {
     report(tensor, `differs from its root %${root.id} in quantisation`);
   }
   if (program.constants.has(root.id)) report(tensor, `is a view of the constant %${root.id}`);

@@ -9,14 +9,16 @@ import {
   TILE_PIXELS,
   unpackPairs,
 } from './dot-products.js';
-import { clamp8, mbqm } from './fixed-point.js';
+import { limit, limitsOf, mbqm, mbqm64, type Stored } from './fixed-point.js';
 import type { WindowGeometry } from './image.js';
+import { emptyLike } from './movement.js';
 
-/** Of an int8 convolution or matrix product: how accumulators become stored values. */
+/** Of a quantised convolution or matrix product: how accumulators become stored values. */
 export interface Requantization {
   readonly bias: Int32Array; // [M]
   readonly requant: Int32Array; // [M, 2]: multiplier, shift
   readonly inputZeroPoint: number;
+  readonly weightZeroPoint: number;
   readonly resultZeroPoint: number;
 }
 
@@ -25,25 +27,25 @@ export interface Requantization {
  * @param weights [M, KH, KW, C / groups]
  * @returns [1, OH, OW, M]
  */
-export function convolveInt8(
+export function convolve8<T extends Int8Array | Uint8Array>(
   geometry: WindowGeometry,
   groups: number,
-  x: Int8Array,
-  weights: Int8Array,
+  x: T,
+  weights: Int8Array | Uint8Array,
   q: Requantization,
-): Int8Array {
+): T {
   const { outH, outW, outC } = geometry;
   const channels = outC / groups;
   const taps = weights.length / outC;
   const laneCount = laneCountInt8(channels);
   const pixelCount = outH * outW;
-  const out = new Int8Array(pixelCount * outC);
+  const out = emptyLike(x, pixelCount * outC);
   const patches = new Float64Array(TILE_PIXELS * taps);
   const sums = new Float64Array(TILE_PIXELS * laneCount);
   const accumulators = new Int32Array(TILE_PIXELS * channels);
   for (let group = 0; group < groups; group++) {
     const first = group * channels;
-    const lanes = packPairs(weights, first, channels, taps);
+    const lanes = packPairs(weights, q.weightZeroPoint, first, channels, taps);
     for (let pixel = 0; pixel < pixelCount; pixel += TILE_PIXELS) {
       const count = Math.min(TILE_PIXELS, pixelCount - pixel);
       const padded = Math.ceil(count / 4) * 4;
@@ -68,19 +70,43 @@ export function requantize(
   channel: number,
   count: number,
   q: Requantization,
-  out: Int8Array,
+  out: Int8Array | Uint8Array,
   to: number,
 ): void {
   const requant = q.requant;
   const zeroPoint = q.resultZeroPoint;
+  const { lo, hi } = limitsOf(out);
   for (let i = 0; i < count; i++) {
     const multiplier = requant[2 * (channel + i)] as number;
     const shift = requant[2 * (channel + i) + 1] as number;
-    out[to + i] = clamp8(mbqm(accumulators[from + i] as number, multiplier, shift) + zeroPoint);
+    out[to + i] = limit(mbqm(accumulators[from + i] as number, multiplier, shift) + zeroPoint, lo, hi);
   }
 }
 
-/** As convolveInt8, for float32. */
+/** As convolve8, for int16: sums of 64 bits, which doubles hold exactly as they stay below 2^53. */
+export function convolve16(
+  geometry: WindowGeometry,
+  groups: number,
+  x: Int16Array,
+  weights: Int8Array | Uint8Array,
+  q: Requantization,
+): Int16Array {
+  const real = Float64Array.from(weights, (w) => w - q.weightZeroPoint);
+  const out = new Int16Array(geometry.outH * geometry.outW * geometry.outC);
+  forEachSum(geometry, groups, x, q.inputZeroPoint, real, (sum, channel, at) => {
+    out[at] = requantize16(sum, channel, q);
+  });
+  return out;
+}
+
+export function requantize16(sum: number, channel: number, q: Requantization): number {
+  const multiplier = q.requant[2 * channel] as number;
+  const shift = q.requant[2 * channel + 1] as number;
+  const scaled = mbqm64(sum + (q.bias[channel] as number), multiplier, shift);
+  return limit(scaled + q.resultZeroPoint, -32768, 32767);
+}
+
+/** As convolve8, for float32. */
 export function convolveFloat32(
   geometry: WindowGeometry,
   groups: number,
@@ -88,12 +114,31 @@ export function convolveFloat32(
   weights: Float32Array,
   bias: Float32Array,
 ): Float32Array {
+  const out = new Float32Array(geometry.outH * geometry.outW * geometry.outC);
+  forEachSum(geometry, groups, x, 0, weights, (sum, channel, at) => {
+    out[at] = sum + (bias[channel] as number);
+  });
+  return out;
+}
+
+/**
+ * Calls `store` with every sum of products, in double precision and the order of the taps.
+ *
+ * @param store takes the sum, its output channel, and the index of the result
+ */
+function forEachSum(
+  geometry: WindowGeometry,
+  groups: number,
+  x: Int16Array | Float32Array,
+  zeroPoint: number,
+  weights: Float32Array | Float64Array,
+  store: (sum: number, channel: number, at: number) => void,
+): void {
   const { outH, outW, outC } = geometry;
   const channels = outC / groups;
   const taps = weights.length / outC;
   const laneCount = laneCountFloat32(channels);
   const pixelCount = outH * outW;
-  const out = new Float32Array(pixelCount * outC);
   const patches = new Float64Array(TILE_PIXELS * taps);
   const sums = new Float64Array(TILE_PIXELS * laneCount);
   for (let group = 0; group < groups; group++) {
@@ -102,20 +147,17 @@ export function convolveFloat32(
     for (let pixel = 0; pixel < pixelCount; pixel += TILE_PIXELS) {
       const count = Math.min(TILE_PIXELS, pixelCount - pixel);
       const padded = Math.ceil(count / 4) * 4;
-      gatherPatches(geometry, groups, group, x, 0, pixel, count, patches);
+      gatherPatches(geometry, groups, group, x, zeroPoint, pixel, count, patches);
       sums.fill(0);
       for (let tap = 0; tap < taps; tap += CHUNK_TAPS) {
         addDotProducts(patches, padded, lanes, laneCount, taps, tap, Math.min(taps, tap + CHUNK_TAPS), sums);
       }
       for (let p = 0; p < count; p++) {
         const to = (pixel + p) * outC + first;
-        for (let m = 0; m < channels; m++) {
-          out[to + m] = (sums[p * laneCount + m] as number) + (bias[first + m] as number);
-        }
+        for (let m = 0; m < channels; m++) store(sums[p * laneCount + m] as number, first + m, to + m);
       }
     }
   }
-  return out;
 }
 
 /**
@@ -126,7 +168,7 @@ function gatherPatches(
   geometry: WindowGeometry,
   groups: number,
   group: number,
-  x: Int8Array | Float32Array,
+  x: Stored | Float32Array,
   zeroPoint: number,
   firstPixel: number,
   count: number,

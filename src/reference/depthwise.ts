@@ -1,27 +1,32 @@
 /** Convolutions with one input channel per group: no dot products to speak of, so channels run innermost. */
 import { type Requantization, requantize } from './convolution.js';
 import type { WindowGeometry } from './image.js';
+import { emptyLike } from './movement.js';
 
 /**
  * @param x [1, H, W, C]
  * @param weights [M, KH, KW, 1] with M a multiple of C: output channel m reads input channel floor(m * C / M)
  */
-export function depthwiseInt8(
+export function depthwise8<T extends Int8Array | Uint8Array>(
   geometry: WindowGeometry,
-  x: Int8Array,
-  weights: Int8Array,
+  x: T,
+  weights: Int8Array | Uint8Array,
   q: Requantization,
-): Int8Array {
+): T {
   const { inC, outC, outH, outW } = geometry;
-  const byTap = tapsOutermost(Int16Array.from(weights), outC, new Int16Array(weights.length));
+  const byTap = tapsOutermost(
+    Int16Array.from(weights, (w) => w - q.weightZeroPoint),
+    outC,
+    new Int16Array(weights.length),
+  );
   const perInput = outC / inC;
   const sums = new Int32Array(outC);
-  const out = new Int8Array(outH * outW * outC);
+  const out = emptyLike(x, outH * outW * outC);
   for (let oy = 0; oy < outH; oy++) {
     for (let ox = 0; ox < outW; ox++) {
       sums.set(q.bias);
       forEachTap(geometry, oy, ox, (tap, pixel) => {
-        addTapInt8(x, pixel * inC, q.inputZeroPoint, byTap, tap * outC, sums, inC, perInput);
+        addTap8(x, pixel * inC, q.inputZeroPoint, byTap, tap * outC, sums, inC, perInput);
       });
       requantize(sums, 0, 0, outC, q, out, (oy * outW + ox) * outC);
     }
@@ -29,7 +34,7 @@ export function depthwiseInt8(
   return out;
 }
 
-/** As depthwiseInt8, for float32. */
+/** As depthwise8, for float32. */
 export function depthwiseFloat32(
   geometry: WindowGeometry,
   x: Float32Array,
@@ -54,8 +59,8 @@ export function depthwiseFloat32(
   return out;
 }
 
-function addTapInt8(
-  x: Int8Array,
+function addTap8(
+  x: Int8Array | Uint8Array,
   from: number,
   zeroPoint: number,
   weights: Int16Array,

@@ -5,8 +5,8 @@
  * float32: one lane is one output channel. Every product of two float32 is exact in a double, each result has one
  * accumulator, and taps come in order, so the sum is that of docs/numerics.md.
  *
- * int8: one lane carries two output channels, w0 + w1 * 2^26. A product (x - zx) * w is at most 255 * 128 in size, so 1024 of
- * them stay below 2^25 and a double holds both sums without loss; `unpackPairs` takes them apart after each chunk.
+ * 8 bits: one lane carries two output channels, w0 + w1 * 2^26. A product (x - zx) * (w - zw) is at most 255 * 255 in size, so
+ * 512 of them stay below 2^25 and a double holds both sums without loss; `unpackPairs` takes them apart after each chunk.
  *
  * Layouts put what is used together side by side: patches [quad of pixels][tap][4], lanes [pair of lanes][tap][2], sums
  * [pixel][lane].
@@ -15,7 +15,7 @@
 /** Output pixels of one tile; a multiple of 4. A tile's chunk of patches fits a level-2 cache. */
 export const TILE_PIXELS = 64;
 
-/** Taps of one chunk; at most 1024, or pairs overflow into each other. */
+/** Taps of one chunk; at most 516, or pairs overflow into each other. */
 export const CHUNK_TAPS = 512;
 
 const PAIR_RADIX = 2 ** 26;
@@ -73,8 +73,14 @@ export function addDotProducts(
   }
 }
 
-/** Lanes of int8 weights [channels, taps] from row `first` on, two channels a lane. */
-export function packPairs(weights: Int8Array, first: number, channels: number, taps: number): Float64Array {
+/** Lanes of 8-bit weights [channels, taps] less their zero point, from row `first` on, two channels a lane. */
+export function packPairs(
+  weights: Int8Array | Uint8Array,
+  zeroPoint: number,
+  first: number,
+  channels: number,
+  taps: number,
+): Float64Array {
   const lanes = new Float64Array(laneCountInt8(channels) * taps);
   for (let channel = 0; channel < channels; channel++) {
     const factor = channel % 2 === 0 ? 1 : PAIR_RADIX;
@@ -82,7 +88,7 @@ export function packPairs(weights: Int8Array, first: number, channels: number, t
     let to = (lane >> 1) * taps * 2 + (lane & 1);
     const start = (first + channel) * taps;
     for (let from = start; from < start + taps; from++) {
-      lanes[to] = (lanes[to] as number) + (weights[from] as number) * factor;
+      lanes[to] = (lanes[to] as number) + ((weights[from] as number) - zeroPoint) * factor;
       to += 2;
     }
   }
@@ -92,7 +98,12 @@ export function packPairs(weights: Int8Array, first: number, channels: number, t
 export const laneCountInt8 = (channels: number): number => Math.ceil(channels / 4) * 2;
 
 /** Lanes of float32 weights [channels, taps] from row `first` on, one channel a lane. */
-export function packSingles(weights: Float32Array, first: number, channels: number, taps: number): Float64Array {
+export function packSingles(
+  weights: Float32Array | Float64Array,
+  first: number,
+  channels: number,
+  taps: number,
+): Float64Array {
   const lanes = new Float64Array(laneCountFloat32(channels) * taps);
   for (let lane = 0; lane < channels; lane++) {
     let to = (lane >> 1) * taps * 2 + (lane & 1);

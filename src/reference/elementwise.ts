@@ -1,7 +1,8 @@
 /** Operators that treat every element alone. All of them return a new array. */
 import { assertNever } from '../base/assert-never.js';
 import type { BinaryRescale, UnaryFunction } from '../ir/types.js';
-import { clamp8, mbqm } from './fixed-point.js';
+import { limit, limitsOf, mbqm, type Stored } from './fixed-point.js';
+import { emptyLike } from './movement.js';
 
 export type BinaryKind = 'add' | 'sub' | 'mul';
 
@@ -11,35 +12,75 @@ export interface BinaryZeroPoints {
   readonly result: number;
 }
 
-export function binaryInt8(
+export function binaryQuantized<T extends Stored>(
   kind: BinaryKind,
-  a: Int8Array,
-  b: Int8Array,
+  a: T,
+  b: T,
   zero: BinaryZeroPoints,
   rescale: BinaryRescale,
-): Int8Array {
-  const out = new Int8Array(a.length);
+): T {
+  const out = emptyLike(a, a.length);
+  const { lo, hi } = limitsOf(out);
   const { multiplierOut, shiftOut } = rescale;
   if (kind === 'mul') {
     for (let i = 0; i < out.length; i++) {
       const product = Math.imul((a[i] as number) - zero.a, (b[i] as number) - zero.b);
-      out[i] = clamp8(mbqm(product, multiplierOut, shiftOut) + zero.result);
+      out[i] = limit(mbqm(product, multiplierOut, shiftOut) + zero.result, lo, hi);
     }
     return out;
   }
   // What an operand contributes depends on its stored value alone.
-  const fromA = rescaledValues(zero.a, rescale.leftShift, rescale.multiplierA, rescale.shiftA);
-  const fromB = rescaledValues(zero.b, rescale.leftShift, rescale.multiplierB, rescale.shiftB);
+  const fromA = rescaledValues(lo, hi, zero.a, rescale.leftShift, rescale.multiplierA, rescale.shiftA);
+  const fromB = rescaledValues(lo, hi, zero.b, rescale.leftShift, rescale.multiplierB, rescale.shiftB);
   const sign = kind === 'add' ? 1 : -1;
   for (let i = 0; i < out.length; i++) {
-    const sum = (fromA[(a[i] as number) + 128] as number) + sign * (fromB[(b[i] as number) + 128] as number);
-    out[i] = clamp8(mbqm(sum, multiplierOut, shiftOut) + zero.result);
+    const sum = (fromA[(a[i] as number) - lo] as number) + sign * (fromB[(b[i] as number) - lo] as number);
+    out[i] = limit(mbqm(sum, multiplierOut, shiftOut) + zero.result, lo, hi);
   }
   return out;
 }
 
-function rescaledValues(zeroPoint: number, leftShift: number, multiplier: number, shift: number): Int32Array {
-  return Int32Array.from({ length: 256 }, (_, i) => mbqm((i - 128 - zeroPoint) << leftShift, multiplier, shift));
+function rescaledValues(
+  lo: number,
+  hi: number,
+  zeroPoint: number,
+  leftShift: number,
+  multiplier: number,
+  shift: number,
+): Int32Array {
+  return Int32Array.from({ length: hi - lo + 1 }, (_, i) => mbqm((i + lo - zeroPoint) << leftShift, multiplier, shift));
+}
+
+/** Quantised to quantised: x less its zero point, rescaled, in the range of `out`. */
+export function rescaleInto<T extends Stored>(
+  x: Stored,
+  out: T,
+  multiplier: number,
+  shift: number,
+  zero: { readonly input: number; readonly result: number },
+): T {
+  const { lo, hi } = limitsOf(out);
+  for (let i = 0; i < out.length; i++) {
+    out[i] = limit(mbqm((x[i] as number) - zero.input, multiplier, shift) + zero.result, lo, hi);
+  }
+  return out;
+}
+
+/** float32 to quantised: the quotient in float32, halves away from zero. */
+export function quantizeInto<T extends Stored>(x: Float32Array, out: T, scale: number, zeroPoint: number): T {
+  const { lo, hi } = limitsOf(out);
+  const divisor = Math.fround(scale);
+  for (let i = 0; i < out.length; i++) {
+    const steps = Math.fround((x[i] as number) / divisor);
+    const magnitude = Math.floor(Math.abs(steps) + 0.5);
+    out[i] = Number.isNaN(steps) ? lo : limit((steps < 0 ? -magnitude : magnitude) + zeroPoint, lo, hi);
+  }
+  return out;
+}
+
+export function dequantize(x: Stored, scale: number, zeroPoint: number): Float32Array {
+  const factor = Math.fround(scale);
+  return Float32Array.from(x, (value) => factor * (value - zeroPoint));
 }
 
 export function binaryFloat32(kind: BinaryKind, a: Float32Array, b: Float32Array): Float32Array {
@@ -59,16 +100,17 @@ export function binaryFloat32(kind: BinaryKind, a: Float32Array, b: Float32Array
   }
 }
 
-/** lo and hi in stored units for int8; for float32 they are rounded to float32 by being stored. */
-export function clamp(x: Int8Array | Float32Array, lo: number, hi: number): Int8Array | Float32Array {
-  const out = x.slice();
-  for (let i = 0; i < out.length; i++) out[i] = Math.min(Math.max(out[i] as number, lo), hi);
+/** lo and hi in stored units for quantised types; for float32 they are rounded to float32 by being stored. */
+export function clamp<T extends Stored | Float32Array>(x: T, lo: number, hi: number): T {
+  const out = emptyLike(x, x.length);
+  for (let i = 0; i < out.length; i++) out[i] = Math.min(Math.max(x[i] as number, lo), hi);
   return out;
 }
 
-export function lookUp(x: Int8Array, table: Int8Array): Int8Array {
-  const out = new Int8Array(x.length);
-  for (let i = 0; i < out.length; i++) out[i] = table[(x[i] as number) + 128] as number;
+export function lookUp<T extends Int8Array | Uint8Array>(x: T, table: T): T {
+  const out = emptyLike(x, x.length);
+  const { lo } = limitsOf(x);
+  for (let i = 0; i < out.length; i++) out[i] = table[(x[i] as number) - lo] as number;
   return out;
 }
 

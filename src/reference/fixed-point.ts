@@ -24,9 +24,29 @@ export function mbqm(x: number, multiplier: number, shift: number): number {
   return (product >> -shift) + ((product & mask) > threshold ? 1 : 0);
 }
 
-export function clamp8(value: number): number {
-  if (value < -128) return -128;
-  if (value > 127) return 127;
+/**
+ * The rescaling of 64-bit sums that int16 layers have: the multiplier is rounded to 16 bits first.
+ *
+ * @param x an integer below 2^53 in size
+ */
+export function mbqm64(x: number, multiplier: number, shift: number): number {
+  const reduced = multiplier < 0x7fff0000 ? (multiplier + 0x8000) >> 16 : 0x7fff;
+  const right = BigInt(15 - shift);
+  return Number((BigInt(x) * BigInt(reduced) + (1n << (right - 1n))) >> right);
+}
+
+/** Arrays of quantised elements. */
+export type Stored = Int8Array | Uint8Array | Int16Array;
+
+/** The range of the elements. */
+export function limitsOf(data: Stored): { readonly lo: number; readonly hi: number } {
+  if (data instanceof Int8Array) return { lo: -128, hi: 127 };
+  return data instanceof Uint8Array ? { lo: 0, hi: 255 } : { lo: -32768, hi: 32767 };
+}
+
+export function limit(value: number, lo: number, hi: number): number {
+  if (value < lo) return lo;
+  if (value > hi) return hi;
   return value;
 }
 

@@ -4,6 +4,7 @@
  */
 import { type Diagnostic, SpillwayError } from '../base/diagnostic.js';
 import { elementCount, operandsOf, rootOf, tensorOf } from '../ir/facts.js';
+import { dtypeOfData } from '../ir/shape.js';
 import type { Program, Tensor, TensorId } from '../ir/types.js';
 import { Memory } from './memory.js';
 import type { Elements } from './movement.js';
@@ -65,11 +66,7 @@ function checkInputs(program: Program, inputs: ReadonlyMap<TensorId, Elements>):
     const data = inputs.get(id);
     const expected = `${elementCount(tensor)} ${tensor.dtype} elements for input '${tensor.name}'`;
     const given = data === undefined ? 'none' : `${data.length} of ${data.constructor.name}`;
-    const typed =
-      (tensor.dtype === 'int8' && data instanceof Int8Array) ||
-      (tensor.dtype === 'float32' && data instanceof Float32Array) ||
-      (tensor.dtype === 'int32' && data instanceof Int32Array);
-    if (typed && data?.length === elementCount(tensor)) continue;
+    if (data !== undefined && dtypeOfData(data) === tensor.dtype && data.length === elementCount(tensor)) continue;
     problems.push({
       code: 'SW5201',
       blame: 'input',

@@ -2,7 +2,7 @@
 import type { Tensor } from '../ir/types.js';
 import { imageExtents } from './image.js';
 
-export type Elements = Int8Array | Int32Array | Float32Array;
+export type Elements = Int8Array | Uint8Array | Int16Array | Int32Array | Float32Array;
 
 /** An array of the same type and another length, all zero. */
 export function emptyLike<T extends Elements>(x: T, length: number): T {
@@ -18,6 +18,29 @@ export function upsample<T extends Elements>(x: T, input: Tensor, scale: readonl
     for (let ox = 0; ox < outW; ox++) {
       const from = (Math.floor(oy / scale[0]) * w + Math.floor(ox / scale[1])) * c;
       out.set(x.subarray(from, from + c), (oy * outW + ox) * c);
+    }
+  }
+  return out;
+}
+
+/** Rows, columns and channels of `value` before and after an image. */
+export function pad<T extends Elements>(
+  x: T,
+  input: Tensor,
+  before: readonly [number, number, number],
+  after: readonly [number, number, number],
+  value: number,
+): T {
+  const [, h, w, c] = imageExtents(input);
+  const outW = before[1] + w + after[1];
+  const outC = before[2] + c + after[2];
+  const out = emptyLike(x, (before[0] + h + after[0]) * outW * outC);
+  out.fill(value);
+  for (let y = 0; y < h; y++) {
+    for (let column = 0; column < w; column++) {
+      const to = ((y + before[0]) * outW + column + before[1]) * outC + before[2];
+      const from = (y * w + column) * c;
+      out.set(x.subarray(from, from + c), to);
     }
   }
   return out;

@@ -1,19 +1,49 @@
 /** softmax over the last axis, and local response normalisation across channels. */
-import type { LrnOp } from '../ir/types.js';
-import { clamp8, divideHalfAway } from './fixed-point.js';
+import type { FixedPointSoftmax, LrnOp } from '../ir/types.js';
+import { divideHalfAway, limit, limitsOf } from './fixed-point.js';
+import { negativeExponential, reciprocal, roundingShift, saturatingDoublingHigh } from './fixed-point-functions.js';
+import { emptyLike } from './movement.js';
 
 /** @param length extent of the last axis */
-export function softmaxInt8(x: Int8Array, length: number, table: Int32Array): Int8Array {
-  const out = new Int8Array(x.length);
+export function softmaxTable<T extends Int8Array | Uint8Array>(x: T, length: number, table: Int32Array): T {
+  const out = emptyLike(x, x.length);
+  const { lo, hi } = limitsOf(out);
   for (let start = 0; start < x.length; start += length) {
     const row = x.subarray(start, start + length);
-    let largest = -128;
+    let largest = lo;
     for (const value of row) largest = Math.max(largest, value);
     const terms = Array.from(row, (value) => table[Math.min(255, largest - value)] as number);
     let sum = 0;
     for (const term of terms) sum += term;
     for (const [i, term] of terms.entries()) {
-      out[start + i] = clamp8(Math.floor((term * 512 + sum) / (2 * sum)) - 128);
+      out[start + i] = limit(Math.floor((term * 512 + sum) / (2 * sum)) + lo, lo, hi);
+    }
+  }
+  return out;
+}
+
+/**
+ * exp in Q0.31 of the differences in Q5.26, their sum in Q12.19, and its reciprocal: as TFLite's integer softmax.
+ *
+ * @param length extent of the last axis
+ */
+export function softmaxFixedPoint<T extends Int8Array | Uint8Array>(x: T, length: number, f: FixedPointSoftmax): T {
+  const out = emptyLike(x, x.length);
+  const { lo, hi } = limitsOf(out);
+  const exponential = (difference: number): number =>
+    negativeExponential(saturatingDoublingHigh(difference * 2 ** f.leftShift, f.multiplier));
+  for (let start = 0; start < x.length; start += length) {
+    const row = x.subarray(start, start + length);
+    let largest = lo;
+    for (const value of row) largest = Math.max(largest, value);
+    const isCounted = (value: number): boolean => value - largest >= f.leastDifference;
+    const terms = Array.from(row, (value) => (isCounted(value) ? exponential(value - largest) : 0));
+    let sum = 0;
+    for (const term of terms) sum += roundingShift(term, 12);
+    const inverse = reciprocal(sum, 12);
+    for (const [i, term] of terms.entries()) {
+      const value = roundingShift(saturatingDoublingHigh(inverse.value, term), inverse.exponent + 31 - 8);
+      out[start + i] = isCounted(row[i] as number) ? limit(value + lo, lo, hi) : lo;
     }
   }
   return out;
@@ -38,8 +68,15 @@ export interface LrnZeroPoints {
   readonly result: number;
 }
 
-export function lrnInt8(op: LrnOp, x: Int8Array, channels: number, table: Int32Array, zero: LrnZeroPoints): Int8Array {
-  const out = new Int8Array(x.length);
+export function lrnTable<T extends Int8Array | Uint8Array>(
+  op: LrnOp,
+  x: T,
+  channels: number,
+  table: Int32Array,
+  zero: LrnZeroPoints,
+): T {
+  const out = emptyLike(x, x.length);
+  const { lo, hi } = limitsOf(out);
   for (let start = 0; start < x.length; start += channels) {
     for (let c = 0; c < channels; c++) {
       const [first, last] = lrnWindow(c, op.size, channels);
@@ -47,7 +84,7 @@ export function lrnInt8(op: LrnOp, x: Int8Array, channels: number, table: Int32A
       for (let j = first; j <= last; j++) squares += ((x[start + j] as number) - zero.input) ** 2;
       const factor = table[Math.min(1023, squares >> op.sumShift)] as number;
       const value = divideHalfAway(((x[start + c] as number) - zero.input) * factor, 65536);
-      out[start + c] = clamp8(value + zero.result);
+      out[start + c] = limit(value + zero.result, lo, hi);
     }
   }
   return out;

@@ -1,11 +1,12 @@
 /** maxPool and avgPool of images [1, H, W, C]; quantisation in is quantisation out. */
 import { forEachTap } from './depthwise.js';
-import { clamp8, divideHalfAway } from './fixed-point.js';
+import { divideHalfAway, limit, limitsOf, mbqm, type Stored } from './fixed-point.js';
 import type { WindowGeometry } from './image.js';
+import { emptyLike } from './movement.js';
 
-export function maxPool<T extends Int8Array | Float32Array>(geometry: WindowGeometry, x: T, out: T): T {
+export function maxPool<T extends Stored | Float32Array>(geometry: WindowGeometry, x: T, out: T): T {
   const { inC: channels, outH, outW } = geometry;
-  out.fill(out instanceof Int8Array ? -128 : Number.NEGATIVE_INFINITY);
+  out.fill(out instanceof Float32Array ? Number.NEGATIVE_INFINITY : limitsOf(out).lo);
   for (let oy = 0; oy < outH; oy++) {
     for (let ox = 0; ox < outW; ox++) {
       const to = (oy * outW + ox) * channels;
@@ -20,16 +21,17 @@ export function maxPool<T extends Int8Array | Float32Array>(geometry: WindowGeom
   return out;
 }
 
-export function avgPoolInt8(
+export function avgPoolQuantized<T extends Stored>(
   geometry: WindowGeometry,
   countIncludePad: boolean,
   zeroPoint: number,
-  x: Int8Array,
-): Int8Array {
+  x: T,
+): T {
   const { inC: channels, outH, outW } = geometry;
   const allTaps = geometry.window.kernel[0] * geometry.window.kernel[1];
   const sums = new Float64Array(channels);
-  const out = new Int8Array(outH * outW * channels);
+  const out = emptyLike(x, outH * outW * channels);
+  const { lo, hi } = limitsOf(out);
   for (let oy = 0; oy < outH; oy++) {
     for (let ox = 0; ox < outW; ox++) {
       const inside = sumTaps(geometry, oy, ox, x, sums);
@@ -37,7 +39,32 @@ export function avgPoolInt8(
       const to = (oy * outW + ox) * channels;
       for (let c = 0; c < channels; c++) {
         const sum = (sums[c] as number) + padding * zeroPoint;
-        out[to + c] = clamp8(divideHalfAway(sum, inside + padding));
+        out[to + c] = limit(divideHalfAway(sum, inside + padding), lo, hi);
+      }
+    }
+  }
+  return out;
+}
+
+export interface SumScale {
+  readonly multiplier: number;
+  readonly shift: number;
+  readonly inputZeroPoint: number;
+  readonly resultZeroPoint: number;
+}
+
+export function sumPool<T extends Stored>(geometry: WindowGeometry, x: T, scale: SumScale): T {
+  const { inC: channels, outH, outW } = geometry;
+  const sums = new Float64Array(channels);
+  const out = emptyLike(x, outH * outW * channels);
+  const { lo, hi } = limitsOf(out);
+  for (let oy = 0; oy < outH; oy++) {
+    for (let ox = 0; ox < outW; ox++) {
+      const zero = sumTaps(geometry, oy, ox, x, sums) * scale.inputZeroPoint;
+      const to = (oy * outW + ox) * channels;
+      for (let c = 0; c < channels; c++) {
+        const scaled = mbqm((sums[c] as number) - zero, scale.multiplier, scale.shift);
+        out[to + c] = limit(scaled + scale.resultZeroPoint, lo, hi);
       }
     }
   }
@@ -65,7 +92,7 @@ function sumTaps(
   geometry: WindowGeometry,
   outRow: number,
   outColumn: number,
-  x: Int8Array | Float32Array,
+  x: Stored | Float32Array,
   sums: Float64Array,
 ): number {
   const channels = geometry.inC;

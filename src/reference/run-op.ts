@@ -5,6 +5,7 @@ import type {
   BinaryOp,
   BinaryRescale,
   Conv2dOp,
+  ConvertOp,
   DenseOp,
   EpilogueStage,
   LrnOp,
@@ -12,17 +13,29 @@ import type {
   PoolOp,
   Program,
   SoftmaxOp,
+  SumPoolOp,
   Tensor,
   TensorId,
 } from '../ir/types.js';
-import { convolveFloat32, convolveInt8, type Requantization } from './convolution.js';
-import { denseFloat32, denseInt8 } from './dense.js';
-import { depthwiseFloat32, depthwiseInt8 } from './depthwise.js';
-import { binaryFloat32, binaryInt8, clamp, lookUp, unary } from './elementwise.js';
+import { convolve8, convolve16, convolveFloat32, type Requantization } from './convolution.js';
+import { dense8, dense16, denseFloat32 } from './dense.js';
+import { depthwise8, depthwiseFloat32 } from './depthwise.js';
+import {
+  binaryFloat32,
+  binaryQuantized,
+  clamp,
+  dequantize,
+  lookUp,
+  quantizeInto,
+  rescaleInto,
+  unary,
+} from './elementwise.js';
+import type { Stored } from './fixed-point.js';
 import { windowGeometry } from './image.js';
-import { concat, type Elements, emptyLike, slice, transpose, upsample } from './movement.js';
-import { lrnFloat32, lrnInt8, softmaxFloat32, softmaxInt8 } from './normalization.js';
-import { avgPoolFloat32, avgPoolInt8, maxPool } from './pooling.js';
+import { concat, type Elements, emptyLike, pad, slice, transpose, upsample } from './movement.js';
+import { lrnFloat32, lrnTable, softmaxFixedPoint, softmaxFloat32, softmaxTable } from './normalization.js';
+import { avgPoolFloat32, avgPoolQuantized, maxPool, sumPool } from './pooling.js';
+import { resize } from './resize.js';
 
 /** What an op sees of the program: any tensor and, when it is alive, its elements. */
 export interface Operands {
@@ -39,7 +52,7 @@ export function runOp(op: Op, operands: Operands): Elements {
     zeroPoint = stage.kind === 'add' || stage.kind === 'lut' ? stage.resultZeroPoint : zeroPoint;
   }
   const stored = tensorOf(operands.program, op.output).quant?.zeroPoint ?? 0;
-  if (result instanceof Int8Array && zeroPoint !== stored) {
+  if (isStored(result) && zeroPoint !== stored) {
     throw new Error(`'${op.name}': the epilogue ends with zero point ${zeroPoint}, the result's is ${stored}`);
   }
   return result;
@@ -59,12 +72,20 @@ function runAnchor(op: Op, operands: Operands): Elements {
     case 'sub':
     case 'mul':
       return runBinary(op, operands);
+    case 'sumPool':
+      return runSumPool(op, operands);
     case 'clamp':
       return clamp(activation(x), op.lo, op.hi);
     case 'unary':
       return unary(float32(x.data, op), op.fn, op.alpha, op.beta);
     case 'lut':
-      return lookUp(int8(x.data, op), int8(input(op, 1, operands).data, op));
+      return runLookUp(x.data, input(op, 1, operands).data, op);
+    case 'convert':
+      return runConvert(op, operands);
+    case 'resize':
+      return resize(op, activation(x), x.tensor);
+    case 'pad':
+      return pad(x.data, x.tensor, op.before, op.after, op.value);
     case 'softmax':
       return runSoftmax(op, operands);
     case 'lrn':
@@ -99,7 +120,7 @@ function runStage(stage: EpilogueStage, value: Elements, operands: Operands): El
     case 'clamp':
       return clamp(activation({ data: value }), stage.lo, stage.hi);
     case 'lut':
-      return lookUp(int8(value, stage), int8(operands.read(stage.table), stage));
+      return runLookUp(value, operands.read(stage.table), stage);
     case 'unary':
       return unary(float32(value, stage), stage.fn, stage.alpha, stage.beta);
     case 'add': {
@@ -113,7 +134,7 @@ function runStage(stage: EpilogueStage, value: Elements, operands: Operands): El
         b: valueIsA ? otherZeroPoint : stage.valueZeroPoint,
         result: stage.resultZeroPoint,
       };
-      return binaryInt8('add', int8(a, stage), int8(b, stage), zero, rescaleOf(stage));
+      return runQuantizedBinary('add', a, b, zero, stage);
     }
     default:
       return assertNever(stage);
@@ -124,12 +145,11 @@ function runConv2d(op: Conv2dOp, operands: Operands): Elements {
   const x = input(op, 0, operands);
   const geometry = windowGeometry(x.tensor, tensorOf(operands.program, op.output), op.window);
   const depthwise = op.groups > 1 && op.groups === geometry.inC;
-  if (x.data instanceof Int8Array) {
-    const weights = int8(input(op, 1, operands).data, op);
+  if (isStored(x.data)) {
+    const weights = bytes(input(op, 1, operands).data, op);
     const q = requantizationOf(op, operands);
-    return depthwise
-      ? depthwiseInt8(geometry, x.data, weights, q)
-      : convolveInt8(geometry, op.groups, x.data, weights, q);
+    if (x.data instanceof Int16Array) return convolve16(geometry, op.groups, x.data, weights, q);
+    return depthwise ? depthwise8(geometry, x.data, weights, q) : convolve8(geometry, op.groups, x.data, weights, q);
   }
   const real = float32(x.data, op);
   const weights = realValues(input(op, 1, operands), op);
@@ -141,8 +161,10 @@ function runConv2d(op: Conv2dOp, operands: Operands): Elements {
 
 function runDense(op: DenseOp, operands: Operands): Elements {
   const x = input(op, 0, operands);
-  if (x.data instanceof Int8Array) {
-    return denseInt8(x.data, int8(input(op, 1, operands).data, op), requantizationOf(op, operands));
+  if (isStored(x.data)) {
+    const integers = bytes(input(op, 1, operands).data, op);
+    const q = requantizationOf(op, operands);
+    return x.data instanceof Int16Array ? dense16(x.data, integers, q) : dense8(x.data, integers, q);
   }
   const weights = realValues(input(op, 1, operands), op);
   return denseFloat32(float32(x.data, op), weights, float32(input(op, 2, operands).data, op));
@@ -153,6 +175,7 @@ function requantizationOf(op: Conv2dOp | DenseOp, operands: Operands): Requantiz
     bias: int32(input(op, 2, operands).data, op),
     requant: int32(input(op, 3, operands).data, op),
     inputZeroPoint: input(op, 0, operands).tensor.quant?.zeroPoint ?? 0,
+    weightZeroPoint: input(op, 1, operands).tensor.quant?.zeroPoint ?? 0,
     resultZeroPoint: anchorZeroPointOf(op, operands.program),
   };
 }
@@ -162,22 +185,75 @@ function runPool(op: PoolOp, operands: Operands): Elements {
   const output = tensorOf(operands.program, op.output);
   const geometry = windowGeometry(x.tensor, output, op.window);
   if (op.kind === 'maxPool') return maxPool(geometry, activation(x), activation(x, elementCount(output)));
-  if (x.data instanceof Int8Array) {
-    return avgPoolInt8(geometry, op.countIncludePad, x.tensor.quant?.zeroPoint ?? 0, x.data);
+  if (isStored(x.data)) {
+    return avgPoolQuantized(geometry, op.countIncludePad, x.tensor.quant?.zeroPoint ?? 0, x.data);
   }
   return avgPoolFloat32(geometry, op.countIncludePad, float32(x.data, op));
+}
+
+function runSumPool(op: SumPoolOp, operands: Operands): Elements {
+  const x = input(op, 0, operands);
+  return sumPool(windowGeometry(x.tensor, tensorOf(operands.program, op.output), op.window), stored(x.data, op), {
+    multiplier: op.multiplier,
+    shift: op.shift,
+    inputZeroPoint: x.tensor.quant?.zeroPoint ?? 0,
+    resultZeroPoint: anchorZeroPointOf(op, operands.program),
+  });
+}
+
+function runLookUp(x: Elements, table: Elements, what: { readonly kind: string }): Elements {
+  if (x instanceof Int8Array && table instanceof Int8Array) return lookUp(x, table);
+  if (x instanceof Uint8Array && table instanceof Uint8Array) return lookUp(x, table);
+  throw new Error(`operand and table of ${what.kind} are not of one type of 8 bits`);
+}
+
+function runConvert(op: ConvertOp, operands: Operands): Elements {
+  const x = input(op, 0, operands);
+  const output = tensorOf(operands.program, op.output);
+  const zero = { input: x.tensor.quant?.zeroPoint ?? 0, result: anchorZeroPointOf(op, operands.program) };
+  if (op.to === 'float32') return dequantize(stored(x.data, op), x.tensor.quant?.scales[0] ?? 1, zero.input);
+  const out = emptyStored(op, x.data.length);
+  if (isStored(x.data)) return rescaleInto(x.data, out, op.multiplier, op.shift, zero);
+  return quantizeInto(float32(x.data, op), out, output.quant?.scales[0] ?? 1, zero.result);
+}
+
+function emptyStored(op: ConvertOp, length: number): Stored {
+  if (op.to === 'int8') return new Int8Array(length);
+  if (op.to === 'uint8') return new Uint8Array(length);
+  if (op.to === 'int16') return new Int16Array(length);
+  throw new Error(`'${op.name}' converts to ${op.to}`);
+}
+
+interface ZeroPoints {
+  readonly a: number;
+  readonly b: number;
+  readonly result: number;
+}
+
+function runQuantizedBinary(
+  kind: BinaryOp['kind'],
+  a: Elements,
+  b: Elements,
+  zero: ZeroPoints,
+  what: { readonly kind: string; readonly rescale?: BinaryRescale },
+): Elements {
+  const rescale = rescaleOf(what);
+  if (a instanceof Int8Array && b instanceof Int8Array) return binaryQuantized(kind, a, b, zero, rescale);
+  if (a instanceof Uint8Array && b instanceof Uint8Array) return binaryQuantized(kind, a, b, zero, rescale);
+  if (a instanceof Int16Array && b instanceof Int16Array) return binaryQuantized(kind, a, b, zero, rescale);
+  throw new Error(`operands of ${what.kind} are not of one quantised type`);
 }
 
 function runBinary(op: BinaryOp, operands: Operands): Elements {
   const a = input(op, 0, operands);
   const b = input(op, 1, operands);
-  if (a.data instanceof Int8Array) {
+  if (isStored(a.data)) {
     const zero = {
       a: a.tensor.quant?.zeroPoint ?? 0,
       b: b.tensor.quant?.zeroPoint ?? 0,
       result: anchorZeroPointOf(op, operands.program),
     };
-    return binaryInt8(op.kind, a.data, int8(b.data, op), zero, rescaleOf(op));
+    return runQuantizedBinary(op.kind, a.data, b.data, zero, op);
   }
   return binaryFloat32(op.kind, realValues(a, op), realValues(b, op));
 }
@@ -185,16 +261,19 @@ function runBinary(op: BinaryOp, operands: Operands): Elements {
 function runSoftmax(op: SoftmaxOp, operands: Operands): Elements {
   const x = input(op, 0, operands);
   const length = x.tensor.shape.at(-1) ?? 1;
-  if (x.data instanceof Int8Array) return softmaxInt8(x.data, length, int32(input(op, 1, operands).data, op));
+  if (x.data instanceof Int8Array || x.data instanceof Uint8Array) {
+    if (op.fixedPoint !== undefined) return softmaxFixedPoint(x.data, length, op.fixedPoint);
+    return softmaxTable(x.data, length, int32(input(op, 1, operands).data, op));
+  }
   return softmaxFloat32(float32(x.data, op), length);
 }
 
 function runLrn(op: LrnOp, operands: Operands): Elements {
   const x = input(op, 0, operands);
   const channels = x.tensor.shape.at(-1) ?? 1;
-  if (x.data instanceof Int8Array) {
+  if (x.data instanceof Int8Array || x.data instanceof Uint8Array) {
     const zero = { input: x.tensor.quant?.zeroPoint ?? 0, result: anchorZeroPointOf(op, operands.program) };
-    return lrnInt8(op, x.data, channels, int32(input(op, 1, operands).data, op), zero);
+    return lrnTable(op, x.data, channels, int32(input(op, 1, operands).data, op), zero);
   }
   return lrnFloat32(op, float32(x.data, op), channels);
 }
@@ -225,19 +304,28 @@ function realValues({ tensor, data }: Operand, what: { readonly kind: string }):
 }
 
 function rescaleOf(what: { readonly kind: string; readonly rescale?: BinaryRescale }): BinaryRescale {
-  if (what.rescale === undefined) throw new Error(`int8 ${what.kind} has no rescale`);
+  if (what.rescale === undefined) throw new Error(`quantised ${what.kind} has no rescale`);
   return what.rescale;
 }
 
 /** The data as one of the two types of activations, or a new array of its type when a length is given. */
-function activation({ data }: Pick<Operand, 'data'>, newLength?: number): Int8Array | Float32Array {
+function activation({ data }: Pick<Operand, 'data'>, newLength?: number): Stored | Float32Array {
   if (data instanceof Int32Array) throw new Error('an activation is int32');
   return newLength === undefined ? data : emptyLike(data, newLength);
 }
 
-function int8(data: Elements, what: { readonly kind: string }): Int8Array {
-  if (data instanceof Int8Array) return data;
-  throw new Error(`an operand of int8 ${what.kind} is not int8`);
+function isStored(data: Elements): data is Stored {
+  return data instanceof Int8Array || data instanceof Uint8Array || data instanceof Int16Array;
+}
+
+function stored(data: Elements, what: { readonly kind: string }): Stored {
+  if (isStored(data)) return data;
+  throw new Error(`an operand of ${what.kind} is not quantised`);
+}
+
+function bytes(data: Elements, what: { readonly kind: string }): Int8Array | Uint8Array {
+  if (data instanceof Int8Array || data instanceof Uint8Array) return data;
+  throw new Error(`weights of ${what.kind} are not of 8 bits`);
 }
 
 function int32(data: Elements, what: { readonly kind: string }): Int32Array {

@@ -1,6 +1,7 @@
 /** docs/numerics.md, "Seeded inputs". */
+import { assertNever } from '../base/assert-never.js';
 import { elementCount, tensorOf } from '../ir/facts.js';
-import type { Program, TensorId } from '../ir/types.js';
+import type { DType, Program, TensorId } from '../ir/types.js';
 import type { Elements } from './movement.js';
 
 /**
@@ -16,12 +17,26 @@ export function seededInput(program: Program, seed: number, frame = 0): Map<Tens
     const tensor = tensorOf(program, id);
     const draw = mulberry32((Math.imul(seed, 0x9e3779b1) + Math.imul(index, 0x85ebca6b)) | 0);
     const length = elementCount(tensor);
-    const data = tensor.dtype === 'float32' ? new Float32Array(length) : new Int8Array(length);
-    const real = data instanceof Float32Array;
-    for (let i = 0; i < length; i++) data[i] = real ? draw() / 2 ** 31 - 1 : (draw() >>> 24) - 128;
-    inputs.set(id, data);
+    inputs.set(id, seededElements(tensor.dtype, length, draw));
   }
   return inputs;
+}
+
+function seededElements(dtype: DType, length: number, draw: () => number): Elements {
+  switch (dtype) {
+    case 'float32':
+      return Float32Array.from({ length }, () => draw() / 2 ** 31 - 1);
+    case 'int8':
+      return Int8Array.from({ length }, () => (draw() >>> 24) - 128);
+    case 'uint8':
+      return Uint8Array.from({ length }, () => draw() >>> 24);
+    case 'int16':
+      return Int16Array.from({ length }, () => (draw() >>> 16) - 32768);
+    case 'int32':
+      return Int32Array.from({ length }, () => draw() >>> 24);
+    default:
+      return assertNever(dtype);
+  }
 }
 
 /** Source: mulberry32, T. Ettinger, public domain. */

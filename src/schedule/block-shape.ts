@@ -47,11 +47,12 @@ export function canFlow(layer: Layer): boolean {
   return layer.operands.every((operand) => operand.h > 1 && operand.rows.extent < operand.h);
 }
 
-/** Pools a whole int8 image into one pixel: the machine does that some rows at a time (`poolRows`). */
+/** Pools a whole image of 8-bit elements into one pixel: the machine does that some rows at a time (`poolRows`). */
 export function gathersRows(layer: Layer): boolean {
   const { op, output, operands } = layer;
   const [image] = operands;
-  if (image === undefined || operands.length > 1 || (op.kind !== 'maxPool' && op.kind !== 'avgPool')) return false;
+  if (image === undefined || operands.length > 1) return false;
+  if (op.kind !== 'maxPool' && op.kind !== 'avgPool' && op.kind !== 'sumPool') return false;
   const { kernel, pad } = op.window;
   const isPadded = pad.top + pad.left + pad.bottom + pad.right > 0;
   const isWhole = kernel[0] === image.h && kernel[1] === image.w && output.h === 1 && output.w === 1;

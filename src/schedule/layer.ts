@@ -4,8 +4,10 @@
  */
 import { SpillwayError } from '../base/diagnostic.js';
 import {
+  type ImageShape,
   imageShape,
   isContiguous,
+  isQuantized,
   rootOf,
   sizeBytes,
   storageOf,
@@ -67,7 +69,7 @@ export interface LayerWeights {
   readonly totalBytes: number;
 }
 
-export type LayerKind = 'conv' | 'pool' | 'binary' | 'map' | 'softmax' | 'lrn' | 'transpose';
+export type LayerKind = 'conv' | 'pool' | 'binary' | 'map' | 'resize' | 'pad' | 'softmax' | 'lrn' | 'transpose';
 
 export interface Layer {
   readonly step: number;
@@ -79,6 +81,9 @@ export interface Layer {
 }
 
 const IDENTITY: AxisMap = { stride: 1, scale: 1, pad: 0, extent: 1 };
+
+/** Every output position may read every input position. */
+const allOf = (extent: number): AxisMap => ({ stride: 0, scale: 1, pad: 0, extent });
 
 /** All layers of a program whose views have been resolved. @throws SpillwayError for what the machine cannot run */
 export function layersOf(program: Program): Layer[] {
@@ -106,6 +111,7 @@ function kindOf(program: Program, op: Op): LayerKind {
       return 'conv';
     case 'maxPool':
     case 'avgPool':
+    case 'sumPool':
       return 'pool';
     case 'add':
     case 'sub':
@@ -115,8 +121,13 @@ function kindOf(program: Program, op: Op): LayerKind {
     case 'unary':
     case 'lut':
     case 'upsample':
+    case 'convert':
     case 'copy':
       return 'map';
+    case 'resize':
+      return 'resize';
+    case 'pad':
+      return 'pad';
     case 'softmax':
       return 'softmax';
     case 'lrn':
@@ -156,7 +167,8 @@ function operandOf(program: Program, op: Op, role: OperandRole, id: TensorId, ou
   const storage = storageOf(tensor);
   const shape = imageShape(tensor);
   const isPixelwise =
-    role !== 'main' || ['add', 'sub', 'mul', 'clamp', 'unary', 'lut', 'copy', 'softmax', 'lrn'].includes(op.kind);
+    role !== 'main' ||
+    ['add', 'sub', 'mul', 'clamp', 'unary', 'lut', 'convert', 'copy', 'softmax', 'lrn'].includes(op.kind);
   const ownsRoot = tensor.storage === undefined && output.root === output.tensor;
   const isSameSize =
     shape.h === output.h && shape.w === output.w && shape.c === output.c && elementBytes === output.elementBytes;
@@ -165,7 +177,7 @@ function operandOf(program: Program, op: Op, role: OperandRole, id: TensorId, ou
     tensor: id,
     root: rootOf(tensor),
     ...shape,
-    ...(role === 'main' ? axesOf(op) : { rows: IDENTITY, columns: IDENTITY }),
+    ...(role === 'main' ? axesOf(op, shape) : { rows: IDENTITY, columns: IDENTITY }),
     elementBytes,
     offsetBytes: storage.offsetElements * elementBytes,
     rowPitchBytes: storage.rowPitchElements * elementBytes,
@@ -174,11 +186,12 @@ function operandOf(program: Program, op: Op, role: OperandRole, id: TensorId, ou
   };
 }
 
-function axesOf(op: Op): { rows: AxisMap; columns: AxisMap } {
+function axesOf(op: Op, input: ImageShape): { rows: AxisMap; columns: AxisMap } {
   switch (op.kind) {
     case 'conv2d':
     case 'maxPool':
-    case 'avgPool': {
+    case 'avgPool':
+    case 'sumPool': {
       const rows = windowAxis(op.window, 0);
       const columns = windowAxis(op.window, 1);
       return {
@@ -186,6 +199,10 @@ function axesOf(op: Op): { rows: AxisMap; columns: AxisMap } {
         columns: { stride: columns.stride, scale: 1, pad: columns.padBefore, extent: windowExtent(columns) },
       };
     }
+    case 'pad':
+      return { rows: { ...IDENTITY, pad: op.before[0] }, columns: { ...IDENTITY, pad: op.before[1] } };
+    case 'resize':
+      return { rows: allOf(input.h), columns: allOf(input.w) };
     case 'upsample':
       return { rows: { ...IDENTITY, scale: op.scale[0] }, columns: { ...IDENTITY, scale: op.scale[1] } };
     default:
@@ -205,15 +222,27 @@ function weightsOf(program: Program, op: Op): LayerWeights {
   let headerBytes = 0;
   for (const stage of op.epilogue) if (stage.kind === 'lut') headerBytes += 256;
   if (op.kind === 'lut') headerBytes += 256;
-  const isInteger = tensorOf(program, op.inputs[0] ?? op.output).dtype === 'int8';
-  if (isInteger && (op.kind === 'softmax' || op.kind === 'lrn'))
-    headerBytes += sizeBytes(tensorOf(program, op.inputs[1] ?? op.output));
+  const isInteger = isQuantized(tensorOf(program, op.inputs[0] ?? op.output).dtype);
+  const table = op.kind === 'softmax' || op.kind === 'lrn' ? op.inputs[1] : undefined;
+  if (table !== undefined) headerBytes += sizeBytes(tensorOf(program, table));
   if (op.kind !== 'conv2d' && op.kind !== 'dense')
     return { headerBytes, channels: 0, recordBytes: 0, totalBytes: headerBytes };
   const weights = tensorOf(program, op.inputs[1] ?? op.output);
   const channels = weights.shape[0] ?? 0;
-  const recordBytes = (isInteger ? 8 : 4) + sizeBytes(weights) / Math.max(1, channels);
+  const headBytes = isInteger ? 4 + scaleBytes(program, op) : 4;
+  const recordBytes = headBytes + sizeBytes(weights) / Math.max(1, channels);
   return { headerBytes, channels, recordBytes, totalBytes: headerBytes + channels * recordBytes };
+}
+
+/**
+ * Bytes of a channel's scale in its record: 4 where the multipliers have at most 24 significant bits, as those of quantised
+ * imports do, else 5.
+ */
+export function scaleBytes(program: Program, op: Op): 4 | 5 {
+  const requant = program.constants.get(op.inputs[3] ?? op.output);
+  if (requant === undefined) return 4;
+  for (let i = 0; i < requant.length; i += 2) if ((requant[i] ?? 0) % 128 !== 0) return 5;
+  return 4;
 }
 
 /** Half-open range of input positions under outputs [start, end), not clipped. */

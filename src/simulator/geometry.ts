@@ -55,10 +55,35 @@ export interface Window {
   readonly dilationW: number;
 }
 
+/** A type of elements; lo and hi are those of integers. */
+export interface ElementType {
+  readonly isFloat: boolean;
+  readonly bytes: number;
+  readonly lo: number;
+  readonly hi: number;
+}
+
+const ELEMENT_TYPES: readonly ElementType[] = [
+  { isFloat: false, bytes: 1, lo: -128, hi: 127 },
+  { isFloat: true, bytes: 4, lo: 0, hi: 0 },
+  { isFloat: false, bytes: 1, lo: 0, hi: 255 },
+  { isFloat: false, bytes: 2, lo: -32768, hi: 32767 },
+];
+
+/** By the number that commands have for it. */
+export function elementType(dtype: number): ElementType {
+  const type = ELEMENT_TYPES[dtype];
+  if (type === undefined) throw new Error(`dtype ${dtype} passed the check of its command`);
+  return type;
+}
+
 /** What all compute commands on images have in common. Ranges are of the output, clipped. */
 export interface ImageTask {
+  readonly dtype: number;
   readonly isFloat: boolean;
   readonly elementBytes: number;
+  readonly lo: number; // least and largest integer of the type
+  readonly hi: number;
   readonly out: View;
   readonly rows: Range;
   readonly cols: Range;
@@ -125,12 +150,16 @@ export function rescaleOf(fields: Fields, prefix: '' | 'add'): Rescale {
 
 /** Instructions without a channel range (all but conv) work on all channels of the output. */
 export function imageTask(fields: Fields): ImageTask {
-  const isFloat = at(fields, 'dtype') === 1;
+  const dtype = at(fields, 'dtype');
+  const { isFloat, bytes, lo, hi } = elementType(dtype);
   const outC = at(fields, 'outC');
   const hasChannelRange = fields.ch0 !== undefined;
   return {
+    dtype,
     isFloat,
-    elementBytes: isFloat ? 4 : 1,
+    elementBytes: bytes,
+    lo,
+    hi,
     out: viewOf(fields, 'out'),
     rows: clip(at(fields, 'row0'), at(fields, 'rows'), at(fields, 'outH')),
     cols: clip(at(fields, 'col0'), at(fields, 'cols'), at(fields, 'outW')),
@@ -219,14 +248,13 @@ export function illegalValue(op: string, fields: Fields): string | undefined {
   const limit = (name: string, most: number) =>
     at(fields, name) > most || at(fields, name) < 0 ? `${name} = ${at(fields, name)} has no meaning` : undefined;
   const least = (name: string) => (at(fields, name) < 1 ? `${name} = ${at(fields, name)} is below 1` : undefined);
-  const isFloat = at(fields, 'dtype') === 1;
   const common =
     limit('wait', 0xffff) ??
     limit('signal', 0xffff) ??
-    limit('dtype', 1) ??
+    limit('dtype', ELEMENT_TYPES.length - 1) ??
     limit('addMode', 2) ??
-    activationProblem(fields, 'act1', isFloat) ??
-    activationProblem(fields, 'act2', isFloat);
+    activationProblem(fields, 'act1') ??
+    activationProblem(fields, 'act2');
   if (common !== undefined) return common;
   if (op === 'conv' || op === 'pool') {
     for (const name of ['kernelH', 'kernelW', 'strideH', 'strideW']) {
@@ -236,11 +264,18 @@ export function illegalValue(op: string, fields: Fields): string | undefined {
     if (at(fields, 'kernelH') > 1 && at(fields, 'dilationH') < 1) return 'dilationH is 0 with several kernel rows';
     if (at(fields, 'kernelW') > 1 && at(fields, 'dilationW') < 1) return 'dilationW is 0 with several kernel columns';
   }
-  if (op === 'conv') return least('groups') ?? groupProblem(fields);
-  if (op === 'pool') return limit('mode', 2) ?? sameChannels(fields);
-  if (op === 'poolRows') return limit('mode', 1) ?? limit('dtype', 0) ?? limit('addMode', 0) ?? onePixel(fields);
+  if (op === 'conv') return least('groups') ?? limit('recordForm', 1) ?? weightProblem(fields) ?? groupProblem(fields);
+  if (op === 'pool') return limit('mode', 3) ?? sumProblem(fields) ?? sameChannels(fields);
+  if (op === 'poolRows') {
+    return limit('mode', 3) ?? sumProblem(fields) ?? noSums(fields) ?? limit('addMode', 0) ?? onePixel(fields);
+  }
   if (op === 'binary') return limit('mode', 2);
-  if (op === 'map') return least('scaleH') ?? least('scaleW') ?? sameChannels(fields);
+  if (op === 'map') {
+    return least('scaleH') ?? least('scaleW') ?? limit('inDtype', ELEMENT_TYPES.length) ?? sameChannels(fields);
+  }
+  if (op === 'resize')
+    return limit('mode', 1) ?? limit('coordinates', 2) ?? noEmptyInput(fields) ?? sameChannels(fields);
+  if (op === 'softmax') return softmaxProblem(fields);
   if (op === 'lrn') return least('size');
   return undefined;
 }
@@ -265,12 +300,39 @@ const MUST_NOT_BE_NEGATIVE = new Set(
   ),
 );
 
-function activationProblem(fields: Fields, name: string, isFloat: boolean): string | undefined {
+function activationProblem(fields: Fields, name: string): string | undefined {
   const kind = at(fields, name);
   if (kind === 0 || kind === 1) return undefined;
-  if (kind === 2) return isFloat ? `${name} is a table, which float32 does not have` : undefined;
+  const { isFloat, bytes } = elementType(at(fields, 'dtype'));
+  if (kind === 2) return bytes === 1 ? undefined : `${name} is a table, which only types of one byte have`;
   if (kind < 0 || kind > 10) return `${name} = ${kind} has no meaning`;
   return isFloat ? undefined : `${name} = ${kind} exists for float32 only`;
+}
+
+function weightProblem(fields: Fields): string | undefined {
+  const type = at(fields, 'weightDtype');
+  return type === 0 || type === 2 ? undefined : `weightDtype = ${type} has no meaning`;
+}
+
+function sumProblem(fields: Fields): string | undefined {
+  if (at(fields, 'mode') !== 3 || at(fields, 'dtype') !== 1) return undefined;
+  return 'mode 3 exists for integers only';
+}
+
+function noSums(fields: Fields): string | undefined {
+  if (at(fields, 'mode') === 2) return 'mode = 2 has no meaning';
+  return elementType(at(fields, 'dtype')).bytes === 1 ? undefined : 'poolRows exists for int8 and uint8 only';
+}
+
+function softmaxProblem(fields: Fields): string | undefined {
+  const dtype = at(fields, 'dtype');
+  if (dtype === 3) return 'softmax does not exist for int16';
+  if (at(fields, 'leftShift') > 30) return `leftShift = ${at(fields, 'leftShift')} has no meaning`;
+  return dtype === 1 && at(fields, 'multiplier') !== 0 ? 'a multiplier exists for integers only' : undefined;
+}
+
+function noEmptyInput(fields: Fields): string | undefined {
+  return at(fields, 'inH') > 0 && at(fields, 'inW') > 0 ? undefined : 'the input has no pixels';
 }
 
 function groupProblem(fields: Fields): string | undefined {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type Diagnostic, SpillwayError } from '../base/diagnostic.js';
 import { type DecodedProgram, decodeProgram } from '../commands/decode.js';
 import { type Manifest, manifestHash, manifestSchema, manifestText, sha256Hex } from '../commands/manifest.js';
+import { ELEMENT_BYTES } from './ports.js';
 
 /** A compiled program, checked as far as that is possible without running it. */
 export interface LoadedProgram {
@@ -81,8 +82,6 @@ export function loadProgram(
   if (problem !== undefined) refuse('SW4023', join(directory, 'manifest.json'), problem, COMPILE);
   return { manifest, program, dramImage };
 }
-
-const ELEMENT_BYTES = { int8: 1, float32: 4 } as const;
 
 /** The first thing in which the files do not go together. */
 function contradiction(manifest: Manifest, programBytes: number, imageBytes: number): string | undefined {

@@ -2,6 +2,7 @@
 export interface Memory {
   readonly bytes: Uint8Array;
   readonly int8: Int8Array;
+  readonly int16: Int16Array;
   readonly int32: Int32Array;
   readonly float32: Float32Array;
   /** For values at any address. */
@@ -20,9 +21,17 @@ export function makeMemory(sramBytes: number, dramBytes: number, dramImage: Uint
   return {
     bytes,
     int8: new Int8Array(buffer),
+    int16: new Int16Array(buffer),
     int32: new Int32Array(buffer),
     float32: new Float32Array(buffer),
     view: new DataView(buffer),
     dram,
   };
+}
+
+/** The elements of a type: all of SRAM, indexed in elements. */
+export function elementsOf(memory: Memory, dtype: number): Int8Array | Uint8Array | Int16Array | Float32Array {
+  if (dtype === 1) return memory.float32;
+  if (dtype === 2) return memory.bytes;
+  return dtype === 3 ? memory.int16 : memory.int8;
 }

@@ -1,16 +1,19 @@
-/** The .npy format of NumPy, version 1.0 (readers of 2.0 and 3.0 too): int8, int32, float32, C order, little endian. */
+/**
+ * The .npy format of NumPy, version 1.0 (readers of 2.0 and 3.0 too): int8, uint8, int16, int32, float32, C order, little
+ * endian.
+ */
 import { type Diagnostic, SpillwayError } from '../base/diagnostic.js';
 
 export interface NpyArray {
   readonly shape: readonly number[];
-  readonly data: Int8Array | Int32Array | Float32Array;
+  readonly data: Int8Array | Uint8Array | Int16Array | Int32Array | Float32Array;
 }
 
 const MAGIC = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59]; // \x93NUMPY
 
 export function writeNpy(array: NpyArray): Uint8Array {
   const { shape, data } = array;
-  const descr = data instanceof Int8Array ? '|i1' : data instanceof Int32Array ? '<i4' : '<f4';
+  const descr = descrOf(data);
   const tuple = shape.length === 1 ? `${shape[0]},` : shape.join(', ');
   const text = `{'descr': '${descr}', 'fortran_order': False, 'shape': (${tuple}), }`;
   // The data begins at a multiple of 64, and the header ends with a line feed.
@@ -21,6 +24,13 @@ export function writeNpy(array: NpyArray): Uint8Array {
   file.set(new TextEncoder().encode(`${text.padEnd(headerBytes - 1)}\n`), 10);
   file.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), 10 + headerBytes);
   return file;
+}
+
+function descrOf(data: NpyArray['data']): string {
+  if (data instanceof Int8Array) return '|i1';
+  if (data instanceof Uint8Array) return '|u1';
+  if (data instanceof Int16Array) return '<i2';
+  return data instanceof Int32Array ? '<i4' : '<f4';
 }
 
 /**
@@ -51,7 +61,11 @@ export function readNpy(bytes: Uint8Array, name: string): NpyArray {
   const data = Uint8Array.from(bytes.subarray(start + headerBytes));
   const elementBytes = ELEMENT_BYTES[descr];
   if (elementBytes === undefined) {
-    refuse(name, `elements of type '${descr}' are not supported`, 'save the array as int8, int32 or float32');
+    refuse(
+      name,
+      `elements of type '${descr}' are not supported`,
+      'save the array as int8, uint8, int16, int32 or float32',
+    );
   }
   if (data.length !== elements * elementBytes) {
     refuse(name, `has ${data.length} B of data; shape ${shape.join('x')} takes ${elements * elementBytes} B`);
@@ -59,11 +73,22 @@ export function readNpy(bytes: Uint8Array, name: string): NpyArray {
   return { shape, data: typed(descr, data.buffer) };
 }
 
-const ELEMENT_BYTES: Readonly<Record<string, number>> = { '|i1': 1, '<i1': 1, i1: 1, '<i4': 4, '<f4': 4 };
+const ELEMENT_BYTES: Readonly<Record<string, number>> = {
+  '|i1': 1,
+  '<i1': 1,
+  i1: 1,
+  '|u1': 1,
+  u1: 1,
+  '<i2': 2,
+  '<i4': 4,
+  '<f4': 4,
+};
 
 function typed(descr: string, buffer: ArrayBuffer): NpyArray['data'] {
   if (descr === '<f4') return new Float32Array(buffer);
-  return descr === '<i4' ? new Int32Array(buffer) : new Int8Array(buffer);
+  if (descr === '<i4') return new Int32Array(buffer);
+  if (descr === '<i2') return new Int16Array(buffer);
+  return descr === '|u1' || descr === 'u1' ? new Uint8Array(buffer) : new Int8Array(buffer);
 }
 
 function refuse(name: string, message: string, hint?: string): never {

@@ -1,9 +1,39 @@
 /** Data of model inputs and outputs: seeded, given by the user, and as the outside sees them. */
+import { assertNever } from '../base/assert-never.js';
 import { type Diagnostic, SpillwayError } from '../base/diagnostic.js';
-import type { ManifestPort } from '../commands/manifest.js';
+import type { ManifestPort, PortDType } from '../commands/manifest.js';
 
-export type PortData = Int8Array | Float32Array;
-export type GivenData = Int8Array | Int32Array | Float32Array;
+export type PortData = Int8Array | Uint8Array | Int16Array | Int32Array | Float32Array;
+export type GivenData = PortData;
+
+export const ELEMENT_BYTES: Readonly<Record<PortDType, number>> = { int8: 1, uint8: 1, int16: 2, int32: 4, float32: 4 };
+
+/** The bytes as elements of a type. */
+export function typedData(dtype: PortDType, buffer: ArrayBuffer): PortData {
+  switch (dtype) {
+    case 'int8':
+      return new Int8Array(buffer);
+    case 'uint8':
+      return new Uint8Array(buffer);
+    case 'int16':
+      return new Int16Array(buffer);
+    case 'int32':
+      return new Int32Array(buffer);
+    case 'float32':
+      return new Float32Array(buffer);
+    default:
+      return assertNever(dtype);
+  }
+}
+
+/** From a draw of 32 bits to an element. */
+const DRAWN: Readonly<Record<PortDType, (bits: number) => number>> = {
+  int8: (bits) => (bits >>> 24) - 128,
+  uint8: (bits) => bits >>> 24,
+  int16: (bits) => (bits >>> 16) - 32768,
+  int32: (bits) => bits >>> 24,
+  float32: (bits) => bits / 2 ** 31 - 1,
+};
 
 /**
  * docs/numerics.md, "Seeded inputs", in storage order. Frame f of a batch is drawn as the input with index
@@ -18,9 +48,9 @@ export function seededFrame(port: ManifestPort, seed: number, index: number): Po
     t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
     return (t ^ (t >>> 14)) >>> 0;
   };
-  const isInt8 = port.dtype === 'int8';
-  const data = isInt8 ? new Int8Array(elements) : new Float32Array(elements);
-  for (let i = 0; i < elements; i++) data[i] = isInt8 ? (next() >>> 24) - 128 : next() / 2 ** 31 - 1;
+  const data = typedData(port.dtype, new ArrayBuffer(elements * ELEMENT_BYTES[port.dtype]));
+  const drawn = DRAWN[port.dtype];
+  for (let i = 0; i < elements; i++) data[i] = drawn(next());
   return data;
 }
 
@@ -56,7 +86,7 @@ export function toOutside(port: ManifestPort, storage: PortData): PortData {
 
 /**
  * Frames in storage order from data in outside order: one frame, used for every frame of the batch, or all frames.
- * Real values for an int8 input are quantised: clamp8(x / scale rounded, halves away from zero, + zero point).
+ * Real values for a quantised input are quantised: x / scale rounded, halves away from zero, + zero point, in the type's range.
  *
  * @throws SpillwayError SW5002 when number or type of the elements do not fit
  */
@@ -81,17 +111,32 @@ export function givenFrames(port: ManifestPort, data: GivenData, batch: number):
 }
 
 function convert(port: ManifestPort, data: GivenData): PortData {
-  if (port.dtype === 'int8' && data instanceof Int8Array) return data;
-  if (port.dtype === 'float32' && data instanceof Float32Array) return data;
-  if (port.dtype === 'int8' && data instanceof Float32Array && port.quant !== undefined) {
+  const given = dtypeOf(data);
+  if (port.dtype === given) return data;
+  const range = STORED_RANGE[port.dtype];
+  if (given === 'float32' && port.quant !== undefined && range !== undefined) {
     const { scale, zeroPoint } = port.quant;
-    return Int8Array.from(data, (x) => {
+    const quantised = typedData(port.dtype, new ArrayBuffer(data.length * ELEMENT_BYTES[port.dtype]));
+    data.forEach((x, i) => {
       const steps = Math.sign(x) * Math.floor(Math.abs(x) / scale + 0.5);
-      return Math.min(127, Math.max(-128, steps + zeroPoint));
+      quantised[i] = Math.min(range.hi, Math.max(range.lo, steps + zeroPoint));
     });
+    return quantised;
   }
-  const given = data instanceof Int8Array ? 'int8' : data instanceof Float32Array ? 'float32' : 'int32';
   throw unfit(port, `is ${given}; the input is ${port.dtype}`);
+}
+
+const STORED_RANGE: Readonly<Partial<Record<PortDType, { readonly lo: number; readonly hi: number }>>> = {
+  int8: { lo: -128, hi: 127 },
+  uint8: { lo: 0, hi: 255 },
+  int16: { lo: -32768, hi: 32767 },
+};
+
+function dtypeOf(data: PortData): PortDType {
+  if (data instanceof Int8Array) return 'int8';
+  if (data instanceof Uint8Array) return 'uint8';
+  if (data instanceof Int16Array) return 'int16';
+  return data instanceof Int32Array ? 'int32' : 'float32';
 }
 
 function unfit(port: ManifestPort, message: string): SpillwayError {

@@ -1,12 +1,27 @@
 import { SpillwayError } from '../base/diagnostic.js';
-import { type Manifest, type ManifestPort, sha256Hex, type TrafficClass } from '../commands/manifest.js';
+import {
+  type Manifest,
+  type ManifestPort,
+  type PortDType,
+  sha256Hex,
+  type TrafficClass,
+} from '../commands/manifest.js';
 import { Accesses, noTraffic } from './accesses.js';
 import { type Fault, FaultLog } from './faults.js';
 import { runCommand } from './kernels/run-command.js';
 import type { LoadedProgram } from './load-program.js';
 import { Machine, type SectionResult } from './machine.js';
 import { type Memory, makeMemory } from './memory.js';
-import { type GivenData, givenFrames, outsideShape, type PortData, seededFrame, toOutside } from './ports.js';
+import {
+  ELEMENT_BYTES,
+  type GivenData,
+  givenFrames,
+  outsideShape,
+  type PortData,
+  seededFrame,
+  toOutside,
+  typedData,
+} from './ports.js';
 import { type CodeLine, codeLines } from './sequencer.js';
 
 export interface SimulationOptions {
@@ -22,7 +37,7 @@ export interface SimulationOptions {
 
 export interface SimulatedOutput {
   readonly name: string;
-  readonly dtype: 'int8' | 'float32';
+  readonly dtype: PortDType;
   /** As the outside sees it; of a batch, the first axis holds the frames one after the other. */
   readonly shape: readonly number[];
   readonly data: PortData;
@@ -168,12 +183,12 @@ function output(manifest: Manifest, port: ManifestPort, memory: Memory): Simulat
   const storageFrames = Array.from({ length: manifest.batch }, (_, frame) => {
     const start = port.dramAddress + frame * port.frameStrideBytes;
     const bytes = memory.dram.slice(start, start + port.bytes);
-    return port.dtype === 'int8' ? new Int8Array(bytes.buffer) : new Float32Array(bytes.buffer);
+    return typedData(port.dtype, bytes.buffer);
   });
   const [first = 1, ...rest] = outsideShape(port);
   const elements = port.shape.reduce((a, b) => a * b, 1);
   const length = elements * manifest.batch;
-  const data = port.dtype === 'int8' ? new Int8Array(length) : new Float32Array(length);
+  const data = typedData(port.dtype, new ArrayBuffer(length * ELEMENT_BYTES[port.dtype]));
   storageFrames.forEach((frame, index) => {
     data.set(toOutside(port, frame), index * elements);
   });

@@ -3,6 +3,7 @@ import type { Accesses, Operand } from './accesses.js';
 import {
   at,
   clip,
+  elementType,
   type ImageTask,
   illegalValue,
   imageTask,
@@ -16,6 +17,7 @@ import {
   viewOf,
   windowOf,
 } from './geometry.js';
+import { neighbours } from './neighbours.js';
 import type { CodeLine, Fields } from './sequencer.js';
 
 /** Reports to `accesses` everything that the command touches. */
@@ -51,6 +53,8 @@ export function touch(accesses: Accesses, line: CodeLine, fields: Fields): void 
     case 'pool':
     case 'binary':
     case 'map':
+    case 'resize':
+    case 'pad':
     case 'softmax':
     case 'lrn':
       touchImages(accesses, line, fields, op);
@@ -160,8 +164,9 @@ function touchPermute(accesses: Accesses, fields: Fields): void {
 }
 
 /** Bytes of one weight record; its layout is in the instruction table. */
-export function recordBytes(isFloat: boolean, weights: number): number {
-  return isFloat ? 4 + 4 * weights : 8 + weights;
+export function recordBytes(fields: Fields, weights: number): number {
+  if (at(fields, 'dtype') === 1) return 4 + 4 * weights;
+  return (at(fields, 'recordForm') === 1 ? 9 : 8) + weights;
 }
 
 function touchConv(accesses: Accesses, line: CodeLine, fields: Fields): void {
@@ -177,7 +182,7 @@ function touchConv(accesses: Accesses, line: CodeLine, fields: Fields): void {
     hi: Math.ceil(task.channels.hi / groupOut) * groupIn,
   };
   touchWindowed(accesses, line, fields, task, channels);
-  const bytes = recordBytes(task.isFloat, window.kernelH * window.kernelW * groupIn);
+  const bytes = recordBytes(fields, window.kernelH * window.kernelW * groupIn);
   const origin = at(fields, 'records') - at(fields, 'ch0') * bytes;
   const isMoving = line.stepped.has('records') || line.stepped.has('ch0');
   const records = { name: 'records', isMoving, alignBytes: task.isFloat ? 4 : 1 };
@@ -217,19 +222,50 @@ function touchImages(accesses: Accesses, line: CodeLine, fields: Fields, op: str
   const bytes = { lo: 0, hi: task.channels.hi * task.elementBytes };
   const table = { name: 'table', isMoving: false, alignBytes: 4 };
   if (op === 'pool') touchWindowed(accesses, line, fields, task, task.channels);
+  else if (op === 'resize') touchResized(accesses, line, fields, task, bytes);
+  else if (op === 'pad') touchPadded(accesses, line, fields, task);
   else if (op === 'map') {
     const [rows, cols] = [scaled(task.rows, at(fields, 'scaleH')), scaled(task.cols, at(fields, 'scaleW'))];
     const view = viewOf(fields, 'in');
     const isCopy = at(fields, 'scaleH') === 1 && at(fields, 'scaleW') === 1;
-    touchPixels(accesses, line, 'in', view, rows, cols, bytes, task, isCopy);
+    const inDtype = at(fields, 'inDtype');
+    const inBytes = inDtype === 0 ? task.elementBytes : elementType(inDtype - 1).bytes;
+    const operand = imageOperand(line, 'in', inBytes);
+    const isInPlace = isCopy && inBytes === task.elementBytes && isSameView(view, task.out);
+    accesses.sramImage({ ...operand, isInPlace }, view, rows, cols, { lo: 0, hi: task.channels.hi * inBytes }, false);
   } else if (op === 'binary') {
     touchPixels(accesses, line, 'a', viewOf(fields, 'a'), task.rows, task.cols, bytes, task, true);
     touchPixels(accesses, line, 'b', viewOf(fields, 'b'), task.rows, task.cols, bytes, task, true);
   } else touchPixels(accesses, line, 'in', viewOf(fields, 'in'), task.rows, task.cols, bytes, task, true);
-  const tableEntries = op === 'softmax' ? 256 : op === 'lrn' ? 1024 : 0;
+  const hasTable = op === 'softmax' && at(fields, 'multiplier') === 0;
+  const tableEntries = hasTable ? 256 : op === 'lrn' ? 1024 : 0;
   const tableBase = at(fields, 'table');
   if (!task.isFloat) accesses.sramBytes(table, tableBase, tableBase + 4 * tableEntries, tableBase, false);
   touchEpilogueAndOutput(accesses, line, task);
+}
+
+/** The rows and columns from the first neighbour to the last. */
+function touchResized(accesses: Accesses, line: CodeLine, fields: Fields, task: ImageTask, bytes: Range): void {
+  const { view, height, width } = inputImage(fields);
+  const rows = neighbourRange(task.rows, fields, height, at(fields, 'outH'));
+  const cols = neighbourRange(task.cols, fields, width, at(fields, 'outW'));
+  accesses.sramImage(imageOperand(line, 'in', task.elementBytes), view, rows, cols, bytes, false);
+}
+
+function neighbourRange(outputs: Range, fields: Fields, length: number, outLength: number): Range {
+  const first = neighbours(fields, outputs.lo, length, outLength, at(fields, 'dtype'));
+  const last = neighbours(fields, outputs.hi - 1, length, outLength, at(fields, 'dtype'));
+  return { lo: first.lower, hi: last.upper + 1 };
+}
+
+/** The part of the input that is not cut off at the command's rows and columns. */
+function touchPadded(accesses: Accesses, line: CodeLine, fields: Fields, task: ImageTask): void {
+  const { view, height, width, channels } = inputImage(fields);
+  const [top, left] = [at(fields, 'padTop'), at(fields, 'padLeft')];
+  const rows = clip(task.rows.lo - top, task.rows.hi - task.rows.lo, height);
+  const cols = clip(task.cols.lo - left, task.cols.hi - task.cols.lo, width);
+  const bytes = { lo: 0, hi: channels * task.elementBytes };
+  accesses.sramImage(imageOperand(line, 'in', task.elementBytes), view, rows, cols, bytes, false);
 }
 
 /** An operand that is read at the positions where the output is written; it may be the output's own memory. */

@@ -43,10 +43,11 @@ import { lookUpTable, lrnSumShift, lrnTable, softmaxTable } from './tables.js';
 
 /**
  * @param program float32 activations; weights float32, or int8 with scales
- * @returns a program whose activations are all int8. A program that has no float32 input comes back as it is.
+ * @returns a program whose activations are all int8. A program that has quantised activations already comes back as it is.
  */
 export function quantizeProgram(program: Program): Program {
-  if (program.inputs.every((id) => tensorOf(program, id).dtype !== 'float32')) return program;
+  const activations = [...program.inputs, ...program.ops.map((op) => op.output)];
+  if (activations.some((id) => tensorOf(program, id).dtype !== 'float32')) return program;
   return new Quantizer(program).run();
 }
 
@@ -99,9 +100,16 @@ class Quantizer {
         const quant = this.quantOf(op.output);
         return [{ ...op, lo: quantizeValue(op.lo, quant), hi: quantizeValue(op.hi, quant) }];
       }
+      case 'pad':
+        this.useOperand(op.inputs[0] ?? op.output);
+        return [{ ...op, value: quantizeValue(op.value, this.quantOf(op.output)) }];
+      case 'convert':
+      case 'sumPool':
+        throw new Error(`'${op.name}' (${op.kind}) in a float program`);
       case 'maxPool':
       case 'avgPool':
       case 'upsample':
+      case 'resize':
       case 'concat':
       case 'slice':
       case 'reshape':

@@ -16,7 +16,7 @@ import { elementCountOf, tensorOf } from '../../ir/facts.js';
 import type { LrnOp, Op, Program, TensorId } from '../../ir/types.js';
 import { type Range, unaryFunction } from './real-functions.js';
 import { realConstant } from './real-weights.js';
-import { concatSamples, gathered, repeated, type Sample } from './sample.js';
+import { concatSamples, gathered, padSample, repeated, type Sample } from './sample.js';
 import { planSampleShapes, type SampleShapes } from './sample-shapes.js';
 import { sampleConvolution, sampleDense, samplePool } from './sample-windows.js';
 
@@ -101,6 +101,13 @@ function runSample(op: Op, program: Program, shapes: SampleShapes, operand: (id:
         return axis === 1 ? Math.floor(i / scaleH) : axis === 2 ? Math.floor(i / scaleW) : i;
       });
     }
+    case 'resize': {
+      // Every result lies between stored neighbours: the nearest ones have the range.
+      const x = input(0);
+      return gathered(x, shape, [0, 1, 2, 3], (i, axis) => Math.floor((i * (x.shape[axis] ?? 1)) / (shape[axis] ?? 1)));
+    }
+    case 'pad':
+      return padSample(input(0), shape, op.value);
     case 'concat':
       return concatSamples(
         op.inputs.map((_, i) => input(i)),
@@ -116,7 +123,9 @@ function runSample(op: Op, program: Program, shapes: SampleShapes, operand: (id:
     case 'copy':
       return input(0);
     case 'lut':
-      throw new Error(`'${op.name}': a table look-up in a float program`);
+    case 'convert':
+    case 'sumPool':
+      throw new Error(`'${op.name}' (${op.kind}) in a float program`);
     default:
       return assertNever(op);
   }

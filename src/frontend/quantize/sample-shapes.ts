@@ -62,6 +62,8 @@ function shapeOfResult(op: Op, program: Program, shapes: SampleShapes, fraction:
     case 'maxPool':
     case 'avgPool':
     case 'upsample':
+    case 'resize':
+    case 'pad':
       return reducedImage(full, fraction);
     case 'dense':
       return full;

@@ -13,6 +13,14 @@ export function repeated(x: Sample, shape: readonly number[]): Sample {
   return gathered(x, shape, [...shape.keys()], (i) => i);
 }
 
+/** Repeats inside, and the padding as the very last element: a range does not ask where it is. */
+export function padSample(x: Sample, shape: readonly number[], value: number): Sample {
+  const { data } = repeated(x, shape);
+  const padded = data.slice();
+  padded[padded.length - 1] = value;
+  return { shape, data: padded };
+}
+
 /**
  * result[i0, i1, ...] = x at index[perm[axis]] = source(i, axis), modulo the sampled extent.
  *

@@ -10,10 +10,10 @@ import {
   type Window,
   windowOf,
 } from '../geometry.js';
-import type { Memory } from '../memory.js';
+import { elementsOf, type Memory } from '../memory.js';
 import type { Fields } from '../sequencer.js';
 import { matrices } from './dot-product.js';
-import { clamp8, mbqm } from './fixed-point.js';
+import { limit, mbqm, mbqm64 } from './fixed-point.js';
 import { finishLine, type Line, makeLine } from './line.js';
 
 /** Elements of gathered input that are worked on at once: they should stay in the cache. */
@@ -36,6 +36,9 @@ interface ConvWork {
   readonly window: Window;
   readonly groupIn: number; // input channels of a group
   readonly taps: number; // KH * KW * groupIn
+  readonly headBytes: number; // of a record, before its weights
+  readonly weightDtype: number;
+  readonly weightZero: number;
   /** SRAM address of the record that channel 0 would have. */
   readonly recordBase: number;
 }
@@ -50,8 +53,22 @@ export function runConv(memory: Memory, fields: Fields): void {
   const groupIn = input.channels / groups;
   const groupOut = at(fields, 'outC') / groups;
   const taps = window.kernelH * window.kernelW * groupIn;
-  const recordBase = at(fields, 'records') - at(fields, 'ch0') * recordSize(task.isFloat, taps);
-  const work = { memory, task, input, window, groupIn, taps, recordBase };
+  const headBytes = task.isFloat ? 4 : at(fields, 'recordForm') === 1 ? 9 : 8;
+  const recordBase = at(fields, 'records') - at(fields, 'ch0') * (headBytes + taps * (task.isFloat ? 4 : 1));
+  const weightDtype = task.isFloat ? task.dtype : at(fields, 'weightDtype');
+  const weightZero = task.isFloat ? 0 : at(fields, 'weightZero');
+  const work = {
+    memory,
+    task,
+    input,
+    window,
+    groupIn,
+    taps,
+    headBytes,
+    weightDtype,
+    weightZero,
+    recordBase,
+  };
   if (groupIn === 1 && groupOut === 1) {
     runDepthwise(work);
     return;
@@ -61,22 +78,24 @@ export function runConv(memory: Memory, fields: Fields): void {
     const atOnce = Math.max(4, Math.floor(WEIGHT_ELEMENTS / taps));
     const end = Math.min(task.channels.hi, (group + 1) * groupOut, first + atOnce);
     const part = { ...work, task: { ...task, channels: { lo: first, hi: end } } };
-    if (task.isFloat) runGroupFloat(part, group);
-    else runGroupInt8(part, group);
+    // Sums of int16 go beyond 32 bits; in doubles they are exact.
+    if (task.elementBytes > 1) runGroupDouble(part, group);
+    else runGroupByte(part, group);
     first = end;
   }
 }
 
-function recordSize(isFloat: boolean, taps: number): number {
-  return isFloat ? 4 * (1 + taps) : 8 + taps;
+function recordSize({ headBytes, taps, task }: ConvWork): number {
+  return headBytes + taps * (task.isFloat ? 4 : 1);
 }
 
-function unpackRecords({ memory, task, taps, recordBase }: ConvWork): Records {
+function unpackRecords(work: ConvWork): Records {
+  const { memory, task, recordBase, headBytes } = work;
   const count = lengthOf(task.channels);
   const biases = new Float64Array(count);
   const multipliers = new Int32Array(count);
   const shifts = new Int32Array(count);
-  const size = recordSize(task.isFloat, taps);
+  const size = recordSize(work);
   for (let c = 0; c < count; c++) {
     const address = recordBase + (task.channels.lo + c) * size;
     if (task.isFloat) {
@@ -85,6 +104,11 @@ function unpackRecords({ memory, task, taps, recordBase }: ConvWork): Records {
     }
     biases[c] = memory.view.getInt32(address, true);
     const packed = memory.view.getInt32(address + 4, true);
+    if (headBytes === 9) {
+      multipliers[c] = packed;
+      shifts[c] = memory.view.getInt8(address + 8);
+      continue;
+    }
     multipliers[c] = (packed & 0xffffff) * 128;
     shifts[c] = packed >> 24;
   }
@@ -94,14 +118,14 @@ function unpackRecords({ memory, task, taps, recordBase }: ConvWork): Records {
 type Elements = Int16Array | Float64Array;
 
 /** The weights of the task's channels, a row of `rowElements` each. */
-function unpackWeights({ memory, task, taps, recordBase }: ConvWork, weights: Elements, rowElements: number): void {
-  const size = recordSize(task.isFloat, taps);
-  const source = task.isFloat ? memory.float32 : memory.int8;
-  const head = task.isFloat ? 4 : 8;
+function unpackWeights(work: ConvWork, weights: Elements, rowElements: number): void {
+  const { memory, task, taps, recordBase, headBytes, weightDtype, weightZero } = work;
+  const size = recordSize(work);
+  const source = elementsOf(memory, weightDtype);
   const count = lengthOf(task.channels);
   for (let c = 0; c < count; c++) {
-    const from = (recordBase + (task.channels.lo + c) * size + head) / task.elementBytes;
-    for (let k = 0; k < taps; k++) weights[c * rowElements + k] = source[from + k] ?? 0;
+    const from = (recordBase + (task.channels.lo + c) * size + headBytes) / (task.isFloat ? 4 : 1);
+    for (let k = 0; k < taps; k++) weights[c * rowElements + k] = (source[from + k] ?? 0) - weightZero;
   }
 }
 
@@ -110,7 +134,7 @@ function rowsAtOnce({ task, taps }: ConvWork): number {
   return Math.max(1, Math.min(lengthOf(task.rows), Math.floor(PATCH_ELEMENTS / (lengthOf(task.cols) * taps))));
 }
 
-function runGroupInt8(work: ConvWork, group: number): void {
+function runGroupByte(work: ConvWork, group: number): void {
   const { task, taps } = work;
   const records = unpackRecords(work);
   const columns = lengthOf(task.cols);
@@ -136,7 +160,7 @@ function runGroupInt8(work: ConvWork, group: number): void {
   }
 }
 
-function runGroupFloat(work: ConvWork, group: number): void {
+function runGroupDouble(work: ConvWork, group: number): void {
   const { task, taps } = work;
   const records = unpackRecords(work);
   const columns = lengthOf(task.cols);
@@ -176,7 +200,7 @@ function gatherRow(
   const { task, input, window, groupIn } = work;
   const columns = lengthOf(task.cols);
   const span = (columns - 1) * window.strideW + (window.kernelW - 1) * window.dilationW + 1;
-  const strip = task.isFloat ? new Float64Array(span * groupIn) : new Int16Array(span * groupIn);
+  const strip = task.elementBytes > 1 ? new Float64Array(span * groupIn) : new Int16Array(span * groupIn);
   // Without dilation, the taps of a window in one row lie side by side.
   const runs = window.dilationW === 1 || window.kernelW === 1 ? 1 : window.kernelW;
   const runElements = (window.kernelW / runs) * groupIn;
@@ -201,7 +225,7 @@ function gatherRow(
 function readStrip(work: ConvWork, group: number, inRow: number, span: number, strip: Elements): void {
   const { memory, task, input, window, groupIn } = work;
   const { view, zero } = input;
-  const source = task.isFloat ? memory.float32 : memory.int8;
+  const source = elementsOf(memory, task.dtype);
   const unit = task.elementBytes;
   const first = task.cols.lo * window.strideW - window.padLeft;
   const rowStart = rowAddress(view, inRow) / unit + group * groupIn;
@@ -284,7 +308,7 @@ function multiply(
   }
 }
 
-/** Sums become results: bias, then rescaling (int8) or rounding (float32). */
+/** Sums become results: bias, then rescaling (integers) or rounding (float32). */
 function scaleLine(task: ImageTask, records: Records, line: Line): void {
   const channels = lengthOf(task.channels);
   const pixels = lengthOf(task.cols);
@@ -293,10 +317,12 @@ function scaleLine(task: ImageTask, records: Records, line: Line): void {
     const bias = biases[c] ?? 0;
     const multiplier = multipliers[c] ?? 0;
     const shift = shifts[c] ?? 0;
+    const scale = (sum: number) =>
+      task.elementBytes > 1 ? mbqm64(sum, multiplier, shift) : mbqm(sum | 0, multiplier, shift);
     let at = c;
     for (let p = 0; p < pixels; p++) {
       const sum = (line[at] ?? 0) + bias;
-      line[at] = task.isFloat ? Math.fround(sum) : clamp8(mbqm(sum | 0, multiplier, shift) + task.outZero);
+      line[at] = task.isFloat ? Math.fround(sum) : limit(scale(sum) + task.outZero, task.lo, task.hi);
       at += channels;
     }
   }
@@ -333,7 +359,7 @@ function runDepthwise(work: ConvWork): void {
 
 /** The columns of an input row that depthwise windows can reach, less the zero point: row[column * channels + channel]. */
 function readInputRow({ memory, task, input, window }: ConvWork, inRow: number, row: Float64Array): void {
-  const source = task.isFloat ? memory.float32 : memory.int8;
+  const source = elementsOf(memory, task.dtype);
   const unit = task.elementBytes;
   const channels = lengthOf(task.channels);
   const first = Math.max(0, task.cols.lo * window.strideW - window.padLeft);

@@ -16,8 +16,18 @@ export function mbqm(x: number, multiplier: number, shift: number): number {
   return (doubled >> right) + ((doubled & mask) > threshold ? 1 : 0);
 }
 
-export function clamp8(value: number): number {
-  return Math.max(-128, Math.min(127, value));
+/** The rescaling of int16 layers: their sums, below 2^48 in size, times a multiplier of 16 bits. */
+export function mbqm64(x: number, multiplier: number, shift: number): number {
+  const factor = multiplier < 0x7fff0000 ? Math.floor((multiplier + 0x8000) / 0x10000) : 0x7fff;
+  const right = 15 - shift;
+  const high = Math.floor(x / 2 ** 24);
+  const low = (x - high * 2 ** 24) * factor + 2 ** (right - 1);
+  if (right <= 24) return high * factor * 2 ** (24 - right) + Math.floor(low / 2 ** right);
+  return Math.floor((high * factor + Math.floor(low / 2 ** 24)) / 2 ** (right - 24));
+}
+
+export function limit(value: number, lo: number, hi: number): number {
+  return Math.max(lo, Math.min(hi, value));
 }
 
 /** numerator / denominator to the nearest integer, halves away from zero. denominator > 0; both below 2^50. */

@@ -1,6 +1,8 @@
 /** The compute commands without weights. */
 import {
   at,
+  type ElementType,
+  elementType,
   type ImageTask,
   imageTask,
   inputImage,
@@ -12,10 +14,12 @@ import {
   viewOf,
   windowOf,
 } from '../geometry.js';
-import type { Memory } from '../memory.js';
+import { elementsOf, type Memory } from '../memory.js';
+import { type Neighbours, neighbours } from '../neighbours.js';
 import type { Fields } from '../sequencer.js';
-import { clamp8, divideHalfAway, mbqm } from './fixed-point.js';
-import { floatField, forEachLine, type Line, makeLine, readLine, scaledTable } from './line.js';
+import { divideHalfAway, floatFromBits, limit, mbqm } from './fixed-point.js';
+import { expOfNegative, reciprocalOf, roundingDivide, timesHigh } from './fixed-point-functions.js';
+import { floatField, forEachLine, type Line, makeLine, readLine, scaled } from './line.js';
 
 export function runPool(memory: Memory, fields: Fields): void {
   const task = imageTask(fields);
@@ -26,7 +30,8 @@ export function runPool(memory: Memory, fields: Fields): void {
     line.fill(mode === 0 ? Number.NEGATIVE_INFINITY : 0);
     counts.fill(0);
     poolRow(memory, fields, task, row, line, counts, mode === 0);
-    if (mode !== 0) average(fields, task, line, counts, mode === 2);
+    if (mode === 3) rescaleSums(fields, task, line, counts);
+    else if (mode !== 0) average(fields, task, line, counts, mode === 2);
   });
 }
 
@@ -42,7 +47,7 @@ function poolRow(
 ): void {
   const input = inputImage(fields);
   const window = windowOf(fields);
-  const source = task.isFloat ? memory.float32 : memory.int8;
+  const source = elementsOf(memory, task.dtype);
   const channels = lengthOf(task.channels);
   for (let kh = 0; kh < window.kernelH; kh++) {
     const inRow = row * window.strideH + kh * window.dilationH - window.padTop;
@@ -73,7 +78,7 @@ function average(fields: Fields, task: ImageTask, line: Line, counts: Float64Arr
     const padding = (taps - inside) * zero;
     for (let i = pixel * channels; i < (pixel + 1) * channels; i++) {
       const sum = (line[i] ?? 0) + padding;
-      line[i] = task.isFloat ? Math.fround(sum / taps) : clamp8(divideHalfAway(sum, taps));
+      line[i] = task.isFloat ? Math.fround(sum / taps) : limit(divideHalfAway(sum, taps), task.lo, task.hi);
     }
   }
 }
@@ -82,15 +87,17 @@ export function runPoolRows(memory: Memory, fields: Fields): void {
   const { gathered, pixel } = poolRowsTask(fields);
   if (lengthOf(gathered) === 0 || isEmpty(pixel)) return;
   const input = inputImage(fields);
-  const isMaximum = at(fields, 'mode') === 0;
+  const mode = at(fields, 'mode');
+  const isMaximum = mode === 0;
   const first = at(fields, 'sums') / 4;
+  const source = elementsOf(memory, pixel.dtype);
   const sums = memory.int32.slice(first, first + input.channels);
-  if (gathered.lo === 0) sums.fill(isMaximum ? -128 : 0);
+  if (gathered.lo === 0) sums.fill(isMaximum ? pixel.lo : 0);
   for (let row = gathered.lo; row < gathered.hi; row++) {
     for (let x = 0; x < input.width; x++) {
-      const from = rowAddress(input.view, row) + x * input.view.pixelPitch;
+      const from = (rowAddress(input.view, row) + x * input.view.pixelPitch) / pixel.elementBytes;
       for (let c = 0; c < sums.length; c++) {
-        const [sum, value] = [sums[c] ?? 0, memory.int8[from + c] ?? 0];
+        const [sum, value] = [sums[c] ?? 0, source[from + c] ?? 0];
         sums[c] = isMaximum ? Math.max(sum, value) : sum + value;
       }
     }
@@ -99,11 +106,21 @@ export function runPoolRows(memory: Memory, fields: Fields): void {
     memory.int32.set(sums, first);
     return;
   }
-  const pixels = input.height * input.width;
+  const counts = Float64Array.of(input.height * input.width);
   forEachLine(memory, pixel, (_row, line) => {
-    for (let c = 0; c < line.length; c++)
-      line[c] = isMaximum ? (sums[c] ?? 0) : clamp8(divideHalfAway(sums[c] ?? 0, pixels));
+    for (let c = 0; c < line.length; c++) line[c] = sums[c] ?? 0;
+    if (mode === 3) rescaleSums(fields, pixel, line, counts);
+    else if (!isMaximum) average(fields, pixel, line, counts, false);
   });
+}
+
+function rescaleSums(fields: Fields, task: ImageTask, line: Line, counts: Float64Array): void {
+  const channels = lengthOf(task.channels);
+  const [multiplier, shift, zero] = [at(fields, 'multiplier'), at(fields, 'shift'), at(fields, 'inZero')];
+  for (let i = 0; i < line.length; i++) {
+    const sum = (line[i] ?? 0) - zero * (counts[Math.floor(i / channels)] ?? 0);
+    line[i] = limit(mbqm(sum, multiplier, shift) + task.outZero, task.lo, task.hi);
+  }
 }
 
 export function runBinary(memory: Memory, fields: Fields): void {
@@ -112,7 +129,7 @@ export function runBinary(memory: Memory, fields: Fields): void {
   const mode = at(fields, 'mode');
   const [a, b] = [viewOf(fields, 'a'), viewOf(fields, 'b')];
   const second = makeLine(task);
-  const combine = task.isFloat ? combineFloat : combineInt8(fields);
+  const combine = task.isFloat ? combineFloat : combineIntegers(task, fields);
   forEachLine(memory, task, (row, line) => {
     readLine(memory, task, a, row, line);
     readLine(memory, task, b, row, second);
@@ -128,20 +145,17 @@ function combineFloat(mode: number, a: Line, b: Line): void {
 }
 
 /** The result replaces a. */
-function combineInt8(fields: Fields): (mode: number, a: Line, b: Line) => void {
+function combineIntegers(task: ImageTask, fields: Fields): (mode: number, a: Line, b: Line) => void {
   const r = rescaleOf(fields, '');
   const [aZero, bZero, outZero] = [at(fields, 'aZero'), at(fields, 'bZero'), at(fields, 'outZero')];
-  const tableA = scaledTable(aZero, r.leftShift, r.multiplierA, r.shiftA);
-  const tableB = scaledTable(bZero, r.leftShift, r.multiplierB, r.shiftB);
+  const ofA = scaled(task, aZero, r.leftShift, r.multiplierA, r.shiftA);
+  const ofB = scaled(task, bZero, r.leftShift, r.multiplierB, r.shiftB);
   return (mode, a, b) => {
     for (let i = 0; i < a.length; i++) {
       const [x, y] = [a[i] ?? 0, b[i] ?? 0];
       let value = (x - aZero) * (y - bZero);
-      if (mode !== 2) {
-        const [p, q] = [tableA[x + 128] ?? 0, tableB[y + 128] ?? 0];
-        value = (mode === 0 ? p + q : p - q) | 0;
-      }
-      a[i] = clamp8(mbqm(value, r.multiplierOut, r.shiftOut) + outZero);
+      if (mode !== 2) value = (mode === 0 ? ofA(x) + ofB(y) : ofA(x) - ofB(y)) | 0;
+      a[i] = limit(mbqm(value, r.multiplierOut, r.shiftOut) + outZero, task.lo, task.hi);
     }
   };
 }
@@ -151,17 +165,126 @@ export function runMap(memory: Memory, fields: Fields): void {
   if (isEmpty(task)) return;
   const view = viewOf(fields, 'in');
   const [scaleH, scaleW] = [at(fields, 'scaleH'), at(fields, 'scaleW')];
-  const source = task.isFloat ? memory.float32 : memory.int8;
+  const inDtype = at(fields, 'inDtype') === 0 ? task.dtype : at(fields, 'inDtype') - 1;
+  const inType = elementType(inDtype);
+  const source = elementsOf(memory, inDtype);
   const channels = lengthOf(task.channels);
+  const convert = conversion(task, inType, fields);
   forEachLine(memory, task, (row, line) => {
     const rowStart = rowAddress(view, Math.floor(row / scaleH));
     let to = 0;
     for (let x = task.cols.lo; x < task.cols.hi; x++, to += channels) {
-      const from = (rowStart + Math.floor(x / scaleW) * view.pixelPitch) / task.elementBytes;
+      const from = (rowStart + Math.floor(x / scaleW) * view.pixelPitch) / inType.bytes;
       for (let c = 0; c < channels; c++) line[to + c] = source[from + c] ?? 0;
+    }
+    if (convert !== undefined) for (let i = 0; i < line.length; i++) line[i] = convert(line[i] ?? 0);
+  });
+}
+
+/** From an element of the input to one of the output; undefined where it is the same. */
+function conversion(task: ImageTask, from: ElementType, fields: Fields): ((x: number) => number) | undefined {
+  const inZero = at(fields, 'inZero');
+  const { lo, hi, outZero } = task;
+  if (from.isFloat && task.isFloat) return undefined;
+  const scale = floatFromBits(at(fields, 'scale'));
+  if (task.isFloat) return (x) => Math.fround((x - inZero) * scale);
+  if (from.isFloat) {
+    return (x) => {
+      const quotient = Math.fround(x / scale);
+      if (Number.isNaN(quotient)) return lo;
+      const steps = Math.sign(quotient) * Math.floor(Math.abs(quotient) + 0.5);
+      return limit(steps + outZero, lo, hi);
+    };
+  }
+  const [multiplier, shift] = [at(fields, 'multiplier'), at(fields, 'shift')];
+  return multiplier === 0 ? undefined : (x) => limit(mbqm(x - inZero, multiplier, shift) + outZero, lo, hi);
+}
+
+export function runPad(memory: Memory, fields: Fields): void {
+  const task = imageTask(fields);
+  if (isEmpty(task)) return;
+  const input = inputImage(fields);
+  const [top, left, front] = [at(fields, 'padTop'), at(fields, 'padLeft'), at(fields, 'padFront')];
+  const value = task.isFloat ? floatField(fields, 'value') : at(fields, 'value');
+  const source = elementsOf(memory, task.dtype);
+  const channels = lengthOf(task.channels);
+  forEachLine(memory, task, (row, line) => {
+    line.fill(value);
+    const inRow = row - top;
+    if (inRow < 0 || inRow >= input.height) return;
+    const rowStart = rowAddress(input.view, inRow);
+    for (let x = task.cols.lo; x < task.cols.hi; x++) {
+      const column = x - left;
+      if (column < 0 || column >= input.width) continue;
+      const from = (rowStart + column * input.view.pixelPitch) / task.elementBytes;
+      const to = (x - task.cols.lo) * channels + front;
+      for (let c = 0; c < input.channels; c++) line[to + c] = source[from + c] ?? 0;
     }
   });
 }
+
+export function runResize(memory: Memory, fields: Fields): void {
+  const task = imageTask(fields);
+  if (isEmpty(task)) return;
+  const input = inputImage(fields);
+  const channels = lengthOf(task.channels);
+  const source = elementsOf(memory, task.dtype);
+  const mix = task.isFloat || task.dtype === 2 ? mixReals(!task.isFloat) : mixIntegers;
+  const isNearest = at(fields, 'mode') === 0;
+  const columns: Neighbours[] = [];
+  for (let x = task.cols.lo; x < task.cols.hi; x++) {
+    columns.push(neighbours(fields, x, input.width, at(fields, 'outW'), task.dtype));
+  }
+  forEachLine(memory, task, (row, line) => {
+    const rows = neighbours(fields, row, input.height, at(fields, 'outH'), task.dtype);
+    const above = rowAddress(input.view, rows.lower) / task.elementBytes;
+    const below = rowAddress(input.view, rows.upper) / task.elementBytes;
+    const pitch = input.view.pixelPitch / task.elementBytes;
+    columns.forEach((column, i) => {
+      const [left, right] = [column.lower * pitch, column.upper * pitch];
+      for (let c = 0; c < channels; c++) {
+        const near = source[above + left + c] ?? 0;
+        line[i * channels + c] = isNearest
+          ? near
+          : mix(
+              near,
+              source[below + left + c] ?? 0,
+              source[above + right + c] ?? 0,
+              source[below + right + c] ?? 0,
+              rows.weight,
+              column.weight,
+            );
+      }
+    });
+  });
+}
+
+type Mix = (a: number, b: number, c: number, d: number, rowWeight: number, columnWeight: number) => number;
+
+/** a above left, b below left, c above right, d below right; weights in 1024ths. */
+const mixIntegers: Mix = (a, b, c, d, rowWeight, columnWeight) => {
+  const [rowRest, columnRest] = [1024 - rowWeight, 1024 - columnWeight];
+  const sum =
+    a * rowRest * columnRest + b * rowWeight * columnRest + c * rowRest * columnWeight + d * rowWeight * columnWeight;
+  const half = sum > 0 ? 524288 : -524288;
+  return Math.trunc((sum + half) / 1048576);
+};
+
+const mixReals =
+  (isInteger: boolean): Mix =>
+  (a, b, c, d, rowWeight, columnWeight) => {
+    const single = Math.fround;
+    const rowRest = single(1 - rowWeight);
+    const columnRest = single(1 - columnWeight);
+    const parts = [
+      single(single(a * rowRest) * columnRest),
+      single(single(b * rowWeight) * columnRest),
+      single(single(c * rowRest) * columnWeight),
+      single(single(d * rowWeight) * columnWeight),
+    ];
+    const sum = parts.reduce((total, part) => single(total + part));
+    return isInteger ? Math.trunc(single(sum + 0.5)) : sum;
+  };
 
 /** int32 [entries] at an address that is a multiple of four. */
 function tableAt(memory: Memory, fields: Fields, entries: number): Int32Array {
@@ -174,15 +297,44 @@ export function runSoftmax(memory: Memory, fields: Fields): void {
   if (isEmpty(task)) return;
   const view = viewOf(fields, 'in');
   const channels = lengthOf(task.channels);
-  const table = task.isFloat ? new Int32Array(0) : tableAt(memory, fields, 256).slice();
+  const softmax = softmaxOf(memory, task, fields);
   forEachLine(memory, task, (row, line) => {
     readLine(memory, task, view, row, line);
     for (let start = 0; start < line.length; start += channels) {
-      const pixel = line.subarray(start, start + channels);
-      if (task.isFloat) softmaxFloat(pixel);
-      else softmaxInt8(pixel, table);
+      softmax(line.subarray(start, start + channels));
     }
   });
+}
+
+/** What replaces the elements of a pixel by their softmax. */
+function softmaxOf(memory: Memory, task: ImageTask, fields: Fields): (pixel: Line) => void {
+  if (task.isFloat) return softmaxFloat;
+  if (at(fields, 'multiplier') !== 0) return (pixel) => softmaxFixed(pixel, task, fields);
+  const table = tableAt(memory, fields, 256).slice();
+  return (pixel) => softmaxByTable(pixel, table, task);
+}
+
+/** Exponentials in Q0.31, their sum in Q12.19. */
+function softmaxFixed(values: Line, task: ImageTask, fields: Fields): void {
+  const factor = 2 ** at(fields, 'leftShift');
+  const [multiplier, least] = [at(fields, 'multiplier'), at(fields, 'leastDifference')];
+  let largest = task.lo;
+  for (const value of values) largest = Math.max(largest, value);
+  let sum = 0;
+  const exponentials = new Float64Array(values.length).fill(-1);
+  for (let i = 0; i < values.length; i++) {
+    const difference = (values[i] ?? 0) - largest;
+    if (difference < least) continue;
+    const e = expOfNegative(timesHigh(difference * factor, multiplier));
+    exponentials[i] = e;
+    sum += roundingDivide(e, 12);
+  }
+  const [inverse, bits] = reciprocalOf(sum, 12);
+  for (let i = 0; i < values.length; i++) {
+    const e = exponentials[i] ?? -1;
+    const steps = e < 0 ? 0 : roundingDivide(timesHigh(inverse, e), bits + 31 - 8);
+    values[i] = limit(task.lo + steps, task.lo, task.hi);
+  }
 }
 
 function softmaxFloat(values: Line): void {
@@ -197,8 +349,8 @@ function softmaxFloat(values: Line): void {
   for (let i = 0; i < values.length; i++) values[i] = Math.fround((values[i] ?? 0) / sum);
 }
 
-function softmaxInt8(values: Line, table: Int32Array): void {
-  let largest = -128;
+function softmaxByTable(values: Line, table: Int32Array, task: ImageTask): void {
+  let largest = task.lo;
   for (const value of values) largest = Math.max(largest, value);
   let sum = 0;
   for (let i = 0; i < values.length; i++) {
@@ -207,7 +359,7 @@ function softmaxInt8(values: Line, table: Int32Array): void {
     sum += e;
   }
   for (let i = 0; i < values.length; i++) {
-    values[i] = clamp8(floorDivide((values[i] ?? 0) * 512 + sum, 2 * sum) - 128);
+    values[i] = limit(floorDivide((values[i] ?? 0) * 512 + sum, 2 * sum) + task.lo, task.lo, task.hi);
   }
 }
 
@@ -251,6 +403,6 @@ function lrnScale(task: ImageTask, fields: Fields, table: Int32Array): (value: n
   const divisor = 2 ** at(fields, 'sumShift');
   return (value, squares) => {
     const factor = table[Math.min(1023, Math.floor(squares / divisor))] ?? 0;
-    return clamp8(divideHalfAway(value * factor, 65536) + task.outZero);
+    return limit(divideHalfAway(value * factor, 65536) + task.outZero, task.lo, task.hi);
   };
 }

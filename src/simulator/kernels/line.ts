@@ -1,11 +1,11 @@
 /**
  * One output row of a command on its way: values[pixel * channels + channel] for the clipped columns and channels.
- * int8 values are integers, float32 values are rounded to float32 after every stage.
+ * Values of integer types are integers, float32 values are rounded to float32 after every stage.
  */
 import { type Activation, at, type ImageTask, lengthOf, rowAddress, type View } from '../geometry.js';
-import type { Memory } from '../memory.js';
+import { elementsOf, type Memory } from '../memory.js';
 import type { Fields } from '../sequencer.js';
-import { clamp8, floatFromBits, mbqm } from './fixed-point.js';
+import { floatFromBits, limit, mbqm } from './fixed-point.js';
 
 export type Line = Float64Array;
 
@@ -16,7 +16,7 @@ export function makeLine(task: ImageTask): Line {
 /** Reads the elements of a view at the positions of the task's columns and channels in `row`. */
 export function readLine(memory: Memory, task: ImageTask, view: View, row: number, line: Line): void {
   const channels = lengthOf(task.channels);
-  const source = task.isFloat ? memory.float32 : memory.int8;
+  const source = elementsOf(memory, task.dtype);
   const unit = task.elementBytes;
   let to = 0;
   for (let x = task.cols.lo; x < task.cols.hi; x++) {
@@ -33,7 +33,7 @@ export function finishLine(memory: Memory, task: ImageTask, row: number, line: L
   if (epilogue.addMode !== 0) {
     readLine(memory, task, epilogue.add, row, other);
     if (task.isFloat) for (let i = 0; i < line.length; i++) line[i] = Math.fround((line[i] ?? 0) + (other[i] ?? 0));
-    else addInt8(task, line, other);
+    else addIntegers(task, line, other);
   }
   activate(memory, task, epilogue.second, line);
   writeLine(memory, task, row, line);
@@ -41,7 +41,7 @@ export function finishLine(memory: Memory, task: ImageTask, row: number, line: L
 
 function writeLine(memory: Memory, task: ImageTask, row: number, line: Line): void {
   const channels = lengthOf(task.channels);
-  const target = task.isFloat ? memory.float32 : memory.int8;
+  const target = elementsOf(memory, task.dtype);
   let from = 0;
   for (let x = task.cols.lo; x < task.cols.hi; x++) {
     const to = (rowAddress(task.out, row) + x * task.out.pixelPitch) / task.elementBytes + task.channels.lo;
@@ -57,8 +57,8 @@ function activate(memory: Memory, task: ImageTask, activation: Activation, line:
     const { lo, hi } = activation;
     for (let i = 0; i < line.length; i++) line[i] = Math.min(Math.max(line[i] ?? 0, lo), hi);
   } else {
-    const table = memory.int8.subarray(activation.lo, activation.lo + 256);
-    for (let i = 0; i < line.length; i++) line[i] = table[(line[i] ?? 0) + 128] ?? 0;
+    const table = elementsOf(memory, task.dtype).subarray(activation.lo, activation.lo + 256);
+    for (let i = 0; i < line.length; i++) line[i] = table[(line[i] ?? 0) - task.lo] ?? 0;
   }
 }
 
@@ -87,23 +87,32 @@ const FLOAT_FUNCTIONS: readonly (FloatFunction | undefined)[] = [
   (x) => Math.sqrt(x),
 ];
 
-/** Stage 2 on int8: the sum of `line` and `other` into `line`. */
-function addInt8(task: ImageTask, line: Line, other: Line): void {
+/** Stage 2 on integers: the sum of `line` and `other` into `line`. */
+function addIntegers(task: ImageTask, line: Line, other: Line): void {
   const { rescale: r, addMode, addZeroValue, addZeroOther, addZeroOut } = task.epilogue;
   const valueIsA = addMode === 1;
   const [shiftValue, shiftOther] = valueIsA ? [r.shiftA, r.shiftB] : [r.shiftB, r.shiftA];
   const [multiplierValue, multiplierOther] = valueIsA ? [r.multiplierA, r.multiplierB] : [r.multiplierB, r.multiplierA];
-  const values = scaledTable(addZeroValue, r.leftShift, multiplierValue, shiftValue);
-  const others = scaledTable(addZeroOther, r.leftShift, multiplierOther, shiftOther);
+  const ofValue = scaled(task, addZeroValue, r.leftShift, multiplierValue, shiftValue);
+  const ofOther = scaled(task, addZeroOther, r.leftShift, multiplierOther, shiftOther);
   for (let i = 0; i < line.length; i++) {
-    const sum = ((values[(line[i] ?? 0) + 128] ?? 0) + (others[(other[i] ?? 0) + 128] ?? 0)) | 0;
-    line[i] = clamp8(mbqm(sum, r.multiplierOut, r.shiftOut) + addZeroOut);
+    const sum = (ofValue(line[i] ?? 0) + ofOther(other[i] ?? 0)) | 0;
+    line[i] = limit(mbqm(sum, r.multiplierOut, r.shiftOut) + addZeroOut, task.lo, task.hi);
   }
 }
 
-/** mbqm((x - zero) << leftShift, multiplier, shift) for every int8 x, at x + 128. */
-export function scaledTable(zero: number, leftShift: number, multiplier: number, shift: number): Int32Array {
-  return Int32Array.from({ length: 256 }, (_, index) => mbqm((index - 128 - zero) << leftShift, multiplier, shift));
+/** mbqm((x - zero) << leftShift, multiplier, shift) of a stored x; from a table where there are only 256 of them. */
+export function scaled(
+  task: ImageTask,
+  zero: number,
+  leftShift: number,
+  multiplier: number,
+  shift: number,
+): (x: number) => number {
+  const scale = (x: number) => mbqm((x - zero) << leftShift, multiplier, shift);
+  if (task.elementBytes > 1) return scale;
+  const table = Int32Array.from({ length: 256 }, (_, index) => scale(index + task.lo));
+  return (x) => table[x - task.lo] ?? 0;
 }
 
 /** Runs `compute` for every output row and finishes it. */

@@ -1,7 +1,7 @@
 import type { Memory } from '../memory.js';
 import type { Fields } from '../sequencer.js';
 import { runConv } from './conv.js';
-import { runBinary, runLrn, runMap, runPool, runPoolRows, runSoftmax } from './images.js';
+import { runBinary, runLrn, runMap, runPad, runPool, runPoolRows, runResize, runSoftmax } from './images.js';
 import { runLinear, runPermute, runRows, runStrided } from './moves.js';
 
 /** Does to the memories what the command says. Its accesses must have been found to be inside of them. */
@@ -39,6 +39,12 @@ export function runCommand(memory: Memory, op: string, fields: Fields): void {
       return;
     case 'map':
       runMap(memory, fields);
+      return;
+    case 'resize':
+      runResize(memory, fields);
+      return;
+    case 'pad':
+      runPad(memory, fields);
       return;
     case 'softmax':
       runSoftmax(memory, fields);
