@@ -49,7 +49,10 @@ async function leastSramBytes(program: Program, options: Omit<CompileOptions, 'c
 }
 
 /** Everything that is wrong; empty when all promises hold. */
-export async function fuzzProblems(fuzz: FuzzCase): Promise<string[]> {
+export async function fuzzProblems(
+  fuzz: FuzzCase,
+  observe: (compiled: Compiled) => void = () => {},
+): Promise<string[]> {
   const program = buildFuzzProgram(fuzz.program);
   const options: Omit<CompileOptions, 'chip'> = {
     batch: fuzz.batch,
@@ -79,6 +82,7 @@ export async function fuzzProblems(fuzz: FuzzCase): Promise<string[]> {
       continue;
     }
     totals.set(placement, countTraffic(compiled.schedule, compiled.emitted).period.totalBytes);
+    observe(compiled);
     problemsOf(compiled, expected, chip, say);
     if (!fuzz.twice) continue;
     const again = await compileProgram(program, { ...options, placement, chip });

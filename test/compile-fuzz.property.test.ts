@@ -4,6 +4,7 @@
  */
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import type { Compiled } from '../src/driver/compile.js';
 import { type FuzzCase, fuzzProblems } from './compile-fuzz-check.js';
 import { fuzzProgram } from './compile-fuzz-programs.js';
 
@@ -32,15 +33,30 @@ const fuzzCase: fc.Arbitrary<FuzzCase> = fc.record({
   placements,
 });
 
+/** What schedules made use of: a promise that is kept by never being put to the test is none. */
+const used = { blocks: 0, tiles: 0, streamed: 0, gathering: 0, tails: 0, passing: 0 };
+
+function count({ schedule }: Compiled): void {
+  const { blocks, evictions } = schedule;
+  if (blocks.length > 0) used.blocks += 1;
+  if (blocks.some(({ plan }) => plan.tiles.length > 1)) used.tiles += 1;
+  if (blocks.some(({ plan }) => plan.chunks.length > 0)) used.streamed += 1;
+  if (blocks.some(({ plan }) => plan.sums.length > 0)) used.gathering += 1;
+  const tails = blocks.reduce((total, block) => total + block.tails.length, 0);
+  if (tails > 0) used.tails += 1;
+  if (evictions.length > tails) used.passing += 1;
+}
+
 test(
   'random programs on tiny chips keep every promise',
   async () => {
     await fc.assert(
       fc.asyncProperty(fuzzCase, async (fuzz) => {
-        expect(await fuzzProblems(fuzz)).toEqual([]);
+        expect(await fuzzProblems(fuzz, count)).toEqual([]);
       }),
       { numRuns: RUNS, seed: SEED },
     );
+    if (process.env.SPILLWAY_FUZZ_RUNS !== undefined) console.log(used);
   },
   60_000 + RUNS * 5000,
 );
