@@ -5,7 +5,7 @@ import { type BlockCandidate, formBlocks } from '../passes/form-blocks.js';
 import { optimise } from '../src/driver/compile.js';
 import { ProgramBuilder } from '../src/ir/builder.js';
 import type { Program, TensorId, Window2d } from '../src/ir/types.js';
-import { type BlockPlan, planBlock } from '../src/schedule/block.js';
+import { type BlockPlan, canTile, planBlock } from '../src/schedule/block.js';
 import { clippedRange, type Layer, layersOf } from '../src/schedule/layer.js';
 import { buildFuzzProgram, fuzzProgram } from './compile-fuzz-programs.js';
 
@@ -273,4 +273,102 @@ test('random blocks: every row is there when it is read, at any height of stripe
   );
   expect(checked).toBeGreaterThan(100);
   expect(inPlace).toBeGreaterThan(3);
+});
+
+/** Columns that a tile misses: what a layer reads and nobody makes or loads, and outputs that are not stored once and whole. */
+function columnProblems(block: BlockCandidate, plan: BlockPlan): string[] {
+  const problems: string[] = [];
+  const { layers, roots } = block.shape;
+  const stored = new Map<TensorId, number>(); // columns stored so far, from the left
+  for (const tile of plan.tiles) {
+    const covers = (root: TensorId, start: number, end: number): boolean => {
+      const columns = tile.rootColumns.get(root);
+      return columns !== undefined && columns.start <= start && end <= columns.end;
+    };
+    for (const layer of layers) {
+      const made = tile.layerColumns.get(layer.step) ?? { start: 0, end: 0 };
+      if (!covers(layer.output.root, made.start, made.end)) problems.push(`${layer.op.name} writes beside its ring`);
+      for (const operand of layer.operands) {
+        const under = clippedRange(operand.columns, made.start, made.end, operand.w);
+        if (!covers(operand.root, under.start, under.end)) problems.push(`${layer.op.name} reads beside a ring`);
+        const writers = layers.filter((one) => one.output.root === operand.root);
+        for (const writer of writers) {
+          const there = tile.layerColumns.get(writer.step) ?? { start: 0, end: 0 };
+          if (there.start > under.start || under.end > there.end)
+            problems.push(`${layer.op.name} reads [${under.start}, ${under.end}) of [${there.start}, ${there.end})`);
+        }
+      }
+    }
+    for (const root of roots.filter(({ role }) => role === 'output')) {
+      const part = tile.storedColumns.get(root.root);
+      if (part?.start !== (stored.get(root.root) ?? 0)) problems.push(`%${root.root} is stored with a gap or twice`);
+      stored.set(root.root, part?.end ?? 0);
+      if (!covers(root.root, part?.start ?? 0, part?.end ?? 0))
+        problems.push(`%${root.root} stores what it does not hold`);
+    }
+  }
+  for (const root of roots)
+    if (root.role === 'output' && stored.get(root.root) !== root.w) problems.push(`%${root.root} is not stored whole`);
+  return problems;
+}
+
+test('random blocks in tiles of columns: every column is there when it is read, and all are stored once', () => {
+  let checked = 0;
+  fc.assert(
+    fc.property(fuzzProgram(8), fc.integer({ min: 2, max: 4 }), (spec, tiles) => {
+      const program = optimise(buildFuzzProgram(spec), {});
+      for (const block of formBlocks(program, layersOf(program), ROOMY)) {
+        const narrowest = Math.min(...block.shape.layers.map(({ output }) => output.w));
+        if (!canTile(block.shape) || tiles > narrowest) continue;
+        expect(columnProblems(block, planBlock(block.shape, { ...block.form, tiles }, 1))).toEqual([]);
+        checked += 1;
+      }
+    }),
+    { numRuns: 30, seed: 5 },
+  );
+  expect(checked).toBeGreaterThan(50);
+});
+
+test('weights that are loaded for each stripe: so often as there are stripes and tiles, in two buffers of a chunk', () => {
+  const p = new Rows();
+  const program = p.build(p.conv(p.conv(p.input(12), SAME), SAME), false);
+  const { shape, form } = blockOfAll(program, 'DRAM');
+  const plan = planBlock(shape, { ...form, multiple: 4, tiles: 2, streamed: new Map([[1, 1]]) }, 1);
+  const { recordBytes } = shape.layers[1]?.weights ?? { recordBytes: 0 };
+  expect(plan.chunks).toEqual([
+    {
+      step: 1,
+      chunkChannels: 1,
+      chunks: 2,
+      chunkBytes: recordBytes,
+      buffers: 2,
+      tableBytes: 0,
+      sizeBytes: 2 * recordBytes,
+    },
+  ]);
+  expect(plan.streamedWeightBytes.get(1)).toBe(2 * recordBytes * plan.iterations * 2);
+});
+
+test('pooling over the whole image ends a block: its rows are gathered as they are made', () => {
+  const builder = new ProgramBuilder('pooled', 'pooled.model.ts');
+  const quant = { scales: [1], zeroPoint: 0 };
+  const x = builder.addInput({ name: 'x', dtype: 'int8', shape: [1, 6, 5, 4], quant });
+  const clamped = builder.addOp({ kind: 'clamp', name: 'clamped', inputs: [x], lo: 0, hi: 9 });
+  const window: Window2d = {
+    kernel: [6, 5],
+    stride: [1, 1],
+    dilation: [1, 1],
+    pad: { top: 0, left: 0, bottom: 0, right: 0 },
+  };
+  const pool = { kind: 'avgPool' as const, name: 'mean', inputs: [clamped], window, countIncludePad: false };
+  builder.addOutput(builder.addOp(pool));
+  const program = builder.build();
+  const blocks = formBlocks(program, layersOf(program), ROOMY);
+  expect(blocks.length).toBeGreaterThan(0);
+  for (const { form, outputs, shape } of blocks) {
+    expect(form.inSram.has(outputs[0] ?? x)).toBe(true); // there is no row to stream before the end
+    const plan = planBlock(shape, form, 1);
+    expect(plan.sums).toEqual([{ step: 1, sizeBytes: 16 }]);
+    expect(plan.rings.find((ring) => ring.root === clamped)?.rows).toBe(1);
+  }
 });
