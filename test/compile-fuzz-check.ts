@@ -109,6 +109,13 @@ function topBytes(program: Program, { top, alignmentBytes }: FuzzCase): number {
   return Math.max(...ofLayers);
 }
 
+/** Everything that is wrong with a compiled program, executed on seeded inputs. */
+export function compiledProblems(compiled: Compiled, program: Program, chip: Chip): string[] {
+  const problems: string[] = [];
+  problemsOf(compiled, referenceOutputs(program, compiled.schedule.batch), chip, (text) => void problems.push(text));
+  return problems;
+}
+
 type Expected = readonly (readonly ArrayBufferView[])[]; // by frame, by output
 
 function referenceOutputs(program: Program, batch: number): Expected {

@@ -1,0 +1,117 @@
+/** Tensors that are in SRAM in part: small networks that are a few hundred bytes too large, executed and compared. */
+import { expect, test } from '@jest/globals';
+import { type Compiled, compileProgram } from '../src/driver/compile.js';
+import { quantizeProgram } from '../src/frontend/quantize/quantize-program.js';
+import type { Program } from '../src/ir/types.js';
+import { evaluate } from '../src/solver/placement/evaluate.js';
+import type { PlacementProblem } from '../src/solver/placement/problem.js';
+import { loadChip } from '../src/target/chip.js';
+import { compiledProblems } from './compile-fuzz-check.js';
+import { loadText, modelText } from './dsl-fixture.js';
+
+async function programOf(body: string): Promise<Program> {
+  const { program } = await loadText(modelText(`export default model({ name: 'm', build: () => { ${body} } });`));
+  return quantizeProgram(program);
+}
+
+/** Compiled for an SRAM of that size; everything that is wrong with it, executed, must be nothing. */
+async function compiledSoundly(program: Program, sramBytes: number, more: { blocks?: boolean; parts?: boolean }) {
+  const chipA = loadChip('chip-a');
+  const chip = { ...chipA, sram: { ...chipA.sram, bytes: sramBytes } };
+  const options = { batch: 1, dtype: 'int8', placement: 'ilp', solver: 'glpk', gap: 0, timeLimitSeconds: 20 } as const;
+  const compiled = await compileProgram(program, { ...options, chip, ...more });
+  expect(compiledProblems(compiled, program, chip)).toEqual([]);
+  return compiled;
+}
+
+const trafficOf = ({ schedule }: Compiled): number => schedule.record.plannedTrafficBytes;
+
+test('a skip tensor makes room for the widest layer that it passes by', async () => {
+  const program = await programOf(`
+    const x = conv2d(input({ name: 'x', height: 16, width: 16, channels: 3 }), { channels: 8, kernel: 3, pad: 1 });
+    const a = conv2d(x, { channels: 16, kernel: 3, pad: 1, activation: 'relu' });
+    const b = conv2d(a, { channels: 16, kernel: 3, pad: 1, activation: 'relu' });
+    return add(conv2d(b, { channels: 8, kernel: 3, pad: 1 }), x);`);
+  const inParts = await compiledSoundly(program, 10400, { blocks: false });
+  expect(inParts.schedule.evictions).toHaveLength(1);
+  expect(inParts.schedule.evictions[0]?.first).toBe(2); // neither made nor read there
+  const whole = await compiledSoundly(program, 10400, { blocks: false, parts: false });
+  expect(whole.schedule.evictions).toEqual([]);
+  expect(trafficOf(inParts)).toBeLessThan(trafficOf(whole));
+});
+
+test('an output streams its last rows out while the block that makes it holds its weights', async () => {
+  const program = await programOf(`
+    const a = conv2d(input({ name: 'x', height: 16, width: 16, channels: 8 }), { channels: 64, kernel: 3, pad: 1 });
+    const b = conv2d(a, { channels: 16, kernel: 3, pad: 1, activation: 'relu' });
+    return dense(flatten(b), { channels: 10 });`);
+  const inParts = await compiledSoundly(program, 19200, {});
+  const [tail] = inParts.schedule.blocks[0]?.tails ?? [];
+  expect(tail?.keptRows).toBeGreaterThan(0);
+  expect(tail?.keptRows).toBeLessThan(16);
+  const whole = await compiledSoundly(program, 19200, { parts: false });
+  expect(trafficOf(inParts)).toBeLessThan(trafficOf(whole));
+});
+
+/** Item 0 is written by step 0, passes by step 1, and is read by step 2 with what step 1 makes. */
+const PASSING: PlacementProblem = {
+  capacityBytes: 160,
+  canEvict: true,
+  alignmentBytes: 16,
+  items: ['in', 'skip', 'mid', 'out'].map((name) => ({
+    name,
+    sramBytes: 100,
+    dramBytes: 100,
+    startsInDram: name === 'in',
+    endsInDram: name === 'out',
+  })),
+  spans: [],
+  steps: [
+    [[0], 1],
+    [[0], 2],
+    [[1, 2], 3],
+  ].map(([uses, output], t) => ({
+    name: `s${t}`,
+    uses: (uses as number[]).map((item) => ({ item, inPlace: false })),
+    output: output as number,
+    outputDramBytes: 100,
+    weightBytes: 0,
+    choices: [
+      {
+        usesFromSram: (uses as number[]).map((item) => item !== 0),
+        toSram: output !== 3,
+        workspaceBytes: 0,
+        heldWeightBytes: 0,
+        weightPasses: 1,
+        residency: 'none',
+        trafficBytes: 100,
+      },
+    ],
+  })),
+};
+
+const placed = (keptBytes: number, first = 1, item = 1) => ({
+  choices: [0, 0, 0],
+  spans: [],
+  reloads: [[], [], []],
+  residentBytes: [0, 0, 0],
+  evictions: [{ first, item, keptBytes }],
+});
+
+test('the referee counts what moves out and in again, and the room that it leaves', () => {
+  const { trafficBytes, loadBytes } = evaluate(PASSING, placed(48));
+  expect(trafficBytes).toBe(100 + 100 + 100 + 2 * 52);
+  expect(loadBytes).toEqual([100, 148, 200]); // 48 B kept
+  expect(evaluate(PASSING, placed(33)).loadBytes[1]).toBe(148); // rounded up to the alignment
+});
+
+test('the referee knows which tensors may be out in part, and when', () => {
+  const errorsOf = (...args: Parameters<typeof placed>): string => evaluate(PASSING, placed(...args)).errors.join();
+  expect(errorsOf(48, 2)).toContain('needs it');
+  expect(errorsOf(48, 5)).toContain('where nothing begins');
+  expect(errorsOf(0)).toContain('keeps 0 B of 100 B');
+  expect(errorsOf(100)).toContain('keeps 100 B of 100 B');
+  expect(errorsOf(48, 1, 0)).toContain('DRAM has it anyway');
+  expect(errorsOf(48, 0, 2)).toContain('is not in SRAM');
+  expect(evaluate({ ...PASSING, canEvict: false }, placed(48)).errors.join()).toContain('DRAM has it anyway');
+});
