@@ -68,7 +68,9 @@ export interface PosedProblem {
 /** Layers to steps, roots to items, tilings to choices. Cost: linear in layers times tilings. */
 export function poseProblem(
   program: Program,
-  options: Pick<PlaceOptions, 'capacityBytes' | 'alignmentBytes' | 'blocks' | 'parts' | 'batch'> & { readonly chip?: Chip },
+  options: Pick<PlaceOptions, 'capacityBytes' | 'alignmentBytes' | 'blocks' | 'parts' | 'batch'> & {
+    readonly chip?: Chip;
+  },
 ): PosedProblem {
   const layers = layersOf(program);
   const roots: TensorId[] = [];
