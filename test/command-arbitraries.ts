@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { INSTRUCTIONS, type Instruction, MAX_LOOP_DEPTH } from '../src/commands/instructions.js';
+import { INSTRUCTIONS, type Instruction, MAX_LOOP_DEPTH, STRIPE_RINGS } from '../src/commands/instructions.js';
 import type { Command, CommandStream, FieldStep } from '../src/commands/types.js';
 
 const unsigned = fc.oneof(
@@ -40,10 +40,23 @@ function queuedCommand(depth: number): fc.Arbitrary<Command> {
   );
 }
 
+const stripeRing = fc
+  .record({
+    index: fc.integer({ min: 1, max: STRIPE_RINGS - 1 }),
+    width: fc.integer({ min: 1, max: 5000 }),
+    height: fc.integer({ min: 1, max: 40 }),
+    phase: fc.nat(39),
+    kept: fc.nat(40),
+    shortColumns: fc.integer({ min: 1, max: 5000 }),
+    longColumns: fc.integer({ min: 1, max: 50000 }),
+  })
+  .map((ring) => ({ ...ring, phase: ring.phase % ring.height, kept: ring.kept % (ring.height + 1) }));
+
 function body(depth: number): fc.Arbitrary<Command[]> {
   const single: fc.Arbitrary<Command[]> = fc.oneof(
     queuedCommand(depth).map((c) => [c]),
     fc.constant<Command[]>([{ op: 'barrier', fields: {} }]),
+    stripeRing.map((fields): Command[] => [{ op: 'stripeRing', fields }]),
     fc.tuple(fc.nat(15), fc.nat(5)).map(([index, value]): Command[] => [{ op: 'semaphore', fields: { index, value } }]),
   );
   const item =

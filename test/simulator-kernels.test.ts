@@ -38,6 +38,7 @@ class Workspace {
   readonly float32 = new Float32Array(this.buffer);
   readonly view = new DataView(this.buffer);
   private free = 0;
+  private readonly registers: Command[] = [];
 
   constructor(
     readonly random: Random,
@@ -54,7 +55,7 @@ class Workspace {
     return start;
   }
 
-  /** A place for an image with gaps between pixels and rows; the fields of its view. */
+  /** A place for an image with gaps between pixels and rows, or in a ring of stripes; the fields of its view. */
   image(
     prefix: string,
     h: number,
@@ -63,10 +64,43 @@ class Workspace {
   ): { fields: Record<string, number>; image: Image; address: Address } {
     const unit = this.isFloat ? 4 : 1;
     const pixelPitch = (c + this.random.int(0, 2)) * unit;
+    if (this.random.int(0, 2) === 0) return this.stripes(prefix, h, w, c, pixelPitch);
     const rowPitch = w * pixelPitch + this.random.int(0, 3) * unit;
     const base = this.take(h * rowPitch);
     const address: Address = (r, x, ch) => base + r * rowPitch + x * pixelPitch + ch * unit;
     const fields = { [`${prefix}Base`]: base, [`${prefix}RowPitch`]: rowPitch, [`${prefix}PixelPitch`]: pixelPitch };
+    const values = this.isFloat ? this.float32.slice() : this.int8.slice();
+    return { fields, address, image: { h, w, c, at: (r, x, ch) => values[address(r, x, ch) / unit] ?? 0 } };
+  }
+
+  /** An image in a ring of stripes that is large enough to hold all of it: pixels lie in the order of making them. */
+  private stripes(
+    prefix: string,
+    h: number,
+    w: number,
+    c: number,
+    pixelPitch: number,
+  ): { fields: Record<string, number>; image: Image; address: Address } {
+    const unit = this.isFloat ? 4 : 1;
+    const height = this.random.int(1, 3);
+    const [phase, kept] = [this.random.int(0, height - 1), this.random.int(0, height)];
+    const stripes = Math.ceil((h + phase) / height);
+    const slots = [[], []] as [string[], string[]]; // of the short ring, of the long one
+    for (let s = 0; s < stripes; s++) {
+      for (let x = 0; x < w; x++) {
+        for (let j = 0; j < height; j++) slots[j < height - kept ? 0 : 1].push(`${s * height + j - phase} ${x}`);
+      }
+    }
+    const places = new Map(slots.flat().map((pixel, index) => [pixel, index]));
+    const base = this.take(places.size * pixelPitch);
+    const index = this.registers.length + 1;
+    const [shortColumns, longColumns] = [stripes * w, stripes * w];
+    this.registers.push({
+      op: 'stripeRing',
+      fields: { index, width: w, height, phase, kept, shortColumns, longColumns },
+    });
+    const address: Address = (r, x, ch) => base + (places.get(`${r} ${x}`) ?? Number.NaN) * pixelPitch + ch * unit;
+    const fields = { [`${prefix}Base`]: base, [`${prefix}PixelPitch`]: pixelPitch, [`${prefix}Stripes`]: index };
     const values = this.isFloat ? this.float32.slice() : this.int8.slice();
     return { fields, address, image: { h, w, c, at: (r, x, ch) => values[address(r, x, ch) / unit] ?? 0 } };
   }
@@ -78,6 +112,7 @@ class Workspace {
     const program = encodeStream({
       prologue: [{ op: 'endPrologue', fields: {} }],
       period: [
+        ...this.registers,
         { op: 'load', fields: { ...bytes, signal: 1 } },
         { op: command.op, fields },
         { op: 'store', fields: { ...bytes, dramBase: OUTPUT, wait: 2 } },

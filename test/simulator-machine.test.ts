@@ -60,6 +60,34 @@ describe('moves', () => {
     expect(result.commands).toBe(1 + 3 * 4 + 1);
   });
 
+  /**
+   * An image of 4 x 4 pixels in stripes of two rows, two columns at a time. Each stripe is stored with the last row of the one
+   * above: that row has to live for the width of the image, the first row of a stripe only while its columns are at work.
+   */
+  const stripes = (shortColumns: number, longColumns: number) => {
+    const image = 'imageH=4 imageW=4 pixelBytes=1 dramRowPitch=4 dramPixelPitch=1 cols=2 sram=0x20:0:1#7';
+    return `stripeRing index=7 width=4 height=2 kept=1 shortColumns=${shortColumns} longColumns=${longColumns}
+      semaphore index=1 value=1
+      loop count=2
+        loop count=2
+          loadRows wait=s1 signal=s0 ${IN} ${image} row0=0{+2@0} rows=2 col0=0{+2@1}
+          storeRows wait=s0 signal=s1 ${OUT} ${image} row0=-1{+2@0} rows=3 col0=0{+2@1}
+        endLoop
+      endLoop`;
+  };
+
+  test('columns of stripes go through a ring that keeps the last row of each', () => {
+    const result = run({ period: stripes(2, 6) }, { inputs: given });
+    expect(result.faults).toEqual([]);
+    expect(result.outputs[0]?.data).toEqual(bytes16);
+  });
+
+  test('a ring of stripes that is a column too short, in either part, or that nothing has described', () => {
+    expect(faultsOf({ period: stripes(2, 5) })).toContain('stale 5');
+    expect(faultsOf({ period: stripes(1, 6) })).toContain('stale 5');
+    expect(faultsOf({ period: stripes(2, 6).replace('index=7', 'index=8') })).toContain('illegal 4');
+  });
+
   test('columns of a row, and pixels with gaps', () => {
     // 2 rows x 4 pixels x 2 bytes; columns 1 and 2 only come from the second load, whose base lies below the buffer.
     const common = 'dramRowPitch=8 dramPixelPitch=2 imageH=2 imageW=4 pixelBytes=2 rows=2';

@@ -105,8 +105,9 @@ function operandParts(instruction: Instruction, operand: string, text: string): 
   if (fieldIndex(instruction, operand) !== undefined) return [[operand, text]];
   if (!viewPrefixes(instruction).includes(operand)) return `${instruction.name} has no operand '${operand}'`;
   // A '%' inside braces belongs to a step.
-  const match = /^([^:]*):([^:]*):([^:%{]*(?:\{[^}]*\})?)(?:%(.*))?$/.exec(text);
-  if (match === null) return `the view ${operand} must be base:rowPitch:pixelPitch, with %ring for a rolling buffer`;
+  const match = /^([^:]*):([^:]*):([^:%#{]*(?:\{[^}]*\})?)(?:%([^#]*))?(?:#(.*))?$/.exec(text);
+  if (match === null)
+    return `the view ${operand} must be base:rowPitch:pixelPitch, with %ring or #stripes for a rolling buffer`;
   return VIEW_PARTS.map((part, index): [string, string] => [operand + part, match[index + 1] ?? '0']);
 }
 

@@ -1,4 +1,4 @@
-import { type Field, type Instruction, MAX_LOOP_DEPTH, SEMAPHORES } from './instructions.js';
+import { type Field, type Instruction, MAX_LOOP_DEPTH, SEMAPHORES, STRIPE_RINGS } from './instructions.js';
 import { fieldIndex, instructionNamed } from './lookup.js';
 import type { Command, CommandStream, FieldStep } from './types.js';
 import { MAX_VARINT } from './varint.js';
@@ -64,7 +64,22 @@ export function commandProblems(command: Command, depth: number): string[] {
   if (command.op === 'semaphore' && (command.fields.index ?? 0) >= SEMAPHORES) {
     problems.push(`there is no semaphore ${command.fields.index}; there are ${SEMAPHORES}`);
   }
+  if (command.op === 'stripeRing') problems.push(...stripeRingProblems(command.fields));
   for (const step of command.steps ?? []) problems.push(...stepProblems(instruction, step, depth));
+  return problems;
+}
+
+function stripeRingProblems(fields: Command['fields']): string[] {
+  const value = (name: string): number => fields[name] ?? 0;
+  const problems: string[] = [];
+  if (value('index') < 1 || value('index') >= STRIPE_RINGS)
+    problems.push(`there is no ring of stripes ${value('index')}; there are 1 to ${STRIPE_RINGS - 1}`);
+  if (value('width') < 1) problems.push('a ring of stripes has no columns');
+  if (value('height') <= value('phase'))
+    problems.push(`phase ${value('phase')} is not below height ${value('height')}`);
+  if (value('kept') > value('height')) problems.push(`${value('kept')} rows are kept of ${value('height')}`);
+  if (value('kept') > 0 && value('longColumns') < 1) problems.push('rows are kept in a ring without columns');
+  if (value('kept') < value('height') && value('shortColumns') < 1) problems.push('rows are in a ring without columns');
   return problems;
 }
 

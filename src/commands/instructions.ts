@@ -21,6 +21,16 @@
  * the latest `ring` rows. r and x are always absolute positions in the image, so a base may point below the
  * buffer when a tile holds columns from x0 on; every byte touched must lie inside the SRAM.
  *
+ * A rolling buffer may hold less than whole rows. `stripeRing` describes one in a register, and a view names the register in its
+ * field `Stripes` (rowPitch and ring then mean nothing). The image is made in stripes of `height` rows, a stripe column by
+ * column from left to right: row r is row j = (r + phase) mod height of stripe s = floor((r + phase) / height), and its pixel in
+ * column x lies in column q = s * width + x of the order in which the image is made. Two rings follow each other at base. The first
+ * one holds the latest `shortColumns` columns of the first (height - kept) rows of a stripe, which nobody needs below that
+ * stripe; the second one the latest `longColumns` columns of its last `kept` rows, the halo of stripes to come:
+ *
+ *     j < height - kept:  base + ((q mod shortColumns) * (height - kept) + j) * pixelPitch
+ *     else:               base + (shortColumns * (height - kept) + (q mod longColumns) * kept + j - (height - kept)) * pixelPitch
+ *
  * Every compute command but `pool` and `conv` reads all channels of its operands' pixels before it writes the pixel of the
  * output at the same place, and `conv` reads the other operand of its addition before it writes: an output may be written
  * over such an operand.
@@ -50,6 +60,8 @@ export interface Instruction {
 
 export const MAX_LOOP_DEPTH = 4;
 export const SEMAPHORES = 16;
+/** Registers of `stripeRing` are 1 .. STRIPE_RINGS - 1: in a view, 0 means none. */
+export const STRIPE_RINGS = 64;
 
 const u = (name: string, doc: string): Field => ({ name, type: 'u', doc });
 const s = (name: string, doc: string): Field => ({ name, type: 's', doc });
@@ -64,6 +76,7 @@ const view = (prefix: string, what: string): Field[] => [
   u(`${prefix}RowPitch`, 'bytes from a row to the next'),
   u(`${prefix}PixelPitch`, 'bytes from a column to the next'),
   u(`${prefix}Ring`, 'rows of the rolling buffer, 0 for none'),
+  u(`${prefix}Stripes`, 'register of the rolling buffer of stripes, 0 for none'),
 ];
 
 const ROWS = [s('row0', 'first output row'), u('rows', 'number of output rows')];
@@ -183,6 +196,21 @@ export const INSTRUCTIONS: readonly Instruction[] = [
     queue: 'processor',
     fields: [u('index', 'which semaphore'), u('value', 'its new value')],
     doc: 'Sets a semaphore.',
+  },
+  {
+    name: 'stripeRing',
+    opcode: 0x07,
+    queue: 'processor',
+    fields: [
+      u('index', 'which register, at least 1'),
+      u('width', 'columns of the image'),
+      u('height', 'rows of a stripe'),
+      u('phase', 'rows that the first stripe reaches above the image; below height'),
+      u('kept', 'last rows of each stripe that are in the long ring; at most height'),
+      u('shortColumns', 'columns of the ring of the other rows'),
+      u('longColumns', 'columns of the ring of the kept rows'),
+    ],
+    doc: 'Describes a rolling buffer of stripes, for the views of the commands that follow.',
   },
   {
     name: 'loop',

@@ -1,5 +1,12 @@
 import { HEADER_BYTES } from './encode.js';
-import { INSTRUCTIONS, type Instruction, MAX_LOOP_DEPTH, type Queue, SEMAPHORES } from './instructions.js';
+import {
+  INSTRUCTIONS,
+  type Instruction,
+  MAX_LOOP_DEPTH,
+  type Queue,
+  SEMAPHORES,
+  STRIPE_RINGS,
+} from './instructions.js';
 
 const QUEUE_TITLES: Readonly<Record<Queue, string>> = {
   processor: 'Commands of the processor',
@@ -27,6 +34,13 @@ the queues run independently of each other. Only the load and store queues touch
 - SRAM images are addressed by a view: channel c of the pixel in row r, column x is at
   Base + (Ring = 0 ? r : r mod Ring) * RowPitch + x * PixelPitch + c * bytes of an element. A ring is a rolling buffer
   that holds the latest \`Ring\` rows.
+- A rolling buffer may hold less than whole rows. \`stripeRing\` describes one in one of ${STRIPE_RINGS - 1} registers; a view names it in its
+  field Stripes, and RowPitch and Ring then mean nothing. The image is made in stripes of \`height\` rows, each column by column
+  from left to right: row r is row j = (r + phase) mod height of stripe s = floor((r + phase) / height), and its pixel in
+  column x is in column q = s * width + x of that order. Two rings follow each other at Base. The first holds the latest
+  \`shortColumns\` columns of the first height - kept rows of a stripe, the second the latest \`longColumns\` columns of its last
+  \`kept\` rows. For j < height - kept the pixel is at Base + ((q mod shortColumns) * (height - kept) + j) * PixelPitch, else
+  at Base + (shortColumns * (height - kept) + (q mod longColumns) * kept + j - (height - kept)) * PixelPitch.
 - Ranges of rows, columns and channels are clipped to the image. A command whose range is empty moves nothing, but waits and signals.
 - The prologue runs once. The period runs once per batch, for ever. Its code is fetched from DRAM in every period; a loop whose
   body fits into the command FIFO is fetched once per entry, a larger one in every iteration.
@@ -57,7 +71,7 @@ goes back to the registers that it had at its beginning. A stream has exactly on
 ## The text
 
 \`spillway disasm\` prints a command per line, fields that are 0 left out: \`row0=0{+8@0}\` has a step of 8 at level 0,
-\`{+8@0%16}\` the same modulo 16; a view is one operand, \`in=base:rowPitch:pixelPitch%ring\`; \`wait=s0+s3\` is a mask.
+\`{+8@0%16}\` the same modulo 16; a view is one operand, \`in=base:rowPitch:pixelPitch%ring#stripes\`; \`wait=s0+s3\` is a mask.
 `;
 
 /** docs/isa.md. */

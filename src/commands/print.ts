@@ -3,8 +3,8 @@ import type { Instruction } from './instructions.js';
 import { instructionNamed } from './lookup.js';
 import type { Command, CommandStream, FieldStep } from './types.js';
 
-/** A view of an SRAM image is printed as one operand: `in=0x100:3584:64%8` is base, row pitch, pixel pitch, ring. */
-export const VIEW_PARTS = ['Base', 'RowPitch', 'PixelPitch', 'Ring'] as const;
+/** A view of an SRAM image is printed as one operand: `in=0x100:3584:64%8` is base, row pitch, pixel pitch, ring; `#3` names stripes. */
+export const VIEW_PARTS = ['Base', 'RowPitch', 'PixelPitch', 'Ring', 'Stripes'] as const;
 
 /** Prefixes (`in`, `out`, `sram` ...) of the views among the fields of an instruction. */
 export function viewPrefixes(instruction: Instruction): string[] {
@@ -52,8 +52,9 @@ export function printCommand(command: Command): string {
     if (prefix === undefined) {
       if (isSet(name)) words.push(`${name}=${value(name)}`);
     } else if (name === `${prefix}Base` && VIEW_PARTS.some((part) => isSet(prefix + part))) {
-      const [base, rowPitch, pixelPitch, ring] = VIEW_PARTS.map((part) => value(prefix + part));
-      words.push(`${prefix}=${base}:${rowPitch}:${pixelPitch}${isSet(`${prefix}Ring`) ? `%${ring}` : ''}`);
+      const [base, rowPitch, pixelPitch, ring, stripes] = VIEW_PARTS.map((part) => value(prefix + part));
+      const rolling = `${isSet(`${prefix}Ring`) ? `%${ring}` : ''}${isSet(`${prefix}Stripes`) ? `#${stripes}` : ''}`;
+      words.push(`${prefix}=${base}:${rowPitch}:${pixelPitch}${rolling}`);
     }
   }
   return words.join(' ');

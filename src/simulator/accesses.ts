@@ -1,9 +1,10 @@
 import type { Manifest, ManifestRegion, TrafficClass } from '../commands/manifest.js';
 import type { FaultLog } from './faults.js';
-import { lengthOf, type Range, rowAddress, type View } from './geometry.js';
+import { lengthOf, pixelAddress, type Range, type View } from './geometry.js';
 import { COMPUTE, EVENT_HOST, EVENT_IMAGE, type Execution, Judge, LOAD, type Place, STORE } from './judge.js';
 import type { CodeLine } from './sequencer.js';
 import { ShadowMemory } from './shadow-memory.js';
+import { roundPixels } from './stripe-ring.js';
 
 export interface Traffic {
   readBytes: number;
@@ -100,6 +101,10 @@ export class Accesses {
   sramImage(operand: Operand, view: View, rows: Range, cols: Range, bytes: Range, isWrite: boolean): void {
     const pixels = lengthOf(cols);
     if (lengthOf(rows) === 0 || pixels === 0 || lengthOf(bytes) === 0) return;
+    if (view.stripes !== undefined) {
+      this.sramStripes(operand, view, rows, cols, bytes, isWrite);
+      return;
+    }
     const isMoving = operand.isMoving || view.ring > 0;
     const isDense = pixels === 1 || lengthOf(bytes) === view.pixelPitch;
     const runBytes = (pixels - 1) * view.pixelPitch + lengthOf(bytes);
@@ -107,7 +112,7 @@ export class Accesses {
     const together = isDense && view.ring === 0 && runBytes === view.rowPitch ? lengthOf(rows) : 1;
     // After an access that cannot be, the others would only say the same.
     for (let row = rows.lo; row < rows.hi && !this.isUnsafe; row += together) {
-      const address = rowAddress(view, row);
+      const address = pixelAddress(view, row, 0);
       const place: Place = {
         operand: operand.name,
         origin: address - row * view.rowPitch,
@@ -122,6 +127,21 @@ export class Accesses {
           const from = start + pixel * view.pixelPitch;
           this.sramRun(operand, place, from, from + lengthOf(bytes), isWrite);
         }
+      }
+    }
+  }
+
+  /** The same in a rolling buffer of stripes, whose pixels lie where the order of making them says. */
+  private sramStripes(operand: Operand, view: View, rows: Range, cols: Range, bytes: Range, isWrite: boolean): void {
+    const { stripes: ring, pixelPitch } = view;
+    if (ring === undefined) return;
+    const place = { operand: operand.name, isMoving: true, ring: ring.height, pixelPitch };
+    for (let row = rows.lo; row < rows.hi && !this.isUnsafe; row += 1) {
+      for (let x = cols.lo; x < cols.hi; x += 1) {
+        // Pixels that take each other's place were made in different rounds of the ring.
+        const origin = view.base - roundPixels(ring, row, x) * pixelPitch;
+        const from = pixelAddress(view, row, x) + bytes.lo;
+        this.sramRun(operand, { ...place, origin }, from, from + lengthOf(bytes), isWrite);
       }
     }
   }

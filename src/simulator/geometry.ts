@@ -3,6 +3,7 @@
  * both start from here.
  */
 import type { Fields } from './sequencer.js';
+import { missingRegister, pixelIndex, type StripeRing, stripeRingOf } from './stripe-ring.js';
 
 /** Half-open. */
 export interface Range {
@@ -15,6 +16,8 @@ export interface View {
   readonly rowPitch: number;
   readonly pixelPitch: number;
   readonly ring: number;
+  /** A rolling buffer of stripes: rowPitch and ring then mean nothing. */
+  readonly stripes: StripeRing | undefined;
 }
 
 export interface Activation {
@@ -119,6 +122,7 @@ export function viewOf(fields: Fields, prefix: string): View {
     rowPitch: at(fields, `${prefix}RowPitch`),
     pixelPitch: at(fields, `${prefix}PixelPitch`),
     ring: at(fields, `${prefix}Ring`),
+    stripes: stripeRingOf(fields, prefix),
   };
 }
 
@@ -201,9 +205,10 @@ export function isEmpty(task: ImageTask): boolean {
   return lengthOf(task.rows) === 0 || lengthOf(task.cols) === 0 || lengthOf(task.channels) === 0;
 }
 
-/** Byte address of row r, column 0, channel 0. */
-export function rowAddress(view: View, row: number): number {
-  return view.base + (view.ring === 0 ? row : row % view.ring) * view.rowPitch;
+/** Byte address of row r, column x, channel 0. */
+export function pixelAddress(view: View, row: number, x: number): number {
+  if (view.stripes !== undefined) return view.base + pixelIndex(view.stripes, row, x) * view.pixelPitch;
+  return view.base + (view.ring === 0 ? row : row % view.ring) * view.rowPitch + x * view.pixelPitch;
 }
 
 /**
@@ -245,6 +250,8 @@ export function illegalValue(op: string, fields: Fields): string | undefined {
     if (!Number.isSafeInteger(value)) return `${name} = ${value} is beyond 2^53`;
     if (value < 0 && MUST_NOT_BE_NEGATIVE.has(name)) return `${name} = ${value} is negative`;
   }
+  const unknown = missingRegister(fields, VIEWS);
+  if (unknown !== undefined) return unknown;
   const limit = (name: string, most: number) =>
     at(fields, name) > most || at(fields, name) < 0 ? `${name} = ${at(fields, name)} has no meaning` : undefined;
   const least = (name: string) => (at(fields, name) < 1 ? `${name} = ${at(fields, name)} is below 1` : undefined);
@@ -279,6 +286,9 @@ export function illegalValue(op: string, fields: Fields): string | undefined {
   if (op === 'lrn') return least('size');
   return undefined;
 }
+
+/** Prefixes of all views there are. */
+const VIEWS = ['sram', 'in', 'out', 'a', 'b', 'add'];
 
 const MUST_NOT_BE_NEGATIVE = new Set(
   [

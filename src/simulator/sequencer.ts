@@ -3,6 +3,7 @@ import type { DecodedSection } from '../commands/decode.js';
 import type { Instruction } from '../commands/instructions.js';
 import { instructionNamed } from '../commands/lookup.js';
 import type { FieldStep } from '../commands/types.js';
+import { StripeRings, stripeViews } from './stripe-ring.js';
 
 /** Values of all fields of a command; those that the stream leaves out are 0. */
 export type Fields = Readonly<Record<string, number>>;
@@ -17,6 +18,8 @@ export interface CodeLine {
   readonly steps: readonly FieldStep[];
   /** Names of the fields that have steps. */
   readonly stepped: ReadonlySet<string>;
+  /** Prefixes of the views that may name a ring of stripes. */
+  readonly stripeViews: readonly string[];
   readonly bytes: number;
 }
 
@@ -44,6 +47,7 @@ export function codeLines(section: SectionName, decoded: DecodedSection, firstId
       base,
       steps,
       stepped,
+      stripeViews: stripeViews(instruction.fields.map((field) => field.name)),
       bytes: decoded.commandBytes[index] ?? 0,
     };
   });
@@ -61,6 +65,7 @@ interface OpenLoop {
 export class Sequencer {
   private at = 0;
   private readonly loops: OpenLoop[] = [];
+  private readonly rings = new StripeRings();
   private readonly bodyBytes: ReadonlyMap<number, number>;
 
   constructor(
@@ -75,8 +80,10 @@ export class Sequencer {
     const line = this.lines[this.at];
     if (line === undefined) return undefined;
     const fetchedBytes = this.loops.some((loop) => loop.stays && loop.iteration > 0) ? 0 : line.bytes;
-    const fields = line.steps.length === 0 ? line.base : this.stepFields(line);
+    const stepped = line.steps.length === 0 ? line.base : this.stepFields(line);
+    const fields = this.rings.resolve(line.stripeViews, stepped);
     this.at += 1;
+    if (line.instruction.name === 'stripeRing') this.rings.set(fields);
     if (line.instruction.name === 'loop') {
       const stays = (this.bodyBytes.get(this.at - 1) ?? 0) <= this.fifoBytes;
       this.loops.push({ start: this.at, count: fields.count ?? 1, iteration: 0, stays });

@@ -19,6 +19,7 @@ import {
 } from './geometry.js';
 import { neighbours } from './neighbours.js';
 import type { CodeLine, Fields } from './sequencer.js';
+import { isSameRing } from './stripe-ring.js';
 
 /** Reports to `accesses` everything that the command touches. */
 export function touch(accesses: Accesses, line: CodeLine, fields: Fields): void {
@@ -286,7 +287,8 @@ function touchPixels(
 }
 
 function isSameView(a: View, b: View): boolean {
-  return a.base === b.base && a.rowPitch === b.rowPitch && a.pixelPitch === b.pixelPitch && a.ring === b.ring;
+  if (a.base !== b.base || a.pixelPitch !== b.pixelPitch || !isSameRing(a.stripes, b.stripes)) return false;
+  return a.stripes !== undefined || (a.rowPitch === b.rowPitch && a.ring === b.ring);
 }
 
 /** Input positions of nearest-neighbour upsampling. */

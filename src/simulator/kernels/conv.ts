@@ -6,7 +6,7 @@ import {
   inputImage,
   isEmpty,
   lengthOf,
-  rowAddress,
+  pixelAddress,
   type Window,
   windowOf,
 } from '../geometry.js';
@@ -228,14 +228,12 @@ function readStrip(work: ConvWork, group: number, inRow: number, span: number, s
   const source = elementsOf(memory, task.dtype);
   const unit = task.elementBytes;
   const first = task.cols.lo * window.strideW - window.padLeft;
-  const rowStart = rowAddress(view, inRow) / unit + group * groupIn;
-  const pixelPitch = view.pixelPitch / unit;
   const from = Math.max(0, -first);
   const end = Math.min(span, input.width - first);
   strip.fill(0, 0, from * groupIn);
   strip.fill(0, Math.max(0, end) * groupIn);
   for (let x = from; x < end; x++) {
-    const at = rowStart + (first + x) * pixelPitch;
+    const at = pixelAddress(view, inRow, first + x) / unit + group * groupIn;
     const to = x * groupIn;
     for (let c = 0; c < groupIn; c++) strip[to + c] = (source[at + c] ?? 0) - zero;
   }
@@ -367,7 +365,7 @@ function readInputRow({ memory, task, input, window }: ConvWork, inRow: number, 
   const end = Math.min(input.width, (task.cols.hi - 1) * window.strideW + reach + 1);
   const { zero } = input;
   for (let x = first; x < end; x++) {
-    const from = (rowAddress(input.view, inRow) + x * input.view.pixelPitch) / unit + task.channels.lo;
+    const from = pixelAddress(input.view, inRow, x) / unit + task.channels.lo;
     const to = x * channels;
     for (let c = 0; c < channels; c++) row[to + c] = (source[from + c] ?? 0) - zero;
   }

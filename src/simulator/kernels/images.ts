@@ -8,9 +8,9 @@ import {
   inputImage,
   isEmpty,
   lengthOf,
+  pixelAddress,
   poolRowsTask,
   rescaleOf,
-  rowAddress,
   viewOf,
   windowOf,
 } from '../geometry.js';
@@ -52,13 +52,12 @@ function poolRow(
   for (let kh = 0; kh < window.kernelH; kh++) {
     const inRow = row * window.strideH + kh * window.dilationH - window.padTop;
     if (inRow < 0 || inRow >= input.height) continue;
-    const rowStart = rowAddress(input.view, inRow);
     for (let kw = 0; kw < window.kernelW; kw++) {
       for (let pixel = 0; pixel < counts.length; pixel++) {
         const inCol = (task.cols.lo + pixel) * window.strideW + kw * window.dilationW - window.padLeft;
         if (inCol < 0 || inCol >= input.width) continue;
         counts[pixel] = (counts[pixel] ?? 0) + 1;
-        const from = (rowStart + inCol * input.view.pixelPitch) / task.elementBytes;
+        const from = pixelAddress(input.view, inRow, inCol) / task.elementBytes;
         const to = pixel * channels;
         if (isMaximum)
           for (let c = 0; c < channels; c++) line[to + c] = Math.max(line[to + c] ?? 0, source[from + c] ?? 0);
@@ -95,7 +94,7 @@ export function runPoolRows(memory: Memory, fields: Fields): void {
   if (gathered.lo === 0) sums.fill(isMaximum ? pixel.lo : 0);
   for (let row = gathered.lo; row < gathered.hi; row++) {
     for (let x = 0; x < input.width; x++) {
-      const from = (rowAddress(input.view, row) + x * input.view.pixelPitch) / pixel.elementBytes;
+      const from = pixelAddress(input.view, row, x) / pixel.elementBytes;
       for (let c = 0; c < sums.length; c++) {
         const [sum, value] = [sums[c] ?? 0, source[from + c] ?? 0];
         sums[c] = isMaximum ? Math.max(sum, value) : sum + value;
@@ -171,10 +170,10 @@ export function runMap(memory: Memory, fields: Fields): void {
   const channels = lengthOf(task.channels);
   const convert = conversion(task, inType, fields);
   forEachLine(memory, task, (row, line) => {
-    const rowStart = rowAddress(view, Math.floor(row / scaleH));
+    const inRow = Math.floor(row / scaleH);
     let to = 0;
     for (let x = task.cols.lo; x < task.cols.hi; x++, to += channels) {
-      const from = (rowStart + Math.floor(x / scaleW) * view.pixelPitch) / inType.bytes;
+      const from = pixelAddress(view, inRow, Math.floor(x / scaleW)) / inType.bytes;
       for (let c = 0; c < channels; c++) line[to + c] = source[from + c] ?? 0;
     }
     if (convert !== undefined) for (let i = 0; i < line.length; i++) line[i] = convert(line[i] ?? 0);
@@ -212,11 +211,10 @@ export function runPad(memory: Memory, fields: Fields): void {
     line.fill(value);
     const inRow = row - top;
     if (inRow < 0 || inRow >= input.height) return;
-    const rowStart = rowAddress(input.view, inRow);
     for (let x = task.cols.lo; x < task.cols.hi; x++) {
       const column = x - left;
       if (column < 0 || column >= input.width) continue;
-      const from = (rowStart + column * input.view.pixelPitch) / task.elementBytes;
+      const from = pixelAddress(input.view, inRow, column) / task.elementBytes;
       const to = (x - task.cols.lo) * channels + front;
       for (let c = 0; c < input.channels; c++) line[to + c] = source[from + c] ?? 0;
     }
@@ -237,20 +235,18 @@ export function runResize(memory: Memory, fields: Fields): void {
   }
   forEachLine(memory, task, (row, line) => {
     const rows = neighbours(fields, row, input.height, at(fields, 'outH'), task.dtype);
-    const above = rowAddress(input.view, rows.lower) / task.elementBytes;
-    const below = rowAddress(input.view, rows.upper) / task.elementBytes;
-    const pitch = input.view.pixelPitch / task.elementBytes;
+    const near = (r: number, x: number) => pixelAddress(input.view, r, x) / task.elementBytes;
     columns.forEach((column, i) => {
-      const [left, right] = [column.lower * pitch, column.upper * pitch];
+      const [aboveLeft, aboveRight] = [near(rows.lower, column.lower), near(rows.lower, column.upper)];
+      const [belowLeft, belowRight] = [near(rows.upper, column.lower), near(rows.upper, column.upper)];
       for (let c = 0; c < channels; c++) {
-        const near = source[above + left + c] ?? 0;
         line[i * channels + c] = isNearest
-          ? near
+          ? (source[aboveLeft + c] ?? 0)
           : mix(
-              near,
-              source[below + left + c] ?? 0,
-              source[above + right + c] ?? 0,
-              source[below + right + c] ?? 0,
+              source[aboveLeft + c] ?? 0,
+              source[belowLeft + c] ?? 0,
+              source[aboveRight + c] ?? 0,
+              source[belowRight + c] ?? 0,
               rows.weight,
               column.weight,
             );

@@ -2,7 +2,7 @@
  * One output row of a command on its way: values[pixel * channels + channel] for the clipped columns and channels.
  * Values of integer types are integers, float32 values are rounded to float32 after every stage.
  */
-import { type Activation, at, type ImageTask, lengthOf, rowAddress, type View } from '../geometry.js';
+import { type Activation, at, type ImageTask, lengthOf, pixelAddress, type View } from '../geometry.js';
 import { elementsOf, type Memory } from '../memory.js';
 import type { Fields } from '../sequencer.js';
 import { floatFromBits, limit, mbqm } from './fixed-point.js';
@@ -20,7 +20,7 @@ export function readLine(memory: Memory, task: ImageTask, view: View, row: numbe
   const unit = task.elementBytes;
   let to = 0;
   for (let x = task.cols.lo; x < task.cols.hi; x++) {
-    const from = (rowAddress(view, row) + x * view.pixelPitch) / unit + task.channels.lo;
+    const from = pixelAddress(view, row, x) / unit + task.channels.lo;
     for (let c = 0; c < channels; c++) line[to + c] = source[from + c] ?? 0;
     to += channels;
   }
@@ -44,7 +44,7 @@ function writeLine(memory: Memory, task: ImageTask, row: number, line: Line): vo
   const target = elementsOf(memory, task.dtype);
   let from = 0;
   for (let x = task.cols.lo; x < task.cols.hi; x++) {
-    const to = (rowAddress(task.out, row) + x * task.out.pixelPitch) / task.elementBytes + task.channels.lo;
+    const to = pixelAddress(task.out, row, x) / task.elementBytes + task.channels.lo;
     for (let c = 0; c < channels; c++) target[to + c] = line[from + c] ?? 0;
     from += channels;
   }

@@ -1,5 +1,5 @@
 /** Commands that move bytes as they are: DMA and permute. */
-import { at, clip, rowAddress, viewOf } from '../geometry.js';
+import { at, clip, pixelAddress, viewOf } from '../geometry.js';
 import type { Memory } from '../memory.js';
 import type { Fields } from '../sequencer.js';
 import { counts, linearRange, strides } from '../touch.js';
@@ -11,14 +11,13 @@ export function runRows(memory: Memory, fields: Fields, isLoad: boolean): void {
   const view = viewOf(fields, 'sram');
   const pixelPitch = at(fields, 'dramPixelPitch');
   const pixels = cols.hi - cols.lo;
-  const isDense = pixels === 1 || (pixelPitch === bytes && view.pixelPitch === bytes);
+  const isDense = pixels === 1 || (pixelPitch === bytes && view.pixelPitch === bytes && view.stripes === undefined);
   const runs = isDense ? Math.min(1, pixels) : pixels;
   const runBytes = isDense ? pixels * bytes : bytes;
   for (let row = rows.lo; row < rows.hi; row++) {
     const dramRow = at(fields, 'dramBase') + row * at(fields, 'dramRowPitch') + cols.lo * pixelPitch;
-    const sramRow = rowAddress(view, row) + cols.lo * view.pixelPitch;
     for (let run = 0; run < runs; run++) {
-      const sram = sramRow + run * view.pixelPitch;
+      const sram = pixelAddress(view, row, cols.lo + run);
       move(memory, dramRow + run * pixelPitch, sram, runBytes, isLoad);
     }
   }
