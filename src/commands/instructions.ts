@@ -76,8 +76,13 @@ const view = (prefix: string, what: string): Field[] => [
   u(`${prefix}RowPitch`, 'bytes from a row to the next'),
   u(`${prefix}PixelPitch`, 'bytes from a column to the next'),
   u(`${prefix}Ring`, 'rows of the rolling buffer, 0 for none'),
-  u(`${prefix}Stripes`, 'register of the rolling buffer of stripes, 0 for none'),
 ];
+
+/** Behind all other fields: most commands have no use for them, and groups of eight fields share a byte of the change mask. */
+const stripes = (...prefixes: readonly string[]): Field[] =>
+  prefixes.map((prefix) =>
+    u(`${prefix}Stripes`, `register of the rolling buffer of stripes of view ${prefix}, 0 for none`),
+  );
 
 const ROWS = [s('row0', 'first output row'), u('rows', 'number of output rows')];
 const COLUMNS = [s('col0', 'first output column'), u('cols', 'number of output columns')];
@@ -145,6 +150,7 @@ const DMA_ROWS = [
   u('rows', 'number of rows'),
   s('col0', 'first column'),
   u('cols', 'number of columns'),
+  ...stripes('sram'),
 ];
 
 const DMA_LINEAR = [
@@ -284,6 +290,7 @@ export const INSTRUCTIONS: readonly Instruction[] = [
       ),
       u('weightDtype', 'integers: 0 the weights are int8, 2 uint8'),
       s('weightZero', 'integers: zero point of the weights'),
+      ...stripes('in', 'out', 'add'),
     ],
     doc: 'Convolution of output rows x columns x channels, with epilogue; dense layers are 1x1 images. Reads exactly the input rows and columns that lie under the windows and inside the image.',
   },
@@ -305,6 +312,7 @@ export const INSTRUCTIONS: readonly Instruction[] = [
       ...EPILOGUE,
       u('multiplier', 'mode 3: of the sum of the elements less their zero point'),
       s('shift', 'mode 3: with the multiplier'),
+      ...stripes('in', 'out', 'add'),
     ],
     doc: 'Pooling of all channels, with epilogue.',
   },
@@ -335,6 +343,7 @@ export const INSTRUCTIONS: readonly Instruction[] = [
       u('multiplierOut', 'multiplierOut'),
       s('shiftOut', 'shiftOut'),
       ...EPILOGUE,
+      ...stripes('a', 'b', 'out', 'add'),
     ],
     doc: 'Elementwise operation of two images of one shape, with epilogue.',
   },
@@ -358,6 +367,7 @@ export const INSTRUCTIONS: readonly Instruction[] = [
       u('multiplier', 'integers to integers: of the elements less their zero point; 0 for none'),
       s('shift', 'with the multiplier'),
       u('scale', 'float32 to integers or back: bit pattern of the scale of the integers'),
+      ...stripes('in', 'out', 'add'),
     ],
     doc: 'Copy of an image, with nearest-neighbour upsampling, conversion and epilogue: copies, activations, table look-ups, conversions.',
   },
@@ -376,6 +386,7 @@ export const INSTRUCTIONS: readonly Instruction[] = [
       u('mode', '0 nearest, 1 bilinear'),
       u('coordinates', '0 asymmetric, 1 align corners, 2 half pixel'),
       ...EPILOGUE,
+      ...stripes('in', 'out', 'add'),
     ],
     doc: 'Resizing of an image to any size, with epilogue. Reads the neighbours of each position, nothing else.',
   },
@@ -396,6 +407,7 @@ export const INSTRUCTIONS: readonly Instruction[] = [
       u('padFront', 'channels before those of the input'),
       s('value', 'what is around the input: a stored value, or a bit pattern'),
       ...EPILOGUE,
+      ...stripes('in', 'out', 'add'),
     ],
     doc: 'Copy of an image with a border of one value, with epilogue.',
   },
@@ -418,6 +430,7 @@ export const INSTRUCTIONS: readonly Instruction[] = [
       u('multiplier', 'integers in fixed point: of the difference to the largest element'),
       u('leftShift', 'with the multiplier'),
       s('leastDifference', 'with the multiplier: smaller differences count as 0'),
+      ...stripes('in', 'out', 'add'),
     ],
     doc: 'Softmax over the channels of each pixel.',
   },
@@ -443,6 +456,7 @@ export const INSTRUCTIONS: readonly Instruction[] = [
       u('k', 'float32: bit pattern'),
       ...ZEROS,
       ...EPILOGUE,
+      ...stripes('in', 'out', 'add'),
     ],
     doc: 'Local response normalisation across channels.',
   },
@@ -481,6 +495,7 @@ export const INSTRUCTIONS: readonly Instruction[] = [
       ...EPILOGUE,
       u('multiplier', 'mode 3: of the sum of the elements less their zero point'),
       s('shift', 'mode 3: with the multiplier'),
+      ...stripes('in', 'out', 'add'),
     ],
     doc: 'Pooling of a whole int8 or uint8 image into one pixel, some rows at a time. Input rows [row0, row0 + rows), clipped to the image, are gathered: the command with row 0 begins `sums`, others add to them, and the one with row inH - 1 writes the pixel, with epilogue (stage 2 off), instead.',
   },
