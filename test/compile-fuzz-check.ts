@@ -4,6 +4,7 @@ import { SpillwayError } from '../src/base/diagnostic.js';
 import { type Compiled, type CompileOptions, compileProgram } from '../src/driver/compile.js';
 import { countTraffic } from '../src/driver/period-bytes.js';
 import { sameBits } from '../src/driver/reference-check.js';
+import { makeReport } from '../src/driver/report.js';
 import { sizeBytes, tensorOf } from '../src/ir/facts.js';
 import type { Program, TensorId } from '../src/ir/types.js';
 import { interpret } from '../src/reference/interpret.js';
@@ -134,6 +135,10 @@ function problemsOf(compiled: Compiled, expected: Expected, chip: Chip, say: (te
   if (planned !== record.plannedTrafficBytes) say(`${record.plannedTrafficBytes} B are planned, ${planned} B listed`);
   if (record.boundBytes !== undefined && record.boundBytes > planned + 1e-6 * planned)
     say(`the bound ${record.boundBytes} B is above the traffic ${planned} B`);
+  const { bound } = makeReport(compiled, { chip, objective: 'traffic', placement: record.placement });
+  const { period } = counted;
+  if (bound.crossingBytes > period.totalBytes)
+    say(`the crossing bound ${bound.crossingBytes} B is above ${period.totalBytes} B`);
   if ((schedule.allocation?.heightBytes ?? 0) > chip.sram.bytes) say('SRAM peak above the capacity');
   const loaded = loadProgram(manifest, programBytes, layout.image, 'fuzz');
   const once = simulate(loaded, { seed: SEED });

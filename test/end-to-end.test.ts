@@ -56,7 +56,8 @@ function expectConsistent(report: Report): void {
   expect(sum(layers.map((layer) => layer.readBytes + layer.writeBytes))).toBe(period.totalBytes - period.byClass.code);
   expect(sram.peakBytes).toBeLessThanOrEqual(sram.capacityBytes);
   for (const layer of layers) expect(layer.sramBytes).toBeLessThanOrEqual(sram.capacityBytes);
-  expect(period.totalBytes).toBeGreaterThanOrEqual(bound.compulsoryBytes);
+  expect(bound.crossingBytes).toBeGreaterThanOrEqual(bound.compulsoryBytes);
+  expect(period.totalBytes).toBeGreaterThanOrEqual(bound.crossingBytes);
   expect(period.totalBytes).toBeGreaterThanOrEqual(bound.solverBytes ?? 0);
   expect(report.perFrameBytes).toBe(Math.round(period.totalBytes / batch));
   expect(tensors.every((tensor) => tensor.why.length > 10)).toBe(true);

@@ -53,6 +53,13 @@ function boundLines(report: Report): string {
       bound.ratioToCompulsory === null ? '' : `; this is ${bound.ratioToCompulsory.toFixed(3)} times it`
     }`,
   ];
+  if (bound.crossing !== null) {
+    const { first, last, activationBytes, weightBytes } = bound.crossing;
+    const where = first === last ? first : `${first} to ${last}`;
+    lines.push(
+      `crossing bound ${decimalSize(bound.crossingBytes)}, for every schedule that computes no value twice: while the ${decimalSize(weightBytes)} of weights of ${where} are used, ${decimalSize(activationBytes)} of activations wait`,
+    );
+  }
   if (bound.solverBytes !== null && bound.gap !== null) {
     lines.push(
       `solver bound ${decimalSize(bound.solverBytes)} for plans of this kind, code included; gap ${percent(bound.gap)} (${report.solver.name}: ${report.solver.status}, ${report.solver.variables} variables, ${report.solver.constraints} constraints)`,

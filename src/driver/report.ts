@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import { neededInputBytes } from '../backend/compulsory.js';
+import { crossingBoundOf } from '../backend/crossing-bound.js';
 import { predictTiming } from '../backend/predict-timing.js';
 import type { Schedule } from '../schedule/schedule.js';
 import type { Chip } from '../target/chip.js';
@@ -85,6 +86,12 @@ export const reportSchema = z.strictObject({
   budget: z.strictObject({ weights: budgetRow, activations: budgetRow, code: budgetRow, fullestStep: z.string() }),
   bound: z.strictObject({
     compulsoryBytes: bytes,
+    /** Sharper: for every schedule, in any order, that computes no value twice (backend/crossing-bound.ts). */
+    crossingBytes: bytes,
+    /** What it comes from: activations made before `first` and read after `last`, and the weights in between. */
+    crossing: z
+      .strictObject({ first: z.string(), last: z.string(), activationBytes: bytes, weightBytes: bytes })
+      .nullable(),
     solverBytes: bytes.nullable(), // the code of this program included, so that it compares with totalBytes
     gap: z.number().min(0).max(1).nullable(), // (total - solver) / total
     ratioToCompulsory: z.number().positive().nullable(),
@@ -190,11 +197,29 @@ function boundOf(
     else if (root.role === 'output') portBytes += root.sizeBytes;
   }
   const compulsoryBytes = portBytes * batch + Math.max(0, weightBytes - sramBytes);
+  const crossing = crossingBoundOf({
+    layers: schedule.layers.map(({ layer }) => layer),
+    outputs: new Set([...schedule.roots.values()].filter(({ role }) => role === 'output').map(({ root }) => root)),
+    weightBytes,
+    portBytes,
+    batch,
+    sramBytes,
+  });
   const { boundBytes } = schedule.record;
   // The bound is for plans without their code; no plan is better than the one at hand, whatever rounding says.
   const solverBytes = boundBytes === undefined ? null : Math.min(boundBytes + period.byClass.code, period.totalBytes);
   return {
     compulsoryBytes,
+    crossingBytes: Math.max(compulsoryBytes, crossing.boundBytes),
+    crossing:
+      crossing.span === undefined
+        ? null
+        : {
+            first: schedule.layers[crossing.span.first]?.layer.op.name ?? '',
+            last: schedule.layers[crossing.span.last]?.layer.op.name ?? '',
+            activationBytes: crossing.span.crossingBytes,
+            weightBytes: crossing.span.weightBytes,
+          },
     solverBytes,
     gap: solverBytes === null ? null : (period.totalBytes - solverBytes) / period.totalBytes,
     ratioToCompulsory: compulsoryBytes === 0 ? null : period.totalBytes / compulsoryBytes,
