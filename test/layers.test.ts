@@ -39,6 +39,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   highs: ['solver'],
   'ts-morph': ['frontend'],
   protobufjs: ['frontend'],
+  flatbuffers: ['frontend'],
   '@dagrejs/graphlib': ['ir'],
   commander: ['cli', 'driver'], // the driver's command files take it as a type only
 };

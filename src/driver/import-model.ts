@@ -17,6 +17,7 @@ export interface ImportedModel {
 /** @throws SpillwayError for a missing file, an unknown kind, and whatever the front end finds wrong */
 export async function importModel(path: string, options: ImportOptions): Promise<ImportedModel> {
   const { program, batch } = await readModel(path, options.params);
+  if (isQuantizedProgram(program)) return { program, batch };
   if (options.dtype === 'float32') {
     const { toFloat32 } = await import('../frontend/quantize/to-float32.js');
     return { program: toFloat32(program), batch };
@@ -25,7 +26,12 @@ export async function importModel(path: string, options: ImportOptions): Promise
   return { program: quantizeProgram(program), batch };
 }
 
-/** The model in float32, before quantisation. @throws SpillwayError as importModel */
+/** Files that come quantised keep their own numbers. */
+function isQuantizedProgram(program: Program): boolean {
+  return [...program.tensors.values()].some(({ id, quant }) => quant !== undefined && !program.constants.has(id));
+}
+
+/** The model in float32 or in the file's own numbers, before quantisation. @throws SpillwayError as importModel */
 export async function readModel(path: string, params: ReadonlyMap<string, string>): Promise<ImportedModel> {
   if (!existsSync(path)) {
     throw new SpillwayError([
@@ -37,18 +43,14 @@ export async function readModel(path: string, params: ReadonlyMap<string, string
     return loadModelFile(path, params);
   }
   if (path.endsWith('.onnx')) {
-    if (params.size > 0) {
-      throw new SpillwayError([
-        {
-          code: 'SW8003',
-          blame: 'usage',
-          message: `--param is for .model.ts files; '${basename(path)}' has no parameters`,
-          loc: { file: path },
-        },
-      ]);
-    }
+    refuseParams(path, params);
     const { loadOnnx } = await import('../frontend/onnx/load-onnx.js');
     return { program: loadOnnx(path), batch: 1 };
+  }
+  if (path.endsWith('.tflite')) {
+    refuseParams(path, params);
+    const { loadTflite } = await import('../frontend/tflite/load-tflite.js');
+    return { program: loadTflite(path), batch: 1 };
   }
   throw new SpillwayError([
     {
@@ -56,7 +58,19 @@ export async function readModel(path: string, params: ReadonlyMap<string, string
       blame: 'unsupported',
       message: `'${basename(path)}' is no kind of model file that this version reads`,
       loc: { file: path },
-      hint: 'models are .model.ts or .onnx files; .tflite comes in a later version',
+      hint: 'models are .model.ts, .onnx or .tflite files',
+    },
+  ]);
+}
+
+function refuseParams(path: string, params: ReadonlyMap<string, string>): void {
+  if (params.size === 0) return;
+  throw new SpillwayError([
+    {
+      code: 'SW8003',
+      blame: 'usage',
+      message: `--param is for .model.ts files; '${basename(path)}' has no parameters`,
+      loc: { file: path },
     },
   ]);
 }

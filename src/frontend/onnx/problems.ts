@@ -45,9 +45,12 @@ export class ProblemList {
   private readonly diagnostics: Diagnostic[] = [];
   private readonly unsupportedUses: UnsupportedUse[] = [];
   private readonly file: string;
+  private readonly unsupportedCode: Diagnostic['code'];
 
-  constructor(file: string) {
+  /** @param unsupportedCode of the one diagnostic for all unsupported nodes */
+  constructor(file: string, unsupportedCode: Diagnostic['code'] = 'SW2005') {
     this.file = file;
+    this.unsupportedCode = unsupportedCode;
   }
 
   add(diagnostic: Diagnostic): void {
@@ -80,7 +83,7 @@ export class ProblemList {
     });
     return [
       {
-        code: 'SW2005',
+        code: this.unsupportedCode,
         blame: 'unsupported',
         message: `${this.unsupportedUses.length} node(s) not supported: ${parts.join('; ')}`,
         loc: { file: this.file, node: first.node },

@@ -1,0 +1,125 @@
+/** CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED. */
+import { elementCountOf, isQuantized } from '../../ir/facts.js';
+import type { ConstantData, Tensor, TensorId } from '../../ir/types.js';
+import { unsupported } from '../onnx/problems.js';
+import { withFused } from './activation.js';
+import type { Constant } from './constant.js';
+import { activation, type Importer, type NodeContext } from './context.js';
+import { malformed } from './problems.js';
+import { weightOperands } from './weights.js';
+import { paddingOption, windowOver } from './window.js';
+
+const CONV = { strideW: 1, strideH: 2, activation: 3, dilationW: 4, dilationH: 5 } as const;
+const DEPTHWISE = { strideW: 1, strideH: 2, activation: 4, dilationW: 5, dilationH: 6 } as const;
+const DENSE = { activation: 0, weightsFormat: 1, keepDims: 2 } as const;
+
+export const conv2d: Importer = (node) => {
+  const x = node.input(0);
+  const weights = weightsOf(node, 4);
+  const [m = 1, kh = 1, kw = 1, depth = 1] = weights.shape;
+  const channels = x.shape[3] ?? 0;
+  if (depth === 0 || channels % depth !== 0) {
+    malformed('SW2107', node.loc, `weights of ${depth} input channels do not go with the ${channels} of '${x.name}'`);
+  }
+  const { options } = node;
+  const window = windowOver(node, x.shape, {
+    padding: paddingOption(node),
+    kernel: [kh, kw],
+    stride: [options.int32(CONV.strideH), options.int32(CONV.strideW)],
+    dilation: [options.int32(CONV.dilationH, 1), options.int32(CONV.dilationW, 1)],
+  });
+  const operands = weightOperands(node, x, weights, biasOf(node), {
+    shape: [m, kh, kw, depth],
+    scalesInFloat32: x.dtype === 'uint8',
+  });
+  const spec = { kind: 'conv2d', window, groups: channels / depth, inputs: [x.id, ...operands] } as const;
+  return [finish(node, node.emit(spec, resultOf(node, x)), CONV.activation)];
+};
+
+export const depthwiseConv2d: Importer = (node) => {
+  const x = node.input(0);
+  const weights = weightsOf(node, 4);
+  const [one, kh = 1, kw = 1, m = 1] = weights.shape;
+  const channels = x.shape[3] ?? 0;
+  if (one !== 1 || channels === 0 || m % channels !== 0) {
+    const message = `depthwise weights [${weights.shape.join(', ')}] do not go with the ${channels} channels of '${x.name}'`;
+    malformed('SW2107', node.loc, message);
+  }
+  const { options } = node;
+  const window = windowOver(node, x.shape, {
+    padding: paddingOption(node),
+    kernel: [kh, kw],
+    stride: [options.int32(DEPTHWISE.strideH), options.int32(DEPTHWISE.strideW)],
+    dilation: [options.int32(DEPTHWISE.dilationH, 1), options.int32(DEPTHWISE.dilationW, 1)],
+  });
+  const operands = weightOperands(node, x, weights, biasOf(node), {
+    shape: [m, kh, kw, 1],
+    reorder: (data) => transposed(data, kh * kw, m),
+    scalesInFloat32: x.dtype === 'uint8',
+  });
+  const spec = { kind: 'conv2d', window, groups: channels, inputs: [x.id, ...operands] } as const;
+  return [finish(node, node.emit(spec, resultOf(node, x)), DEPTHWISE.activation)];
+};
+
+/** Over the last axis: one row is a vector times a matrix, several are a convolution of 1x1. */
+export const fullyConnected: Importer = (node) => {
+  const x = node.input(0);
+  const weights = weightsOf(node, 2);
+  const [m = 1, k = 1] = weights.shape;
+  const { options } = node;
+  if (options.int8(DENSE.weightsFormat) !== 0) return unsupported('shuffled weights');
+  const elements = elementCountOf(x.shape);
+  if (k === 0 || elements % k !== 0) {
+    malformed('SW2107', node.loc, `weights of ${k} columns do not go with '${x.name}' [${x.shape.join(', ')}]`);
+  }
+  const rows = elements / k;
+  const shape = options.bool(DENSE.keepDims) ? [...x.shape.slice(0, -1), m] : [rows, m];
+  const scalesInFloat32 = weights.quantization?.scales.length === 1;
+  const layout = { scalesInFloat32, shape: rows === 1 ? [m, k] : [m, 1, 1, k] };
+  const operands = weightOperands(node, x, weights, biasOf(node), layout);
+  const inputs = [node.reshape(x.id, rows === 1 ? [1, k] : [1, rows, 1, k]), ...operands];
+  const spec =
+    rows === 1 ? ({ kind: 'dense', inputs } as const) : ({ kind: 'conv2d', window: POINT, groups: 1, inputs } as const);
+  const result = finish(node, node.emit(spec, resultOf(node, x)), DENSE.activation);
+  return [result.kind === 'activation' ? activation(node.reshape(result.id, shape)) : result];
+};
+
+const POINT = {
+  kernel: [1, 1],
+  stride: [1, 1],
+  dilation: [1, 1],
+  pad: { top: 0, left: 0, bottom: 0, right: 0 },
+} as const;
+
+function weightsOf(node: NodeContext, rank: number): Constant {
+  const weights = node.constant(1, 'weights');
+  if (weights.shape.length === rank) return weights;
+  return malformed(
+    'SW2107',
+    node.loc,
+    `weights '${weights.name}' [${weights.shape.join(', ')}] must have ${rank} axes`,
+  );
+}
+
+function biasOf(node: NodeContext): Constant | undefined {
+  return node.has(2) ? node.constant(2, 'biases') : undefined;
+}
+
+function resultOf(node: NodeContext, x: Tensor): { quant?: ReturnType<NodeContext['resultQuant']> } {
+  return isQuantized(x.dtype) ? { quant: node.resultQuant() } : {};
+}
+
+function finish(node: NodeContext, id: TensorId, activationField: number): ReturnType<typeof activation> {
+  return activation(withFused(node, id, node.activationOption(activationField)));
+}
+
+/** Elements of [rows, columns] as [columns, rows]. */
+function transposed<T extends ConstantData>(data: T, rows: number, columns: number): T {
+  const out = data.slice() as T;
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) {
+      out[column * rows + row] = data[row * columns + column] as number;
+    }
+  }
+  return out;
+}

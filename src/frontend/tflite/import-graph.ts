@@ -1,0 +1,170 @@
+import { SpillwayError } from '../../base/diagnostic.js';
+import { ProgramBuilder } from '../../ir/builder.js';
+import { elementCountOf } from '../../ir/facts.js';
+import type { Program } from '../../ir/types.js';
+import { type ProblemList, UnsupportedForm } from '../onnx/problems.js';
+import { constantOf } from './constant.js';
+import { activationQuant, activationType, NodeContext, type Value } from './context.js';
+import { MAX_ELEMENTS, type TfliteGraph, type TfliteModel, type TfliteOperator } from './model.js';
+import { IMPORTERS } from './operators.js';
+import { malformed } from './problems.js';
+
+/** How many operators of several hundred may be in one another's constants; a flood of small ones is still bounded. */
+const MAX_OPERATORS = 1 << 16;
+
+/**
+ * The first graph of a file as a program. Activations keep the file's shapes and its quantisation.
+ *
+ * @throws SpillwayError with all unsupported operators in one diagnostic, and everything else that was found
+ */
+export function importGraph(model: TfliteModel, name: string, problems: ProblemList): Program {
+  const [graph] = model.graphs;
+  if (graph === undefined) return malformed('SW2102', { file: model.file }, 'the file holds no graph');
+  if (graph.operators.length > MAX_OPERATORS) {
+    malformed('SW2110', { file: model.file }, `the graph has ${graph.operators.length} operators`);
+  }
+  refuseUnknown(graph, problems); // before any work
+  const importer = new GraphImporter(model, graph, name, problems);
+  importer.importInputs();
+  for (const operator of graph.operators) importer.importOperator(operator);
+  importer.exportOutputs();
+  problems.throwIfAny();
+  return importer.builder.build();
+}
+
+function refuseUnknown(graph: TfliteGraph, problems: ProblemList): void {
+  const unknown = graph.operators.filter(({ operator }) => !IMPORTERS.has(operator));
+  for (const { operator, index } of unknown) problems.addUnsupported(operator, `operator ${index}`);
+  problems.throwIfAny();
+}
+
+class GraphImporter {
+  readonly builder: ProgramBuilder;
+  private readonly values = new Map<number, Value>();
+  /** Results of operators that could not be imported: what reads them is not looked at. */
+  private readonly poisoned = new Set<number>();
+
+  constructor(
+    private readonly model: TfliteModel,
+    private readonly graph: TfliteGraph,
+    name: string,
+    private readonly problems: ProblemList,
+  ) {
+    this.builder = new ProgramBuilder(name, model.file, { fault: { code: 'SW2105', blame: 'unsupported' } });
+  }
+
+  importInputs(): void {
+    const read = new Set(this.graph.operators.flatMap(({ inputs }) => inputs));
+    for (const index of this.graph.inputs) {
+      const tensor = this.tensor(index);
+      const loc = { file: this.model.file, node: tensor.name };
+      if (this.values.has(index)) malformed('SW2103', loc, `'${tensor.name}' is an input twice`);
+      if (!read.has(index) && !this.graph.outputs.includes(index)) continue; // the network does not depend on it
+      const dtype = activationType(tensor.type);
+      const { shape, name } = tensor;
+      if (dtype === undefined) {
+        const message = `input '${name}' is ${tensor.type}; float32, int8, uint8 and int16 are supported`;
+        this.problems.add({ code: 'SW2108', blame: 'unsupported', message, loc });
+        this.poisoned.add(index);
+        continue;
+      }
+      if (elementCountOf(shape) === 0) malformed('SW2107', loc, `input '${name}' [${shape.join(', ')}] is empty`);
+      // Bytes without a quantisation stand for themselves.
+      const quant = activationQuant(tensor, loc) ?? (dtype === 'float32' ? undefined : { scales: [1], zeroPoint: 0 });
+      const id = this.builder.addInput({ name, dtype, shape, loc, ...(quant === undefined ? {} : { quant }) });
+      this.values.set(index, { kind: 'activation', id });
+    }
+  }
+
+  importOperator(operator: TfliteOperator): void {
+    const run = IMPORTERS.get(operator.operator);
+    if (run === undefined) return;
+    const isPoisoned = operator.inputs.some((index) => this.poisoned.has(index));
+    const imported = !isPoisoned && this.guarded(operator, () => this.importKnown(operator, run));
+    if (!imported) for (const index of operator.outputs) this.poisoned.add(index);
+  }
+
+  private importKnown(operator: TfliteOperator, run: (node: NodeContext) => readonly Value[]): void {
+    const operands = operator.inputs.map((index) => (index < 0 ? undefined : this.value(index, operator)));
+    const results = operator.outputs.map((index) => this.tensor(index));
+    const values = run(new NodeContext(operator, this.builder, operands, results));
+    operator.outputs.forEach((index, position) => {
+      const value = values[position];
+      if (value === undefined) throw new UnsupportedForm(`its result ${position}`);
+      if (this.values.has(index)) {
+        malformed('SW2103', operator.loc, `tensor '${this.tensor(index).name}' is made twice`);
+      }
+      this.checkResult(operator, index, value);
+      this.values.set(index, value);
+    });
+  }
+
+  /** What the file declares must be what the operator makes; a file without shapes (rank 0) declares nothing. */
+  private checkResult(operator: TfliteOperator, index: number, value: Value): void {
+    const declared = this.tensor(index);
+    const shape = value.kind === 'activation' ? this.builder.tensor(value.id).shape : value.constant.shape;
+    const count = elementCountOf(shape);
+    if (count === 0) malformed('SW2107', operator.loc, `the result '${declared.name}' is empty`);
+    if (count > MAX_ELEMENTS) malformed('SW2110', operator.loc, `the result '${declared.name}' has ${count} elements`);
+    if (declared.shape.length === 0 || elementCountOf(declared.shape) === count) return;
+    const message = `'${declared.name}' is [${declared.shape.join(', ')}] in the file, and ${operator.operator} makes [${shape.join(', ')}]`;
+    malformed('SW2107', operator.loc, message);
+  }
+
+  exportOutputs(): void {
+    const seen = new Set<number>();
+    for (const index of this.graph.outputs) {
+      if (this.poisoned.has(index) || seen.has(index)) continue;
+      seen.add(index);
+      const tensor = this.tensor(index);
+      const value = this.values.get(index);
+      const loc = { file: this.model.file, node: tensor.name };
+      if (value === undefined) malformed('SW2103', loc, `output '${tensor.name}' is never made`);
+      if (value.kind === 'constant') {
+        const message = `output '${tensor.name}' does not depend on the inputs`;
+        this.problems.add({ code: 'SW2108', blame: 'unsupported', message, loc });
+        continue;
+      }
+      this.builder.addOutput(value.id);
+    }
+  }
+
+  private value(index: number, operator: TfliteOperator): Value {
+    const known = this.values.get(index);
+    if (known !== undefined) return known;
+    const tensor = this.tensor(index);
+    if (tensor.bytes === undefined) {
+      return malformed('SW2103', operator.loc, `reads '${tensor.name}', which no earlier operator makes`);
+    }
+    const constant = constantOf(tensor, tensor.bytes, operator.loc);
+    const value: Value = { kind: 'constant', constant };
+    this.values.set(index, value);
+    return value;
+  }
+
+  private tensor(index: number): TfliteGraph['tensors'][number] {
+    const tensor = this.graph.tensors[index];
+    if (tensor === undefined) throw new Error(`the graph has no tensor ${index}`);
+    return tensor;
+  }
+
+  /** Turns what an import throws into problems, so that the rest of the graph is looked at as well. */
+  private guarded(operator: TfliteOperator, run: () => void): boolean {
+    const refuse = (reason: string): boolean => {
+      this.problems.addUnsupported(operator.operator, `operator ${operator.index}`, reason);
+      return false;
+    };
+    try {
+      run();
+      return true;
+    } catch (error) {
+      if (error instanceof UnsupportedForm) return refuse(error.message);
+      if (!(error instanceof SpillwayError)) throw error;
+      for (const diagnostic of error.diagnostics) {
+        if (diagnostic.code === 'SW2105') refuse(diagnostic.message);
+        else this.problems.add(diagnostic);
+      }
+      return false;
+    }
+  }
+}
