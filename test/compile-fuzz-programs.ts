@@ -81,6 +81,10 @@ class FuzzBuilder {
     return [...operands, this.builder.addConstant({ name: `rq${this.count++}`, shape: [m, 2], data })];
   }
 
+  rounding(which: number): { rounding?: 'once' } {
+    return this.dtype === 'int8' && which % 3 === 1 ? { rounding: 'once' } : {};
+  }
+
   add(spec: OmitName<OpSpec>, result: ResultSpec = {}): void {
     const named = { ...spec, name: `${spec.kind}${this.count++}` };
     this.pool.push(this.builder.addOp(named, result));
@@ -149,7 +153,13 @@ const MAKERS: Readonly<Record<string, Maker>> = {
     const m = 1 + (other % 9);
     attempt(() =>
       p.add(
-        { kind: 'conv2d', inputs: [x.id, ...p.weights([m, ...window.kernel, c], m)], window, groups: 1 },
+        {
+          kind: 'conv2d',
+          inputs: [x.id, ...p.weights([m, ...window.kernel, c], m)],
+          window,
+          groups: 1,
+          ...p.rounding(m),
+        },
         p.quant(other >> 1),
       ),
     );
@@ -163,7 +173,13 @@ const MAKERS: Readonly<Record<string, Maker>> = {
     const m = groups * (1 + (other % 2));
     attempt(() =>
       p.add(
-        { kind: 'conv2d', inputs: [x.id, ...p.weights([m, ...window.kernel, c / groups], m)], window, groups },
+        {
+          kind: 'conv2d',
+          inputs: [x.id, ...p.weights([m, ...window.kernel, c / groups], m)],
+          window,
+          groups,
+          ...p.rounding(m),
+        },
         p.quant(other >> 2),
       ),
     );

@@ -11,6 +11,12 @@ export function mbqm(x: number, multiplier: number, shift: number): number {
   return Number((h >> right) + (up ? 1n : 0n));
 }
 
+/** The same product, rounded once. */
+export function mbqmOnce(x: number, multiplier: number, shift: number): number {
+  const right = BigInt(31 - shift);
+  return Number((BigInt(x) * BigInt(multiplier) + (1n << (right - 1n))) >> right);
+}
+
 export const clamp8 = (v: number) => Math.max(-128, Math.min(127, v));
 
 export function halfAway(v: number): number {

@@ -19,6 +19,10 @@ export function naiveMbqm(x: number, multiplier: number, shift: number): number 
   return Number((h >> right) + (up ? 1n : 0n));
 }
 
+export function naiveMbqmOnce(x: number, multiplier: number, shift: number): number {
+  return Number((BigInt(x) * BigInt(multiplier) + (1n << BigInt(30 - shift))) >> BigInt(31 - shift));
+}
+
 const clamp8 = (v: number): number => Math.min(127, Math.max(-128, v));
 
 const halfAway = (v: number): number => (v < 0 ? 0 - Math.floor(0.5 - v) : Math.floor(v + 0.5));

@@ -89,6 +89,10 @@ class RandomProgram {
     return isInteger ? [...operands, this.requant(m)] : operands;
   }
 
+  rounding(which: number): { rounding?: 'once' } {
+    return this.dtype === 'int8' && which % 3 === 1 ? { rounding: 'once' } : {};
+  }
+
   add(spec: OmitName<OpSpec>, result: ResultSpec = {}): void {
     const named = { ...spec, name: `${spec.kind}${this.count++}` };
     this.pool.push(this.builder.addOp(named, result));
@@ -129,7 +133,7 @@ const MAKERS: readonly ((p: RandomProgram, x: number, other: number, parameter: 
     const groups = other % 3 === 0 ? c : 1;
     const m = groups === 1 ? 4 + (other % 2) * 2 : c;
     const inputs = [x.id, ...p.weights([m, ...window.kernel, c / groups], m)];
-    p.add({ kind: 'conv2d', inputs, window, groups }, p.quant(other));
+    p.add({ kind: 'conv2d', inputs, window, groups, ...p.rounding(parameter) }, p.quant(other));
   },
   function pool(p, index, other, parameter) {
     const window = windowOf(parameter, 3);
@@ -223,7 +227,10 @@ const MAKERS: readonly ((p: RandomProgram, x: number, other: number, parameter: 
     const x = p.pick(index, (t) => t.shape.length === 2 && t.shape[0] === 1);
     if (x === undefined) return;
     const m = 3 + (other % 3);
-    p.add({ kind: 'dense', inputs: [x.id, ...p.weights([m, x.shape[1] ?? 1], m)] }, p.quant(other));
+    p.add(
+      { kind: 'dense', inputs: [x.id, ...p.weights([m, x.shape[1] ?? 1], m)], ...p.rounding(other) },
+      p.quant(other),
+    );
   },
   function copy(p, index) {
     const x = p.pick(index);

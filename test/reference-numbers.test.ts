@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { divideHalfAway, mbqm } from '../src/reference/fixed-point.js';
-import { naiveMbqm } from './naive-operators.js';
+import { divideHalfAway, mbqm, mbqmOnce } from '../src/reference/fixed-point.js';
+import { naiveMbqm, naiveMbqmOnce } from './naive-operators.js';
 
 const int32 = fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 });
 const multiplier = fc.oneof(fc.integer({ min: 2 ** 30, max: 2 ** 31 - 1 }), fc.constant(0));
@@ -29,6 +29,15 @@ describe('mbqm', () => {
     // 2^30 is a half: with shift 0 each x gives x / 2.
     expect([3, 5, -4, -8].map((x) => mbqm(x, 2 ** 30, -1))).toEqual([1, 2, -1, -2]);
   });
+});
+
+test('mbqmOnce equals 64-bit arithmetic', () => {
+  fc.assert(
+    fc.property(int32, multiplier, shift, (x, m, s) => mbqmOnce(x, m, s) === naiveMbqmOnce(x, m, s)),
+    { numRuns: 5000 },
+  );
+  // 47.49899: the first of two roundings makes 47.5 of it.
+  expect([mbqmOnce(20106, 1298758956, -8), mbqm(20106, 1298758956, -8)]).toEqual([47, 48]);
 });
 
 test('divideHalfAway rounds to the nearest, halves away from zero', () => {

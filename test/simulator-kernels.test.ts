@@ -12,6 +12,7 @@ import {
   halfAway,
   type Image,
   mbqm,
+  mbqmOnce,
   type NaiveRescale,
   type NaiveWindow,
 } from './naive-numerics.js';
@@ -231,6 +232,7 @@ test('mbqm equals its definition', () => {
   fc.assert(
     fc.property(int32, multiplier, fc.integer({ min: -31, max: 30 }), (x, m, shift) => {
       expect(fast.mbqm(x, m, shift) + 0).toBe(mbqm(x, m, shift) + 0);
+      expect(fast.mbqmOnce(x, m, shift) + 0).toBe(mbqmOnce(x, m, shift) + 0);
     }),
     { numRuns: 2000 },
   );
@@ -256,6 +258,7 @@ describe.each(dtypes)('%s', (_name, isFloat) => {
         const [inZero, outZero] = isFloat ? [0, 0] : [random.int(-128, 127), random.int(-20, 20)];
         const size = isFloat ? 4 * (1 + taps) : 8 + taps;
         const records = space.take(outC * size);
+        const rounding = random.int(0, 1);
         const scales = Array.from({ length: outC }, () => ({
           multiplier: random.int(2 ** 23, 2 ** 24 - 1),
           shift: random.int(-9, -4),
@@ -281,7 +284,11 @@ describe.each(dtypes)('%s', (_name, isFloat) => {
           if (isFloat) return Math.fround(acc + space.view.getFloat32(records + m * size, true));
           const { multiplier, shift } = scales[m] ?? { multiplier: 0, shift: 0 };
           return clamp8(
-            mbqm((acc + space.view.getInt32(records + m * size, true)) | 0, multiplier * 128, shift) + outZero,
+            (rounding === 1 ? mbqmOnce : mbqm)(
+              (acc + space.view.getInt32(records + m * size, true)) | 0,
+              multiplier * 128,
+              shift,
+            ) + outZero,
           );
         };
         const tile = tileOf(random, outH, outW, outC);
@@ -293,6 +300,7 @@ describe.each(dtypes)('%s', (_name, isFloat) => {
           groups,
           inZero,
           outZero,
+          rounding,
           records: records + tile.ch0 * size,
         };
         const result = space.run({ op: 'conv', fields });

@@ -236,11 +236,13 @@ const RESIZE_COORDINATES: readonly ResizeCoordinates[] = ['asymmetric', 'alignCo
 
 /** How the weight records of an integer layer are to be read. */
 function weightFields(program: Program, op: Op): Fields {
+  const once: Fields = (op.kind === 'conv2d' || op.kind === 'dense') && op.rounding === 'once' ? { rounding: 1 } : {};
   const weights = tensorOf(program, op.inputs[1] ?? op.output);
   return {
     recordForm: scaleBytes(program, op) === 4 ? 0 : 1,
     weightDtype: dtypeCode(weights.dtype),
     weightZero: weights.quant?.zeroPoint ?? 0,
+    ...once,
   };
 }
 

@@ -250,9 +250,9 @@ const KINDS: Readonly<Record<OpKind, (s: Scanner, kind: OpKind) => Body>> = {
   conv2d: (s) => {
     const window = parseWindow(s);
     s.expectWord('groups');
-    return { kind: 'conv2d', window, groups: s.count('a number of groups') };
+    return { kind: 'conv2d', window, groups: s.count('a number of groups'), ...parseRounding(s) };
   },
-  dense: () => ({ kind: 'dense' }),
+  dense: (s) => ({ kind: 'dense', ...parseRounding(s) }),
   maxPool: (s) => parsePool(s, 'maxPool'),
   avgPool: (s) => parsePool(s, 'avgPool'),
   sumPool: (s) => {
@@ -378,6 +378,10 @@ function parseResize(s: Scanner): Body<ResizeOp> {
   const coordinates = RESIZE_COORDINATES.find((name) => name === word);
   if (coordinates === undefined) throw new ScanError(`'${word}' is none of ${RESIZE_COORDINATES.join(', ')}`, column);
   return { kind: 'resize', mode, size, coordinates };
+}
+
+function parseRounding(s: Scanner): { rounding?: 'once' } {
+  return s.acceptWord('once') ? { rounding: 'once' } : {};
 }
 
 function parsePad(s: Scanner): Body<PadOp> {

@@ -127,7 +127,9 @@ export function printOp(op: Op, source = ''): string {
 function printAttributes(op: Op): string {
   switch (op.kind) {
     case 'conv2d':
-      return `${printWindow(op.window)} groups ${op.groups}`;
+      return `${printWindow(op.window)} groups ${op.groups}${op.rounding === undefined ? '' : ' once'}`;
+    case 'dense':
+      return op.rounding ?? '';
     case 'maxPool':
     case 'avgPool':
       return printPool(op);
@@ -162,7 +164,6 @@ function printAttributes(op: Op): string {
       return `axis ${op.axis} start ${op.start}`;
     case 'transpose':
       return `perm [${printList(op.perm)}]`;
-    case 'dense':
     case 'lut':
     case 'reshape':
     case 'copy':

@@ -97,6 +97,9 @@ export interface Window2d {
   readonly pad: { readonly top: number; readonly left: number; readonly bottom: number; readonly right: number };
 }
 
+/** Of the rescaling of sums: mbqm rounds twice, mbqmOnce once; docs/numerics.md. Twice when absent. */
+export type Rounding = 'once';
+
 interface OpBase {
   readonly id: OpId;
   readonly name: string; // for people and reports
@@ -115,12 +118,14 @@ interface OpBase {
  */
 export interface Conv2dOp extends OpBase {
   readonly kind: 'conv2d';
+  readonly rounding?: Rounding; // 8 bits in fixed point only
   readonly window: Window2d;
   readonly groups: number; // groups = C is a depthwise convolution
 }
 /** inputs: x [1,K], weights [M,K], bias [M], then for quantised types requant int32 [M,2]. */
 export interface DenseOp extends OpBase {
   readonly kind: 'dense';
+  readonly rounding?: Rounding; // as conv2d
 }
 /** inputs: x [1,H,W,C]. Integer: same scale in and out. */
 export interface PoolOp extends OpBase {

@@ -9,7 +9,7 @@ import {
   TILE_PIXELS,
   unpackPairs,
 } from './dot-products.js';
-import { limit, limitsOf, mbqm, mbqm64, type Stored } from './fixed-point.js';
+import { limit, limitsOf, mbqm, mbqm64, mbqmOnce, type Stored } from './fixed-point.js';
 import type { WindowGeometry } from './image.js';
 import { emptyLike } from './movement.js';
 
@@ -20,6 +20,7 @@ export interface Requantization {
   readonly inputZeroPoint: number;
   readonly weightZeroPoint: number;
   readonly resultZeroPoint: number;
+  readonly roundsOnce: boolean;
 }
 
 /**
@@ -74,12 +75,13 @@ export function requantize(
   to: number,
 ): void {
   const requant = q.requant;
+  const rescale = q.roundsOnce ? mbqmOnce : mbqm;
   const zeroPoint = q.resultZeroPoint;
   const { lo, hi } = limitsOf(out);
   for (let i = 0; i < count; i++) {
     const multiplier = requant[2 * (channel + i)] as number;
     const shift = requant[2 * (channel + i) + 1] as number;
-    out[to + i] = limit(mbqm(accumulators[from + i] as number, multiplier, shift) + zeroPoint, lo, hi);
+    out[to + i] = limit(rescale(accumulators[from + i] as number, multiplier, shift) + zeroPoint, lo, hi);
   }
 }
 

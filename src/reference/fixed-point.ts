@@ -25,6 +25,19 @@ export function mbqm(x: number, multiplier: number, shift: number): number {
 }
 
 /**
+ * The same product rounded once, halves up: (x * multiplier + 2^(30 - shift)) >> (31 - shift).
+ *
+ * @param x, multiplier, shift as for mbqm
+ */
+export function mbqmOnce(x: number, multiplier: number, shift: number): number {
+  const right = 31 - shift;
+  if (right < 17) return Number((BigInt(x) * BigInt(multiplier) + (1n << BigInt(right - 1))) >> BigInt(right));
+  // In halves as above: rounding to the 16 bits that both have apart changes nothing, since 2^(right - 1) has none of them.
+  const upper = (x >> 16) * multiplier + Math.floor(((x & 0xffff) * multiplier) / 65536);
+  return Math.floor((upper + 2 ** (right - 17)) / 2 ** (right - 16));
+}
+
+/**
  * The rescaling of 64-bit sums that int16 layers have: the multiplier is rounded to 16 bits first.
  *
  * @param x an integer below 2^53 in size

@@ -177,6 +177,7 @@ function requantizationOf(op: Conv2dOp | DenseOp, operands: Operands): Requantiz
     inputZeroPoint: input(op, 0, operands).tensor.quant?.zeroPoint ?? 0,
     weightZeroPoint: input(op, 1, operands).tensor.quant?.zeroPoint ?? 0,
     resultZeroPoint: anchorZeroPointOf(op, operands.program),
+    roundsOnce: op.rounding === 'once',
   };
 }
 

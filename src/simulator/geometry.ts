@@ -271,7 +271,10 @@ export function illegalValue(op: string, fields: Fields): string | undefined {
     if (at(fields, 'kernelH') > 1 && at(fields, 'dilationH') < 1) return 'dilationH is 0 with several kernel rows';
     if (at(fields, 'kernelW') > 1 && at(fields, 'dilationW') < 1) return 'dilationW is 0 with several kernel columns';
   }
-  if (op === 'conv') return least('groups') ?? limit('recordForm', 1) ?? weightProblem(fields) ?? groupProblem(fields);
+  if (op === 'conv')
+    return (
+      least('groups') ?? limit('recordForm', 1) ?? limit('rounding', 1) ?? weightProblem(fields) ?? groupProblem(fields)
+    );
   if (op === 'pool') return limit('mode', 3) ?? sumProblem(fields) ?? sameChannels(fields);
   if (op === 'poolRows') {
     return limit('mode', 3) ?? sumProblem(fields) ?? noSums(fields) ?? limit('addMode', 0) ?? onePixel(fields);

@@ -32,6 +32,8 @@ export class NodeContext {
     readonly operands: readonly (Value | undefined)[],
     /** As the file declares them. */
     readonly results: readonly TfliteTensor[],
+    /** Of the first result as people should see it. */
+    readonly resultName: string,
   ) {
     this.operator = node.operator;
     this.loc = node.loc;
@@ -90,7 +92,7 @@ export class NodeContext {
   }
 
   emit(spec: Distribute<OpSpec>, result: ResultSpec = {}): TensorId {
-    const name = result.name ?? this.result.name;
+    const name = result.name ?? this.resultName;
     return this.builder.addOp({ ...spec, name, loc: this.loc } as OpSpec, { ...result, name });
   }
 

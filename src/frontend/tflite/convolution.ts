@@ -32,7 +32,8 @@ export const conv2d: Importer = (node) => {
     shape: [m, kh, kw, depth],
     scalesInFloat32: x.dtype === 'uint8',
   });
-  const spec = { kind: 'conv2d', window, groups: channels / depth, inputs: [x.id, ...operands] } as const;
+  const groups = channels / depth;
+  const spec = { kind: 'conv2d', window, groups, inputs: [x.id, ...operands], ...roundingOf(x) } as const;
   return [finish(node, node.emit(spec, resultOf(node, x)), CONV.activation)];
 };
 
@@ -78,11 +79,19 @@ export const fullyConnected: Importer = (node) => {
   const layout = { scalesInFloat32, shape: rows === 1 ? [m, k] : [m, 1, 1, k] };
   const operands = weightOperands(node, x, weights, biasOf(node), layout);
   const inputs = [node.reshape(x.id, rows === 1 ? [1, k] : [1, rows, 1, k]), ...operands];
+  const rounding = roundingOf(x);
   const spec =
-    rows === 1 ? ({ kind: 'dense', inputs } as const) : ({ kind: 'conv2d', window: POINT, groups: 1, inputs } as const);
+    rows === 1
+      ? ({ kind: 'dense', inputs, ...rounding } as const)
+      : ({ kind: 'conv2d', window: POINT, groups: 1, inputs, ...rounding } as const);
   const result = finish(node, node.emit(spec, resultOf(node, x)), DENSE.activation);
   return [result.kind === 'activation' ? activation(node.reshape(result.id, shape)) : result];
 };
+
+/** int8 matrix products go through a library that rounds once, uint8 ones and depthwise convolutions do not. */
+function roundingOf(x: Tensor): { readonly rounding?: 'once' } {
+  return x.dtype === 'int8' ? { rounding: 'once' } : {};
+}
 
 const POINT = {
   kernel: [1, 1],

@@ -87,7 +87,7 @@ class GraphImporter {
   private importKnown(operator: TfliteOperator, run: (node: NodeContext) => readonly Value[]): void {
     const operands = operator.inputs.map((index) => (index < 0 ? undefined : this.value(index, operator)));
     const results = operator.outputs.map((index) => this.tensor(index));
-    const values = run(new NodeContext(operator, this.builder, operands, results));
+    const values = run(new NodeContext(operator, this.builder, operands, results, this.resultName(operator)));
     operator.outputs.forEach((index, position) => {
       const value = values[position];
       if (value === undefined) throw new UnsupportedForm(`its result ${position}`);
@@ -140,6 +140,13 @@ class GraphImporter {
     const value: Value = { kind: 'constant', constant };
     this.values.set(index, value);
     return value;
+  }
+
+  /** Converters join the names of all that went into an operator; the first is enough, except where the outside sees it. */
+  private resultName(operator: TfliteOperator): string {
+    const [index] = operator.outputs;
+    const name = index === undefined ? operator.operator : this.tensor(index).name;
+    return index !== undefined && this.graph.outputs.includes(index) ? name : name.split(';')[0] || name;
   }
 
   private tensor(index: number): TfliteGraph['tensors'][number] {

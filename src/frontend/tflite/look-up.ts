@@ -18,6 +18,6 @@ export function lookUpInto(
   const { lo, hi } = storedRange(x.dtype);
   const values = Array.from({ length: 256 }, (_, i) => Math.min(Math.max(apply(i + lo), lo), hi));
   const data = x.dtype === 'int8' ? Int8Array.from(values) : Uint8Array.from(values);
-  const table = node.builder.addConstant({ name: `${node.result.name}:table`, shape: [256], data, loc: node.loc });
+  const table = node.builder.addConstant({ name: `${node.resultName}:table`, shape: [256], data, loc: node.loc });
   return node.emit({ kind: 'lut', inputs: [x.id, table] }, { quant: result });
 }

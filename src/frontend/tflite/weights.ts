@@ -26,7 +26,7 @@ export function weightOperands(
   const reorder = layout.reorder ?? ((data) => data);
   const channels = layout.shape[0] ?? 1;
   const { builder, loc } = node;
-  const biasName = bias?.name ?? `${node.result.name}:bias`;
+  const biasName = bias?.name ?? `${node.resultName}:bias`;
   if (!isQuantized(x.dtype)) {
     const reals = reorder(realsOf(weights));
     const biasReals = bias === undefined ? new Float32Array(channels) : realsOf(bias);
@@ -50,7 +50,7 @@ export function weightOperands(
   return [
     builder.addConstant({ name: weights.name, shape: layout.shape, data: reorder(stored), quant, loc }),
     builder.addConstant({ name: biasName, shape: [channels], data: biasData, loc }),
-    builder.addConstant({ name: `${node.result.name}:requant`, shape: [channels, 2], data: requant, loc }),
+    builder.addConstant({ name: `${node.resultName}:requant`, shape: [channels, 2], data: requant, loc }),
   ];
 }
 

@@ -13,7 +13,7 @@ import {
 import { elementsOf, type Memory } from '../memory.js';
 import type { Fields } from '../sequencer.js';
 import { matrices } from './dot-product.js';
-import { limit, mbqm, mbqm64 } from './fixed-point.js';
+import { limit, mbqm, mbqm64, mbqmOnce } from './fixed-point.js';
 import { finishLine, type Line, makeLine } from './line.js';
 
 /** Elements of gathered input that are worked on at once: they should stay in the cache. */
@@ -37,6 +37,7 @@ interface ConvWork {
   readonly groupIn: number; // input channels of a group
   readonly taps: number; // KH * KW * groupIn
   readonly headBytes: number; // of a record, before its weights
+  readonly roundsOnce: boolean;
   readonly weightDtype: number;
   readonly weightZero: number;
   /** SRAM address of the record that channel 0 would have. */
@@ -65,6 +66,7 @@ export function runConv(memory: Memory, fields: Fields): void {
     groupIn,
     taps,
     headBytes,
+    roundsOnce: !task.isFloat && at(fields, 'rounding') === 1,
     weightDtype,
     weightZero,
     recordBase,
@@ -154,7 +156,7 @@ function runGroupByte(work: ConvWork, group: number): void {
         const from = (r * columns + x) * channelsPadded;
         for (let c = 0; c < channels; c++) line[x * channels + c] = sums[from + c] ?? 0;
       }
-      scaleLine(task, records, line);
+      scaleLine(work, records, line);
       finishLine(work.memory, task, row + r, line, other);
     }
   }
@@ -179,7 +181,7 @@ function runGroupDouble(work: ConvWork, group: number): void {
     multiply(patches, weights, sums, rows * columns, taps, channels);
     for (let r = 0; r < rows; r++) {
       const line = sums.subarray(r * columns * channels, (r + 1) * columns * channels);
-      scaleLine(task, records, line);
+      scaleLine(work, records, line);
       finishLine(work.memory, task, row + r, line, other);
     }
   }
@@ -307,7 +309,8 @@ function multiply(
 }
 
 /** Sums become results: bias, then rescaling (integers) or rounding (float32). */
-function scaleLine(task: ImageTask, records: Records, line: Line): void {
+function scaleLine({ task, roundsOnce }: ConvWork, records: Records, line: Line): void {
+  const rescale8 = roundsOnce ? mbqmOnce : mbqm;
   const channels = lengthOf(task.channels);
   const pixels = lengthOf(task.cols);
   const { biases, multipliers, shifts } = records;
@@ -316,7 +319,7 @@ function scaleLine(task: ImageTask, records: Records, line: Line): void {
     const multiplier = multipliers[c] ?? 0;
     const shift = shifts[c] ?? 0;
     const scale = (sum: number) =>
-      task.elementBytes > 1 ? mbqm64(sum, multiplier, shift) : mbqm(sum | 0, multiplier, shift);
+      task.elementBytes > 1 ? mbqm64(sum, multiplier, shift) : rescale8(sum | 0, multiplier, shift);
     let at = c;
     for (let p = 0; p < pixels; p++) {
       const sum = (line[at] ?? 0) + bias;
@@ -350,7 +353,7 @@ function runDepthwise(work: ConvWork): void {
         addTap(work, inputRow, byTap, kh * window.kernelW + kw, kw * window.dilationW - window.padLeft, line);
       }
     }
-    scaleLine(task, records, line);
+    scaleLine(work, records, line);
     finishLine(memory, task, row, line, other);
   }
 }
