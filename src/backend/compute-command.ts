@@ -2,7 +2,7 @@
 import type { FieldStep } from '../commands/types.js';
 import { tensorOf } from '../ir/facts.js';
 import type { Op, Program, ResizeCoordinates } from '../ir/types.js';
-import { type AxisMap, type Layer, type Operand, scaleBytes } from '../schedule/layer.js';
+import { type AxisMap, type Layer, type Operand, recordForm } from '../schedule/layer.js';
 import {
   conversionFields,
   dtypeCode,
@@ -10,6 +10,7 @@ import {
   type Fields,
   floatBits,
   rescaleFields,
+  sumFields,
   windowFields,
   zeroFields,
   zeroPointOf,
@@ -153,7 +154,7 @@ export function commandAt(site: ComputeSite, run: RecordRun | undefined): { op: 
     case 'pool': {
       if (op.kind !== 'maxPool' && op.kind !== 'avgPool' && op.kind !== 'sumPool') break;
       const mode = op.kind === 'sumPool' ? 3 : op.kind === 'maxPool' ? 0 : op.countIncludePad ? 2 : 1;
-      const scale = op.kind === 'sumPool' ? { multiplier: op.multiplier, shift: op.shift } : {};
+      const scale = op.kind === 'sumPool' ? sumFields(op) : {};
       return {
         op: 'pool',
         fields: {
@@ -239,7 +240,7 @@ function weightFields(program: Program, op: Op): Fields {
   const once: Fields = (op.kind === 'conv2d' || op.kind === 'dense') && op.rounding === 'once' ? { rounding: 1 } : {};
   const weights = tensorOf(program, op.inputs[1] ?? op.output);
   return {
-    recordForm: scaleBytes(program, op) === 4 ? 0 : 1,
+    recordForm: recordForm(program, op),
     weightDtype: dtypeCode(weights.dtype),
     weightZero: weights.quant?.zeroPoint ?? 0,
     ...once,

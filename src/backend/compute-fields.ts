@@ -7,10 +7,13 @@ import type {
   EpilogueStage,
   Op,
   Program,
+  RealRescale,
+  SumPoolOp,
   TensorId,
   UnaryFunction,
   Window2d,
 } from '../ir/types.js';
+import { isReal } from '../ir/types.js';
 
 export type Fields = Record<string, number>;
 
@@ -45,7 +48,15 @@ export function conversionFields(program: Program, op: ConvertOp): Fields {
   const inDtype = input.dtype === output.dtype ? 0 : 1 + dtypeCode(input.dtype);
   if (op.multiplier !== 0) return { inDtype, multiplier: op.multiplier, shift: op.shift };
   const { quant } = input.dtype === 'float32' ? output : input;
-  return { inDtype, scale: floatBits(quant?.scales[0] ?? 1) };
+  const rounding: Fields = op.rounding === undefined ? {} : { rounding: 1 };
+  return { inDtype, scale: floatBits(quant?.scales[0] ?? 1), ...rounding };
+}
+
+/** The fields of a sum pool's rescaling. */
+export function sumFields(op: SumPoolOp): Fields {
+  return op.scale === undefined
+    ? { multiplier: op.multiplier, shift: op.shift }
+    : { form: 1, multiplier: floatBits(op.scale) };
 }
 
 const FLOAT_BITS = new DataView(new ArrayBuffer(4));
@@ -77,8 +88,16 @@ export function zeroFields(program: Program, op: Op): Fields {
   return { inZero: zeroPointOf(program, op.inputs[0]), outZero: anchorZeroPointOf(op, program) };
 }
 
-export function rescaleFields(rescale: BinaryRescale | undefined): Fields {
+export function rescaleFields(rescale: BinaryRescale | RealRescale | undefined): Fields {
   if (rescale === undefined) return {};
+  if (isReal(rescale)) {
+    return {
+      form: 1,
+      multiplierA: floatBits(rescale.scaleA),
+      multiplierB: floatBits(rescale.scaleB),
+      multiplierOut: floatBits(rescale.offset),
+    };
+  }
   const { leftShift, multiplierA, shiftA, multiplierB, shiftB, multiplierOut, shiftOut } = rescale;
   return { leftShift, multiplierA, shiftA, multiplierB, shiftB, multiplierOut, shiftOut };
 }
@@ -125,22 +144,14 @@ export function epilogueFields(program: Program, op: Op, isFloat: boolean, table
 }
 
 function additionFields(program: Program, stage: Extract<EpilogueStage, { kind: 'add' }>): Fields {
-  const rescale = stage.rescale;
+  const isRealStage = stage.rescale !== undefined && isReal(stage.rescale);
+  const { form: _, ...own } = rescaleFields(stage.rescale);
+  const rescale = Object.entries(own).map(([name, value]) => [`add${name[0]?.toUpperCase()}${name.slice(1)}`, value]);
   return {
-    addMode: stage.valueIs === 'a' ? 1 : 2,
+    addMode: (stage.valueIs === 'a' ? 1 : 2) + (isRealStage ? 2 : 0),
     addZeroValue: stage.valueZeroPoint,
     addZeroOther: zeroPointOf(program, stage.operand),
     addZeroOut: stage.resultZeroPoint,
-    ...(rescale === undefined
-      ? {}
-      : {
-          addLeftShift: rescale.leftShift,
-          addMultiplierA: rescale.multiplierA,
-          addShiftA: rescale.shiftA,
-          addMultiplierB: rescale.multiplierB,
-          addShiftB: rescale.shiftB,
-          addMultiplierOut: rescale.multiplierOut,
-          addShiftOut: rescale.shiftOut,
-        }),
+    ...Object.fromEntries(rescale),
   };
 }

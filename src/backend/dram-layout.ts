@@ -74,7 +74,10 @@ function writeConstants(program: Program, layer: Layer, target: Uint8Array): voi
   for (let m = 0; m < layer.weights.channels; m += 1) {
     target.set(bias.subarray(m * 4, m * 4 + 4), offset);
     offset += 4;
-    if (requant !== undefined) {
+    if (requant instanceof Float32Array) {
+      view.setFloat32(offset, requant[m] ?? 0, true);
+      offset += 4;
+    } else if (requant !== undefined) {
       const multiplier = requant[2 * m] ?? 0;
       const shift = requant[2 * m + 1] ?? 0;
       if (scale === 4) view.setUint32(offset, ((multiplier >>> 7) | (shift << 24)) >>> 0, true);

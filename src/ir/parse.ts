@@ -17,6 +17,7 @@ import type {
   PadOp,
   PoolOp,
   Program,
+  RealRescale,
   ResizeCoordinates,
   ResizeOp,
   StorageSlice,
@@ -257,6 +258,7 @@ const KINDS: Readonly<Record<OpKind, (s: Scanner, kind: OpKind) => Body>> = {
   avgPool: (s) => parsePool(s, 'avgPool'),
   sumPool: (s) => {
     const window = parseWindow(s);
+    if (s.acceptWord('real')) return { kind: 'sumPool', window, multiplier: 0, shift: 0, scale: s.number('a scale') };
     s.expectWord('by');
     const multiplier = s.integer('a multiplier');
     s.expect(':');
@@ -402,14 +404,20 @@ function parsePad(s: Scanner): Body<PadOp> {
 function parseConvert(s: Scanner): Body<ConvertOp> {
   s.expectWord('to');
   const to = dtype(s);
+  if (s.acceptWord('half-even')) return { kind: 'convert', to, multiplier: 0, shift: 0, rounding: 'halfEven' };
   if (!s.acceptWord('by')) return { kind: 'convert', to, multiplier: 0, shift: 0 };
   const multiplier = s.integer('a multiplier');
   s.expect(':');
   return { kind: 'convert', to, multiplier, shift: s.integer('a shift') };
 }
 
-function parseRescale(s: Scanner): { rescale?: BinaryRescale } {
+function parseRescale(s: Scanner): { rescale?: BinaryRescale | RealRescale } {
   if (!s.acceptWord('rescale')) return {};
+  if (s.acceptWord('real')) {
+    const scaleA = labelled(s, 'a');
+    const scaleB = labelled(s, 'b');
+    return { rescale: { scaleA, scaleB, offset: labelled(s, 'offset') } };
+  }
   const leftShift = labelled(s, 'left');
   const factor = (word: string): [number, number] => {
     s.expectWord(word);

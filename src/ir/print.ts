@@ -25,10 +25,12 @@ import type {
   Op,
   PoolOp,
   Program,
+  RealRescale,
   Tensor,
   TensorId,
   Window2d,
 } from './types.js';
+import { isReal } from './types.js';
 
 /** Every constant begins on a multiple of this in the companion binary: the widest element. */
 export const CONSTANT_ALIGNMENT_BYTES = 4;
@@ -134,7 +136,7 @@ function printAttributes(op: Op): string {
     case 'avgPool':
       return printPool(op);
     case 'sumPool':
-      return `${printWindow(op.window)} by ${op.multiplier}:${op.shift}`;
+      return `${printWindow(op.window)} ${op.scale === undefined ? `by ${op.multiplier}:${op.shift}` : `real ${op.scale}`}`;
     case 'add':
     case 'sub':
     case 'mul':
@@ -155,6 +157,7 @@ function printAttributes(op: Op): string {
     case 'pad':
       return `before ${op.before.join(',')} after ${op.after.join(',')} value ${printNumber(op.value)}`;
     case 'convert':
+      if (op.rounding !== undefined) return `to ${op.to} half-even`;
       return `to ${op.to}${op.multiplier === 0 ? '' : ` by ${op.multiplier}:${op.shift}`}`;
     case 'softmax':
       return op.fixedPoint === undefined ? '' : printFixedPoint(op.fixedPoint);
@@ -192,7 +195,9 @@ const printFixedPoint = (f: FixedPointSoftmax): string =>
   `by ${f.multiplier}:${f.leftShift} least ${f.leastDifference}`;
 
 /** Each pair is multiplier:shift. */
-function printRescale(r: BinaryRescale): string {
+function printRescale(r: BinaryRescale | RealRescale): string {
+  if (isReal(r))
+    return `rescale real a ${printNumber(r.scaleA)} b ${printNumber(r.scaleB)} offset ${printNumber(r.offset)}`;
   const a = `a ${r.multiplierA}:${r.shiftA}`;
   const b = `b ${r.multiplierB}:${r.shiftB}`;
   return `rescale left ${r.leftShift} ${a} ${b} out ${r.multiplierOut}:${r.shiftOut}`;

@@ -167,8 +167,10 @@ function weightProblems(kind: string, inputs: readonly Operand[], x: Operand, m:
   if (bias !== undefined && (bias.dtype !== biasType || !sameShape(bias.shape, [m]))) {
     problems.push(`${describe('bias', bias)} is ${bias.dtype}, must be ${biasType} [${m}]`);
   }
-  if (requant !== undefined && (requant.dtype !== 'int32' || !sameShape(requant.shape, [m, 2]))) {
-    problems.push(`${describe('requant', requant)} is ${requant.dtype}, must be int32 [${m}, 2]`);
+  const isFixed = requant?.dtype === 'int32' && sameShape(requant.shape, [m, 2]);
+  const isReal = requant?.dtype === 'float32' && sameShape(requant.shape, [m]) && x.dtype !== 'int16';
+  if (requant !== undefined && !isFixed && !isReal) {
+    problems.push(`${describe('requant', requant)} is ${requant.dtype}, must be int32 [${m}, 2] or float32 [${m}]`);
   }
   return problems;
 }

@@ -71,6 +71,20 @@ export interface BinaryRescale {
 }
 
 /**
+ * The same in float32, as ONNX has it; docs/numerics.md, "Real rescaling". add and sub: a * scaleA + b * scaleB + offset,
+ * zero points included in the offset; mul: the product of both less their zero points, times scaleA (scaleB, offset 0).
+ */
+export interface RealRescale {
+  readonly scaleA: number;
+  readonly scaleB: number;
+  readonly offset: number;
+}
+
+export function isReal(rescale: BinaryRescale | RealRescale): rescale is RealRescale {
+  return 'scaleA' in rescale;
+}
+
+/**
  * What is applied, element by element and in this order, to the result of an anchor operator before it is stored.
  * Each stage means exactly what the operator of the same name means on its own, roundings included.
  * Only fusion makes these; imported graphs have none.
@@ -84,7 +98,7 @@ export type EpilogueStage =
       readonly operand: TensorId;
       /** Which operand of the original add the anchor's value was. */
       readonly valueIs: 'a' | 'b';
-      readonly rescale?: BinaryRescale;
+      readonly rescale?: BinaryRescale | RealRescale;
       /** Zero point of the value before the addition, and of the sum. */
       readonly valueZeroPoint: number;
       readonly resultZeroPoint: number;
@@ -114,7 +128,7 @@ interface OpBase {
 
 /**
  * inputs: x [1,H,W,C], weights [M,KH,KW,C/groups], bias [M] (int32 or float32), then for quantised types requant int32
- * [M,2]. Weights of a quantised x are int8 or uint8, with the zero point of their quantisation.
+ * [M,2], or float32 [M] where rescaling is real. Weights of a quantised x are int8 or uint8, with the zero point of their quantisation.
  */
 export interface Conv2dOp extends OpBase {
   readonly kind: 'conv2d';
@@ -122,7 +136,7 @@ export interface Conv2dOp extends OpBase {
   readonly window: Window2d;
   readonly groups: number; // groups = C is a depthwise convolution
 }
-/** inputs: x [1,K], weights [M,K], bias [M], then for quantised types requant int32 [M,2]. */
+/** inputs: x [1,K], weights [M,K], bias [M], then for quantised types requant int32 [M,2] or float32 [M]. */
 export interface DenseOp extends OpBase {
   readonly kind: 'dense';
   readonly rounding?: Rounding; // as conv2d
@@ -140,13 +154,14 @@ export interface PoolOp extends OpBase {
 export interface SumPoolOp extends OpBase {
   readonly kind: 'sumPool';
   readonly window: Window2d;
-  readonly multiplier: number; // in [0, 2^31)
+  readonly multiplier: number; // in [0, 2^31); 0 where the scale is real
   readonly shift: number;
+  readonly scale?: number; // float32: real rescaling
 }
 /** inputs: a, b of the same shape. */
 export interface BinaryOp extends OpBase {
   readonly kind: 'add' | 'sub' | 'mul';
-  readonly rescale?: BinaryRescale; // integer only
+  readonly rescale?: BinaryRescale | RealRescale; // integer only
 }
 /** inputs: x. clamp keeps the quantisation; lo and hi are in stored units for quantised types, real for float32. */
 export interface ClampOp extends OpBase {
@@ -216,6 +231,7 @@ export interface PadOp extends OpBase {
 export interface ConvertOp extends OpBase {
   readonly kind: 'convert';
   readonly to: DType;
+  readonly rounding?: 'halfEven'; // of float32 to quantised; halves away from zero when absent
   readonly multiplier: number;
   readonly shift: number;
 }

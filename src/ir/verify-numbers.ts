@@ -10,8 +10,10 @@ import type {
   Program,
   Quantization,
   QuantizedDType,
+  RealRescale,
   Tensor,
 } from './types.js';
+import { isReal } from './types.js';
 
 export function numberProblems(program: Program): Diagnostic[] {
   const found: Diagnostic[] = [];
@@ -86,7 +88,9 @@ function quantizedProblems(op: Op, output: Tensor, dtype: QuantizedDType, progra
   if (op.kind === 'softmax' && op.fixedPoint !== undefined) problems.push(...softmaxProblems(op.fixedPoint));
   if (op.kind === 'pad' && !isStored(op.value, dtype)) problems.push(`padding ${op.value} is not an ${dtype}`);
   if (op.kind === 'convert') problems.push(...convertProblems(op, program));
-  if (op.kind === 'sumPool' && !(op.multiplier >= 0 && op.multiplier < 2 ** 31 && isShift(op.shift))) {
+  const isRealSum = op.kind === 'sumPool' && op.scale !== undefined;
+  if (isRealSum && !(isScale(op.scale) && op.multiplier === 0)) problems.push(`scale ${op.scale} is out of range`);
+  if (op.kind === 'sumPool' && !isRealSum && !(op.multiplier >= 0 && op.multiplier < 2 ** 31 && isShift(op.shift))) {
     problems.push(`rescaling ${op.multiplier}:${op.shift} is out of range`);
   }
   if (op.kind === 'unary') problems.push('unary is for float32 only');
@@ -120,8 +124,14 @@ function convertProblems(op: ConvertOp, program: Program): string[] {
 const isMultiplier = (m: number): boolean => m === 0 || (Number.isInteger(m) && m >= 2 ** 30 && m < 2 ** 31);
 const isShift = (s: number): boolean => Number.isInteger(s) && s >= -31 && s <= 30;
 
-function rescaleProblems(r: BinaryRescale | undefined): string[] {
+const isScale = (s: number): boolean => Number.isFinite(s) && Math.fround(s) === s && s > 0;
+
+function rescaleProblems(r: BinaryRescale | RealRescale | undefined): string[] {
   if (r === undefined) return ['a binary operator of a quantised type has no rescaling'];
+  if (isReal(r)) {
+    const isFloat = [r.scaleA, r.scaleB, r.offset].every((s) => Number.isFinite(s) && Math.fround(s) === s);
+    return isFloat ? [] : [`rescaling ${r.scaleA}, ${r.scaleB}, ${r.offset} is not of finite float32`];
+  }
   const pairs: [number, number][] = [
     [r.multiplierA, r.shiftA],
     [r.multiplierB, r.shiftB],
@@ -139,6 +149,10 @@ function requantProblems(op: Op, program: Program): string[] {
   const problems = weights === 'int8' || weights === 'uint8' ? [] : [`weights are ${weights}`];
   const pairs = requantId === undefined ? undefined : program.constants.get(requantId);
   if (pairs === undefined) return problems;
+  if (pairs instanceof Float32Array) {
+    const bad = pairs.findIndex((scale) => !Number.isFinite(scale) || scale < 0);
+    return bad < 0 ? problems : [...problems, `the scale ${pairs[bad]} of channel ${bad} is out of range`];
+  }
   for (let i = 0; i + 1 < pairs.length; i += 2) {
     const multiplier = pairs[i] ?? 0;
     const shift = pairs[i + 1] ?? 0;

@@ -9,14 +9,14 @@ import {
   TILE_PIXELS,
   unpackPairs,
 } from './dot-products.js';
-import { limit, limitsOf, mbqm, mbqm64, mbqmOnce, type Stored } from './fixed-point.js';
+import { limit, limitsOf, mbqm, mbqm64, mbqmOnce, rescaleReal, type Stored } from './fixed-point.js';
 import type { WindowGeometry } from './image.js';
 import { emptyLike } from './movement.js';
 
 /** Of a quantised convolution or matrix product: how accumulators become stored values. */
 export interface Requantization {
   readonly bias: Int32Array; // [M]
-  readonly requant: Int32Array; // [M, 2]: multiplier, shift
+  readonly requant: Int32Array | Float32Array; // [M, 2]: multiplier, shift; or [M]: real scales
   readonly inputZeroPoint: number;
   readonly weightZeroPoint: number;
   readonly resultZeroPoint: number;
@@ -78,6 +78,13 @@ export function requantize(
   const rescale = q.roundsOnce ? mbqmOnce : mbqm;
   const zeroPoint = q.resultZeroPoint;
   const { lo, hi } = limitsOf(out);
+  if (requant instanceof Float32Array) {
+    for (let i = 0; i < count; i++) {
+      const scaled = rescaleReal(accumulators[from + i] as number, requant[channel + i] as number);
+      out[to + i] = limit(scaled + zeroPoint, lo, hi);
+    }
+    return;
+  }
   for (let i = 0; i < count; i++) {
     const multiplier = requant[2 * (channel + i)] as number;
     const shift = requant[2 * (channel + i) + 1] as number;

@@ -1,7 +1,7 @@
 /** Operators that treat every element alone. All of them return a new array. */
 import { assertNever } from '../base/assert-never.js';
-import type { BinaryRescale, UnaryFunction } from '../ir/types.js';
-import { limit, limitsOf, mbqm, type Stored } from './fixed-point.js';
+import type { BinaryRescale, RealRescale, UnaryFunction } from '../ir/types.js';
+import { limit, limitsOf, mbqm, rescaleReal, roundHalfEven, type Stored } from './fixed-point.js';
 import { emptyLike } from './movement.js';
 
 export type BinaryKind = 'add' | 'sub' | 'mul';
@@ -51,6 +51,32 @@ function rescaledValues(
   return Int32Array.from({ length: hi - lo + 1 }, (_, i) => mbqm((i + lo - zeroPoint) << leftShift, multiplier, shift));
 }
 
+/** As binaryQuantized, with real scales: every product and sum is rounded to float32 once, halves of integers to even. */
+export function binaryReal<T extends Stored>(
+  kind: BinaryKind,
+  a: T,
+  b: T,
+  zero: BinaryZeroPoints,
+  rescale: RealRescale,
+): T {
+  const out = emptyLike(a, a.length);
+  const { lo, hi } = limitsOf(out);
+  const { scaleA, offset } = rescale;
+  if (kind === 'mul') {
+    for (let i = 0; i < out.length; i++) {
+      const product = ((a[i] as number) - zero.a) * ((b[i] as number) - zero.b);
+      out[i] = limit(rescaleReal(product, scaleA) + zero.result, lo, hi);
+    }
+    return out;
+  }
+  const scaleB = kind === 'add' ? rescale.scaleB : -rescale.scaleB;
+  for (let i = 0; i < out.length; i++) {
+    const first = Math.fround((a[i] as number) * scaleA + offset);
+    out[i] = limit(roundHalfEven(Math.fround((b[i] as number) * scaleB + first)), lo, hi);
+  }
+  return out;
+}
+
 /** Quantised to quantised: x less its zero point, rescaled, in the range of `out`. */
 export function rescaleInto<T extends Stored>(
   x: Stored,
@@ -66,14 +92,21 @@ export function rescaleInto<T extends Stored>(
   return out;
 }
 
-/** float32 to quantised: the quotient in float32, halves away from zero. */
-export function quantizeInto<T extends Stored>(x: Float32Array, out: T, scale: number, zeroPoint: number): T {
+/** float32 to quantised: the quotient in float32, halves away from zero or to even. */
+export function quantizeInto<T extends Stored>(
+  x: Float32Array,
+  out: T,
+  scale: number,
+  zeroPoint: number,
+  isHalfEven: boolean,
+): T {
   const { lo, hi } = limitsOf(out);
   const divisor = Math.fround(scale);
   for (let i = 0; i < out.length; i++) {
     const steps = Math.fround((x[i] as number) / divisor);
     const magnitude = Math.floor(Math.abs(steps) + 0.5);
-    out[i] = Number.isNaN(steps) ? lo : limit((steps < 0 ? -magnitude : magnitude) + zeroPoint, lo, hi);
+    const rounded = isHalfEven ? roundHalfEven(steps) : steps < 0 ? -magnitude : magnitude;
+    out[i] = Number.isNaN(steps) ? lo : limit(rounded + zeroPoint, lo, hi);
   }
   return out;
 }

@@ -48,6 +48,19 @@ export function mbqm64(x: number, multiplier: number, shift: number): number {
   return Number((BigInt(x) * BigInt(reduced) + (1n << (right - 1n))) >> right);
 }
 
+/** The nearest integer, halves to the even one. @param x below 2^51 in size */
+export function roundHalfEven(x: number): number {
+  const floor = Math.floor(x);
+  const rest = x - floor;
+  if (rest !== 0.5) return rest < 0.5 ? floor : floor + 1;
+  return floor % 2 === 0 ? floor : floor + 1;
+}
+
+/** Real rescaling of an integer: two roundings to float32, one to an integer. */
+export function rescaleReal(x: number, scale: number): number {
+  return roundHalfEven(Math.fround(Math.fround(x) * scale));
+}
+
 /** Arrays of quantised elements. */
 export type Stored = Int8Array | Uint8Array | Int16Array;
 

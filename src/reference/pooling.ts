@@ -1,6 +1,6 @@
 /** maxPool and avgPool of images [1, H, W, C]; quantisation in is quantisation out. */
 import { forEachTap } from './depthwise.js';
-import { divideHalfAway, limit, limitsOf, mbqm, type Stored } from './fixed-point.js';
+import { divideHalfAway, limit, limitsOf, mbqm, rescaleReal, type Stored } from './fixed-point.js';
 import type { WindowGeometry } from './image.js';
 import { emptyLike } from './movement.js';
 
@@ -49,6 +49,7 @@ export function avgPoolQuantized<T extends Stored>(
 export interface SumScale {
   readonly multiplier: number;
   readonly shift: number;
+  readonly scale: number | undefined; // real rescaling
   readonly inputZeroPoint: number;
   readonly resultZeroPoint: number;
 }
@@ -63,7 +64,9 @@ export function sumPool<T extends Stored>(geometry: WindowGeometry, x: T, scale:
       const zero = sumTaps(geometry, oy, ox, x, sums) * scale.inputZeroPoint;
       const to = (oy * outW + ox) * channels;
       for (let c = 0; c < channels; c++) {
-        const scaled = mbqm((sums[c] as number) - zero, scale.multiplier, scale.shift);
+        const sum = (sums[c] as number) - zero;
+        const scaled =
+          scale.scale === undefined ? mbqm(sum, scale.multiplier, scale.shift) : rescaleReal(sum, scale.scale);
         out[to + c] = limit(scaled + scale.resultZeroPoint, lo, hi);
       }
     }

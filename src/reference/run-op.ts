@@ -12,17 +12,20 @@ import type {
   Op,
   PoolOp,
   Program,
+  RealRescale,
   SoftmaxOp,
   SumPoolOp,
   Tensor,
   TensorId,
 } from '../ir/types.js';
+import { isReal } from '../ir/types.js';
 import { convolve8, convolve16, convolveFloat32, type Requantization } from './convolution.js';
 import { dense8, dense16, denseFloat32 } from './dense.js';
 import { depthwise8, depthwiseFloat32 } from './depthwise.js';
 import {
   binaryFloat32,
   binaryQuantized,
+  binaryReal,
   clamp,
   dequantize,
   lookUp,
@@ -173,7 +176,7 @@ function runDense(op: DenseOp, operands: Operands): Elements {
 function requantizationOf(op: Conv2dOp | DenseOp, operands: Operands): Requantization {
   return {
     bias: int32(input(op, 2, operands).data, op),
-    requant: int32(input(op, 3, operands).data, op),
+    requant: scalesOf(input(op, 3, operands).data, op),
     inputZeroPoint: input(op, 0, operands).tensor.quant?.zeroPoint ?? 0,
     weightZeroPoint: input(op, 1, operands).tensor.quant?.zeroPoint ?? 0,
     resultZeroPoint: anchorZeroPointOf(op, operands.program),
@@ -197,6 +200,7 @@ function runSumPool(op: SumPoolOp, operands: Operands): Elements {
   return sumPool(windowGeometry(x.tensor, tensorOf(operands.program, op.output), op.window), stored(x.data, op), {
     multiplier: op.multiplier,
     shift: op.shift,
+    scale: op.scale,
     inputZeroPoint: x.tensor.quant?.zeroPoint ?? 0,
     resultZeroPoint: anchorZeroPointOf(op, operands.program),
   });
@@ -215,7 +219,7 @@ function runConvert(op: ConvertOp, operands: Operands): Elements {
   if (op.to === 'float32') return dequantize(stored(x.data, op), x.tensor.quant?.scales[0] ?? 1, zero.input);
   const out = emptyStored(op, x.data.length);
   if (isStored(x.data)) return rescaleInto(x.data, out, op.multiplier, op.shift, zero);
-  return quantizeInto(float32(x.data, op), out, output.quant?.scales[0] ?? 1, zero.result);
+  return quantizeInto(float32(x.data, op), out, output.quant?.scales[0] ?? 1, zero.result, op.rounding === 'halfEven');
 }
 
 function emptyStored(op: ConvertOp, length: number): Stored {
@@ -236,9 +240,14 @@ function runQuantizedBinary(
   a: Elements,
   b: Elements,
   zero: ZeroPoints,
-  what: { readonly kind: string; readonly rescale?: BinaryRescale },
+  what: { readonly kind: string; readonly rescale?: BinaryRescale | RealRescale },
 ): Elements {
   const rescale = rescaleOf(what);
+  if (isReal(rescale)) {
+    if (a instanceof Int8Array && b instanceof Int8Array) return binaryReal(kind, a, b, zero, rescale);
+    if (a instanceof Uint8Array && b instanceof Uint8Array) return binaryReal(kind, a, b, zero, rescale);
+    throw new Error(`operands of ${what.kind} are not of one quantised type of 8 bits`);
+  }
   if (a instanceof Int8Array && b instanceof Int8Array) return binaryQuantized(kind, a, b, zero, rescale);
   if (a instanceof Uint8Array && b instanceof Uint8Array) return binaryQuantized(kind, a, b, zero, rescale);
   if (a instanceof Int16Array && b instanceof Int16Array) return binaryQuantized(kind, a, b, zero, rescale);
@@ -304,7 +313,10 @@ function realValues({ tensor, data }: Operand, what: { readonly kind: string }):
   return out;
 }
 
-function rescaleOf(what: { readonly kind: string; readonly rescale?: BinaryRescale }): BinaryRescale {
+function rescaleOf(what: {
+  readonly kind: string;
+  readonly rescale?: BinaryRescale | RealRescale;
+}): BinaryRescale | RealRescale {
   if (what.rescale === undefined) throw new Error(`quantised ${what.kind} has no rescale`);
   return what.rescale;
 }
@@ -327,6 +339,11 @@ function stored(data: Elements, what: { readonly kind: string }): Stored {
 function bytes(data: Elements, what: { readonly kind: string }): Int8Array | Uint8Array {
   if (data instanceof Int8Array || data instanceof Uint8Array) return data;
   throw new Error(`weights of ${what.kind} are not of 8 bits`);
+}
+
+/** Multipliers and shifts, or real scales. */
+function scalesOf(data: Elements, what: { readonly kind: string }): Int32Array | Float32Array {
+  return data instanceof Float32Array ? data : int32(data, what);
 }
 
 function int32(data: Elements, what: { readonly kind: string }): Int32Array {

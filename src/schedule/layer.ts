@@ -239,10 +239,16 @@ function weightsOf(program: Program, op: Op): LayerWeights {
  * imports do, else 5.
  */
 export function scaleBytes(program: Program, op: Op): 4 | 5 {
+  return recordForm(program, op) === 1 ? 5 : 4;
+}
+
+/** As the instruction table numbers them: 0 multipliers of 24 bits, 1 of 31 bits, 2 real scales. */
+export function recordForm(program: Program, op: Op): 0 | 1 | 2 {
   const requant = program.constants.get(op.inputs[3] ?? op.output);
-  if (requant === undefined) return 4;
-  for (let i = 0; i < requant.length; i += 2) if ((requant[i] ?? 0) % 128 !== 0) return 5;
-  return 4;
+  if (requant instanceof Float32Array) return 2;
+  if (requant === undefined) return 0;
+  for (let i = 0; i < requant.length; i += 2) if ((requant[i] ?? 0) % 128 !== 0) return 1;
+  return 0;
 }
 
 /** Half-open range of input positions under outputs [start, end), not clipped. */

@@ -259,7 +259,7 @@ export function illegalValue(op: string, fields: Fields): string | undefined {
     limit('wait', 0xffff) ??
     limit('signal', 0xffff) ??
     limit('dtype', ELEMENT_TYPES.length - 1) ??
-    limit('addMode', 2) ??
+    limit('addMode', 4) ??
     activationProblem(fields, 'act1') ??
     activationProblem(fields, 'act2');
   if (common !== undefined) return common;
@@ -273,15 +273,28 @@ export function illegalValue(op: string, fields: Fields): string | undefined {
   }
   if (op === 'conv')
     return (
-      least('groups') ?? limit('recordForm', 1) ?? limit('rounding', 1) ?? weightProblem(fields) ?? groupProblem(fields)
+      least('groups') ?? limit('recordForm', 2) ?? limit('rounding', 1) ?? weightProblem(fields) ?? groupProblem(fields)
     );
-  if (op === 'pool') return limit('mode', 3) ?? sumProblem(fields) ?? sameChannels(fields);
+  if (op === 'pool') return limit('mode', 3) ?? limit('form', 1) ?? sumProblem(fields) ?? sameChannels(fields);
   if (op === 'poolRows') {
-    return limit('mode', 3) ?? sumProblem(fields) ?? noSums(fields) ?? limit('addMode', 0) ?? onePixel(fields);
+    return (
+      limit('mode', 3) ??
+      limit('form', 1) ??
+      sumProblem(fields) ??
+      noSums(fields) ??
+      limit('addMode', 0) ??
+      onePixel(fields)
+    );
   }
-  if (op === 'binary') return limit('mode', 2);
+  if (op === 'binary') return limit('mode', 2) ?? limit('form', 1);
   if (op === 'map') {
-    return least('scaleH') ?? least('scaleW') ?? limit('inDtype', ELEMENT_TYPES.length) ?? sameChannels(fields);
+    return (
+      least('scaleH') ??
+      least('scaleW') ??
+      limit('inDtype', ELEMENT_TYPES.length) ??
+      limit('rounding', 1) ??
+      sameChannels(fields)
+    );
   }
   if (op === 'resize')
     return limit('mode', 1) ?? limit('coordinates', 2) ?? noEmptyInput(fields) ?? sameChannels(fields);

@@ -13,7 +13,7 @@ import {
 import { elementsOf, type Memory } from '../memory.js';
 import type { Fields } from '../sequencer.js';
 import { matrices } from './dot-product.js';
-import { limit, mbqm, mbqm64, mbqmOnce } from './fixed-point.js';
+import { limit, mbqm, mbqm64, mbqmOnce, timesScale } from './fixed-point.js';
 import { finishLine, type Line, makeLine } from './line.js';
 
 /** Elements of gathered input that are worked on at once: they should stay in the cache. */
@@ -27,6 +27,7 @@ interface Records {
   readonly biases: Float64Array;
   readonly multipliers: Int32Array;
   readonly shifts: Int32Array;
+  readonly scales: Float32Array | undefined; // in place of both
 }
 
 interface ConvWork {
@@ -38,6 +39,7 @@ interface ConvWork {
   readonly taps: number; // KH * KW * groupIn
   readonly headBytes: number; // of a record, before its weights
   readonly roundsOnce: boolean;
+  readonly recordForm: number;
   readonly weightDtype: number;
   readonly weightZero: number;
   /** SRAM address of the record that channel 0 would have. */
@@ -67,6 +69,7 @@ export function runConv(memory: Memory, fields: Fields): void {
     taps,
     headBytes,
     roundsOnce: !task.isFloat && at(fields, 'rounding') === 1,
+    recordForm: task.isFloat ? 0 : at(fields, 'recordForm'),
     weightDtype,
     weightZero,
     recordBase,
@@ -92,11 +95,12 @@ function recordSize({ headBytes, taps, task }: ConvWork): number {
 }
 
 function unpackRecords(work: ConvWork): Records {
-  const { memory, task, recordBase, headBytes } = work;
+  const { memory, task, recordBase, headBytes, recordForm } = work;
   const count = lengthOf(task.channels);
   const biases = new Float64Array(count);
   const multipliers = new Int32Array(count);
   const shifts = new Int32Array(count);
+  const scales = recordForm === 2 ? new Float32Array(count) : undefined;
   const size = recordSize(work);
   for (let c = 0; c < count; c++) {
     const address = recordBase + (task.channels.lo + c) * size;
@@ -105,6 +109,10 @@ function unpackRecords(work: ConvWork): Records {
       continue;
     }
     biases[c] = memory.view.getInt32(address, true);
+    if (scales !== undefined) {
+      scales[c] = memory.view.getFloat32(address + 4, true);
+      continue;
+    }
     const packed = memory.view.getInt32(address + 4, true);
     if (headBytes === 9) {
       multipliers[c] = packed;
@@ -114,7 +122,7 @@ function unpackRecords(work: ConvWork): Records {
     multipliers[c] = (packed & 0xffffff) * 128;
     shifts[c] = packed >> 24;
   }
-  return { biases, multipliers, shifts };
+  return { biases, multipliers, shifts, scales };
 }
 
 type Elements = Int16Array | Float64Array;
@@ -313,13 +321,16 @@ function scaleLine({ task, roundsOnce }: ConvWork, records: Records, line: Line)
   const rescale8 = roundsOnce ? mbqmOnce : mbqm;
   const channels = lengthOf(task.channels);
   const pixels = lengthOf(task.cols);
-  const { biases, multipliers, shifts } = records;
+  const { biases, multipliers, shifts, scales } = records;
   for (let c = 0; c < channels; c++) {
     const bias = biases[c] ?? 0;
     const multiplier = multipliers[c] ?? 0;
     const shift = shifts[c] ?? 0;
-    const scale = (sum: number) =>
-      task.elementBytes > 1 ? mbqm64(sum, multiplier, shift) : rescale8(sum | 0, multiplier, shift);
+    const real = scales?.[c];
+    const scale = (sum: number) => {
+      if (real !== undefined) return timesScale(sum | 0, real);
+      return task.elementBytes > 1 ? mbqm64(sum, multiplier, shift) : rescale8(sum | 0, multiplier, shift);
+    };
     let at = c;
     for (let p = 0; p < pixels; p++) {
       const sum = (line[at] ?? 0) + bias;

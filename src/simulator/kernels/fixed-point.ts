@@ -45,6 +45,16 @@ export function divideHalfAway(numerator: number, denominator: number): number {
   return numerator < 0 ? -magnitude : magnitude;
 }
 
+/** To the nearest integer, halves to the even one: what adding and taking away 1.5 * 2^52 leaves. |x| < 2^51 */
+export function nearestEven(x: number): number {
+  return x + 6755399441055744 - 6755399441055744;
+}
+
+/** An integer times a float32 scale, to an integer. */
+export function timesScale(x: number, scale: number): number {
+  return nearestEven(Math.fround(Math.fround(x) * scale));
+}
+
 const scratch = new DataView(new ArrayBuffer(4));
 
 /** The float32 with these bits; fields may hold them as signed numbers. */

@@ -17,9 +17,9 @@ import {
 import { elementsOf, type Memory } from '../memory.js';
 import { type Neighbours, neighbours } from '../neighbours.js';
 import type { Fields } from '../sequencer.js';
-import { divideHalfAway, floatFromBits, limit, mbqm } from './fixed-point.js';
+import { divideHalfAway, floatFromBits, limit, mbqm, nearestEven, timesScale } from './fixed-point.js';
 import { expOfNegative, reciprocalOf, roundingDivide, timesHigh } from './fixed-point-functions.js';
-import { floatField, forEachLine, type Line, makeLine, readLine, scaled } from './line.js';
+import { floatField, forEachLine, type Line, makeLine, readLine, scaled, sumOfScaled } from './line.js';
 
 export function runPool(memory: Memory, fields: Fields): void {
   const task = imageTask(fields);
@@ -116,9 +116,12 @@ export function runPoolRows(memory: Memory, fields: Fields): void {
 function rescaleSums(fields: Fields, task: ImageTask, line: Line, counts: Float64Array): void {
   const channels = lengthOf(task.channels);
   const [multiplier, shift, zero] = [at(fields, 'multiplier'), at(fields, 'shift'), at(fields, 'inZero')];
+  const isReal = at(fields, 'form') === 1;
+  const scale = floatFromBits(multiplier);
   for (let i = 0; i < line.length; i++) {
     const sum = (line[i] ?? 0) - zero * (counts[Math.floor(i / channels)] ?? 0);
-    line[i] = limit(mbqm(sum, multiplier, shift) + task.outZero, task.lo, task.hi);
+    const scaled = isReal ? timesScale(sum, scale) : mbqm(sum, multiplier, shift);
+    line[i] = limit(scaled + task.outZero, task.lo, task.hi);
   }
 }
 
@@ -146,6 +149,7 @@ function combineFloat(mode: number, a: Line, b: Line): void {
 /** The result replaces a. */
 function combineIntegers(task: ImageTask, fields: Fields): (mode: number, a: Line, b: Line) => void {
   const r = rescaleOf(fields, '');
+  if (at(fields, 'form') === 1) return combineReal(task, fields);
   const [aZero, bZero, outZero] = [at(fields, 'aZero'), at(fields, 'bZero'), at(fields, 'outZero')];
   const ofA = scaled(task, aZero, r.leftShift, r.multiplierA, r.shiftA);
   const ofB = scaled(task, bZero, r.leftShift, r.multiplierB, r.shiftB);
@@ -155,6 +159,23 @@ function combineIntegers(task: ImageTask, fields: Fields): (mode: number, a: Lin
       let value = (x - aZero) * (y - bZero);
       if (mode !== 2) value = (mode === 0 ? ofA(x) + ofB(y) : ofA(x) - ofB(y)) | 0;
       a[i] = limit(mbqm(value, r.multiplierOut, r.shiftOut) + outZero, task.lo, task.hi);
+    }
+  };
+}
+
+/** combineIntegers with scales in float32. */
+function combineReal(task: ImageTask, fields: Fields): (mode: number, a: Line, b: Line) => void {
+  const [aZero, bZero, outZero] = [at(fields, 'aZero'), at(fields, 'bZero'), at(fields, 'outZero')];
+  const [scaleA, scaleB] = [floatField(fields, 'multiplierA'), floatField(fields, 'multiplierB')];
+  const offset = floatField(fields, 'multiplierOut');
+  return (mode, a, b) => {
+    for (let i = 0; i < a.length; i++) {
+      const [x, y] = [a[i] ?? 0, b[i] ?? 0];
+      const value =
+        mode === 2
+          ? timesScale((x - aZero) * (y - bZero), scaleA) + outZero
+          : sumOfScaled(x, scaleA, y, mode === 0 ? scaleB : -scaleB, offset);
+      a[i] = limit(value, task.lo, task.hi);
     }
   };
 }
@@ -188,10 +209,14 @@ function conversion(task: ImageTask, from: ElementType, fields: Fields): ((x: nu
   const scale = floatFromBits(at(fields, 'scale'));
   if (task.isFloat) return (x) => Math.fround((x - inZero) * scale);
   if (from.isFloat) {
+    const isHalfEven = at(fields, 'rounding') === 1;
     return (x) => {
       const quotient = Math.fround(x / scale);
       if (Number.isNaN(quotient)) return lo;
-      const steps = Math.sign(quotient) * Math.floor(Math.abs(quotient) + 0.5);
+      const away = Math.sign(quotient) * Math.floor(Math.abs(quotient) + 0.5);
+      // Beyond 2^40 the result is at a limit, however it is rounded.
+      const isSmall = Math.abs(quotient) < 2 ** 40;
+      const steps = isHalfEven && isSmall ? nearestEven(quotient) : away;
       return limit(steps + outZero, lo, hi);
     };
   }

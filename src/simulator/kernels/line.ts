@@ -5,7 +5,7 @@
 import { type Activation, at, type ImageTask, lengthOf, pixelAddress, type View } from '../geometry.js';
 import { elementsOf, type Memory } from '../memory.js';
 import type { Fields } from '../sequencer.js';
-import { floatFromBits, limit, mbqm } from './fixed-point.js';
+import { floatFromBits, limit, mbqm, nearestEven } from './fixed-point.js';
 
 export type Line = Float64Array;
 
@@ -90,6 +90,7 @@ const FLOAT_FUNCTIONS: readonly (FloatFunction | undefined)[] = [
 /** Stage 2 on integers: the sum of `line` and `other` into `line`. */
 function addIntegers(task: ImageTask, line: Line, other: Line): void {
   const { rescale: r, addMode, addZeroValue, addZeroOther, addZeroOut } = task.epilogue;
+  if (addMode > 2) return addReal(task, line, other);
   const valueIsA = addMode === 1;
   const [shiftValue, shiftOther] = valueIsA ? [r.shiftA, r.shiftB] : [r.shiftB, r.shiftA];
   const [multiplierValue, multiplierOther] = valueIsA ? [r.multiplierA, r.multiplierB] : [r.multiplierB, r.multiplierA];
@@ -99,6 +100,21 @@ function addIntegers(task: ImageTask, line: Line, other: Line): void {
     const sum = (ofValue(line[i] ?? 0) + ofOther(other[i] ?? 0)) | 0;
     line[i] = limit(mbqm(sum, r.multiplierOut, r.shiftOut) + addZeroOut, task.lo, task.hi);
   }
+}
+
+function addReal(task: ImageTask, line: Line, other: Line): void {
+  const { rescale, addMode } = task.epilogue;
+  const [scaleA, scaleB] = [floatFromBits(rescale.multiplierA), floatFromBits(rescale.multiplierB)];
+  const offset = floatFromBits(rescale.multiplierOut);
+  const [a, b] = addMode === 3 ? [line, other] : [other, line];
+  for (let i = 0; i < line.length; i++) {
+    line[i] = limit(sumOfScaled(a[i] ?? 0, scaleA, b[i] ?? 0, scaleB, offset), task.lo, task.hi);
+  }
+}
+
+/** Stored operands times their scales, and the offset, each step rounded to float32 once; to an integer. */
+export function sumOfScaled(a: number, scaleA: number, b: number, scaleB: number, offset: number): number {
+  return nearestEven(Math.fround(b * scaleB + Math.fround(a * scaleA + offset)));
 }
 
 /** mbqm((x - zero) << leftShift, multiplier, shift) of a stored x; from a table where there are only 256 of them. */
