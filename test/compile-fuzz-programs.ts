@@ -33,6 +33,8 @@ class FuzzBuilder {
   readonly builder = new ProgramBuilder('fuzz', 'fuzz.model.ts');
   readonly pool: TensorId[] = [];
   private readonly random: () => number;
+  /** Rescales integers by float32 numbers. */
+  private readonly isReal: boolean;
   private count = 0;
 
   constructor(
@@ -40,6 +42,7 @@ class FuzzBuilder {
     seed: number,
   ) {
     this.random = randomOf(seed);
+    this.isReal = seed % 3 === 0;
   }
 
   input(shape: readonly number[]): void {
@@ -75,6 +78,10 @@ class FuzzBuilder {
     const operands = [this.constant(shape, this.dtype), this.constant([m], isInteger ? 'int32' : 'float32')];
     if (!isInteger) return operands;
     const taps = elementCountOf(shape) / m;
+    if (this.isReal) {
+      const data = Float32Array.from({ length: m }, () => (0.5 + this.random()) / (60 * Math.sqrt(taps)));
+      return [...operands, this.builder.addConstant({ name: `rq${this.count++}`, shape: [m], data })];
+    }
     const shift = -Math.round(5.5 + Math.log2(taps) / 2);
     const pairs = Array.from({ length: m }, () => [2 ** 30 + Math.floor(this.random() * 2 ** 23) * 128, shift]);
     const data = Int32Array.from(pairs.flat());
@@ -92,6 +99,10 @@ class FuzzBuilder {
 
   rescale() {
     if (this.dtype !== 'int8') return {};
+    if (this.isReal) {
+      const [scaleA = 1, scaleB = 1] = [0.5 + this.random(), 0.25 + this.random()].map(Math.fround);
+      return { rescale: { scaleA, scaleB, offset: Math.fround(this.random() * 10 - 5) } };
+    }
     const m = 2 ** 30 + 128 * Math.floor(this.random() * 1000);
     const rescale = { leftShift: 20, multiplierA: m, shiftA: 0, multiplierB: m + 128, shiftB: 0 };
     return { rescale: { ...rescale, multiplierOut: m, shiftOut: -19 } };

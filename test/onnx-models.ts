@@ -41,6 +41,14 @@ export function int8s(name: string, dims: readonly number[], values: ArrayLike<n
   return { name, dims, dataType: 3, rawData: bytesOf(Int8Array.from(values)) };
 }
 
+export function uint8s(name: string, dims: readonly number[], values: ArrayLike<number>): object {
+  return { name, dims, dataType: 2, rawData: bytesOf(Uint8Array.from(values)) };
+}
+
+export function int32s(name: string, dims: readonly number[], values: ArrayLike<number>): object {
+  return { name, dims, dataType: 6, rawData: bytesOf(Int32Array.from(values)) };
+}
+
 /** A list of 64-bit integers, in the typed field rather than as raw bytes. */
 export function ints(name: string, values: readonly number[], dims: readonly number[] = [values.length]): object {
   return { name, dims, dataType: 7, int64Data: values };
@@ -61,10 +69,15 @@ export interface ModelSpec {
   readonly opset?: number;
 }
 
+const isContributed = (message: object): boolean => 'domain' in message && message.domain === 'com.microsoft';
+
 export function encodeModel(spec: ModelSpec): Uint8Array {
   const message = {
     irVersion: 8,
-    opsetImport: [{ domain: '', version: spec.opset ?? 13 }],
+    opsetImport: [
+      { domain: '', version: spec.opset ?? 13 },
+      ...(spec.nodes.some(isContributed) ? [{ domain: 'com.microsoft', version: 1 }] : []),
+    ],
     graph: {
       name: 'test',
       node: spec.nodes,

@@ -5,12 +5,19 @@ import { join } from 'node:path';
 export interface Feed {
   readonly name: string;
   readonly dims: readonly number[];
-  readonly data: Float32Array;
+  readonly data: Float32Array | Int8Array | Uint8Array | Int32Array;
+  readonly type?: 'float32' | 'int8' | 'uint8' | 'int32' | 'int64' | 'bool'; // float32 if absent
+}
+
+export interface Result {
+  readonly name: string;
+  readonly dims: readonly number[];
+  readonly data: Float32Array; // whatever the type
 }
 
 interface Reply {
   readonly id: number;
-  readonly outputs?: readonly Feed[];
+  readonly outputs?: readonly Result[];
   readonly failure?: string;
 }
 
@@ -31,12 +38,19 @@ export class OnnxRuntime {
     });
   }
 
-  /** @param model path of a file or its bytes */
-  async run(model: string | Uint8Array, feeds: readonly Feed[]): Promise<Map<string, Feed>> {
+  /**
+   * @param model path of a file or its bytes
+   * @param level of optimisation: quantised operators exist in integers from 'extended' on
+   */
+  async run(
+    model: string | Uint8Array,
+    feeds: readonly Feed[],
+    level: 'disabled' | 'basic' | 'extended' | 'all' = 'disabled',
+  ): Promise<Map<string, Result>> {
     const id = ++this.lastId;
     const reply = await new Promise<Omit<Reply, 'id'>>((resolve) => {
       this.waiting.set(id, resolve);
-      this.child.send({ id, model, feeds });
+      this.child.send({ id, model, feeds, level });
     });
     if (reply.outputs === undefined) throw new Error(reply.failure);
     return new Map(reply.outputs.map((output) => [output.name, output]));

@@ -19,19 +19,28 @@ function storedPositions(tensor: Tensor): Int32Array {
   return Int32Array.from(positions);
 }
 
+type GivenElements = Float32Array | Int8Array | Uint8Array | Int32Array;
+
+function emptyOf(tensor: Tensor): GivenElements {
+  const length = elementCount(tensor);
+  if (tensor.dtype === 'int8') return new Int8Array(length);
+  if (tensor.dtype === 'uint8') return new Uint8Array(length);
+  return tensor.dtype === 'int32' ? new Int32Array(length) : new Float32Array(length);
+}
+
 /**
  * Runs a float program on inputs in the model's own order.
  * @returns outputs by name, in the model's own order
  */
 export function runFloat(
   program: Program,
-  inputs: ReadonlyMap<string, Float32Array>,
+  inputs: ReadonlyMap<string, GivenElements>,
 ): Map<string, { dims: readonly number[]; data: Float32Array }> {
   const stored = new Map(
     program.inputs.map((id) => {
       const tensor = tensorOf(program, id);
       const outside = inputs.get(tensor.name) ?? new Float32Array(elementCount(tensor));
-      const data = new Float32Array(outside.length);
+      const data = emptyOf(tensor);
       storedPositions(tensor).forEach((position, i) => {
         data[position] = outside[i] ?? 0;
       });

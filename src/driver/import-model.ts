@@ -17,8 +17,8 @@ export interface ImportedModel {
 /** @throws SpillwayError for a missing file, an unknown kind, and whatever the front end finds wrong */
 export async function importModel(path: string, options: ImportOptions): Promise<ImportedModel> {
   const { program, batch } = await readModel(path, options.params);
-  if (isQuantizedProgram(program)) return { program, batch };
-  if (options.dtype === 'float32') {
+  if (options.dtype === 'float32' || isQuantizedProgram(program)) {
+    // What is left of real numbers in a file that comes quantised stays real.
     const { toFloat32 } = await import('../frontend/quantize/to-float32.js');
     return { program: toFloat32(program), batch };
   }

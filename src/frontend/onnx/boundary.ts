@@ -4,7 +4,7 @@ import { elementCountOf, MAX_RANK, shapeText, toInteger } from './constant.js';
 import type { OnnxGraph } from './graph.js';
 import type { ProblemList } from './problems.js';
 import type { ValueInfoMessage } from './schema.js';
-import type { Value } from './value.js';
+import { inFloat, type Value } from './value.js';
 import { dimsOf, isStored, logicalOrder, type View, viewInOrder } from './view.js';
 
 /** The edge between the model's tensors and ours: graph inputs and outputs, with the axis orders that the outside sees. */
@@ -106,12 +106,13 @@ export function exportOutput(
     problems.add({ code: 'SW2008', blame: 'unsupported', message: `output '${name}' is ${what}`, loc: origin.loc });
     return;
   }
-  const dims = dimsOf(value.view);
-  const whole = withWholeAxes(value.view, builder, origin);
+  const view = value.dequantized === undefined ? value.view : inFloat({ builder, origin }, value.view);
+  const dims = dimsOf(view);
+  const whole = withWholeAxes(view, builder, origin);
   const tensor = builder.isTaken(whole)
     ? builder.emit({ kind: 'copy', inputs: [whole] }, name, builder.shapeOf(whole), { ...origin, name: `${name}:copy` })
     : whole;
-  builder.output(tensor, name, outsideOf(value.view, builder.shapeOf(tensor), dims));
+  builder.output(tensor, name, outsideOf(view, builder.shapeOf(tensor), dims));
 }
 
 /** The tensor in a shape whose dimensions lie within atoms, so that the model's order is a permutation of them. */

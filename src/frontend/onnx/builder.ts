@@ -1,6 +1,7 @@
 import type { SourceLoc } from '../../base/diagnostic.js';
+import { keepsQuantization } from '../../ir/facts.js';
 import { formatShape, inferResult, sameShape } from '../../ir/shape.js';
-import type { ConstantData, Op, OpId, Program, Quantization, Tensor, TensorId } from '../../ir/types.js';
+import type { ConstantData, DType, Op, OpId, Program, Quantization, Tensor, TensorId } from '../../ir/types.js';
 import { unsupported } from './problems.js';
 import { isStored, reordered, type View } from './view.js';
 
@@ -37,40 +38,58 @@ export class ProgramBuilder {
     shape: readonly number[],
     outside: Pick<Tensor, 'outsideAxes' | 'outsideShape'>,
     loc: SourceLoc,
+    type: { readonly dtype?: DType; readonly quant?: Quantization } = {},
   ): TensorId {
     const id = this.tensor(name, shape, loc);
-    Object.assign(this.draft(id), outside);
+    Object.assign(this.draft(id), outside, type);
     this.inputs.push(id);
     return id;
   }
 
-  constant(name: string, shape: readonly number[], elements: () => ConstantElements, loc: SourceLoc): TensorId {
+  /** @param type of the elements; float32, or what the elements say when they are made, if absent */
+  constant(
+    name: string,
+    shape: readonly number[],
+    elements: () => ConstantElements,
+    loc: SourceLoc,
+    type: { readonly dtype?: DType; readonly quant?: Quantization } = {},
+  ): TensorId {
     const id = this.tensor(name, shape, loc);
+    Object.assign(this.draft(id), type);
     this.constants.set(id, elements);
     return id;
   }
 
   /** Appends an operator whose result has `shape`, and returns the result. */
-  emit(spec: OpSpec, resultName: string, shape: readonly number[], origin: Origin): TensorId {
-    this.check(spec, shape);
+  emit(spec: OpSpec, resultName: string, shape: readonly number[], origin: Origin, quant?: Quantization): TensorId {
+    const dtype = this.check(spec, shape);
     const output = this.tensor(resultName, shape, origin.loc);
+    const [x] = spec.inputs;
+    const kept = x === undefined || !keepsQuantization(spec.kind) ? undefined : this.draft(x).quant;
+    const known = quant ?? kept;
+    Object.assign(this.draft(output), { dtype, ...(known === undefined ? {} : { quant: known }) });
     const id = this.ops.length as OpId;
     this.ops.push({ ...spec, id, name: origin.name, loc: origin.loc, output, epilogue: [] });
     return output;
   }
 
   /** The IR's own rules: what an importer lets pass and they do not is a form that we do not support. */
-  private check(spec: OpSpec, shape: readonly number[]): void {
+  private check(spec: OpSpec, shape: readonly number[]): DType {
     const operands = spec.inputs.map((id) => this.draft(id));
     const inferred = inferResult({ ...spec, epilogue: [] }, operands, shape);
     if (!inferred.ok) unsupported(inferred.problems.join('; '));
     if (!sameShape(inferred.shape, shape)) {
       throw new Error(`${spec.kind} gives ${formatShape(inferred.shape)}, the importer says ${formatShape(shape)}`);
     }
+    return inferred.dtype;
   }
 
   shapeOf(id: TensorId): readonly number[] {
     return this.draft(id).shape;
+  }
+
+  typeOf(id: TensorId): Pick<Tensor, 'dtype' | 'quant'> {
+    return this.draft(id);
   }
 
   nameOf(id: TensorId): string {
@@ -130,7 +149,8 @@ export class ProgramBuilder {
     );
   }
 
-  private once(key: string, make: () => TensorId): TensorId {
+  /** Makes a tensor the first time that it is asked for. */
+  once(key: string, make: () => TensorId): TensorId {
     const known = this.made.get(key);
     if (known !== undefined) return known;
     const id = make();

@@ -1,6 +1,7 @@
 import type { SourceLoc } from '../../base/diagnostic.js';
 import { readExternalData } from './external-data.js';
 import { malformed } from './problems.js';
+import type { QuantizedConst } from './quantization.js';
 import type { Int64, TensorMessage } from './schema.js';
 
 /** Element types of constants; 64-bit integers live in doubles (shapes and indices stay exact below 2^53). */
@@ -43,6 +44,8 @@ export interface Const {
   readonly narrow?: OnnxDType;
   /** Set when the elements are those of an int8 constant times one scale for each of `scales.elementCount` equal runs. */
   readonly scaled?: { readonly base: Const; readonly scales: Const };
+  /** Set for the result of DequantizeLinear. */
+  readonly quantized?: QuantizedConst;
   elements(): NumericArray;
 }
 

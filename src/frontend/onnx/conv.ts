@@ -3,7 +3,9 @@ import { type Affine, addLayerConstants, scaleRows, scalesWeights } from './affi
 import { intAttribute, intsAttribute } from './attributes.js';
 import type { ConstantElements } from './builder.js';
 import { type Const, elementCountOf, type NumericArray, shapeText } from './constant.js';
+import { integerLayer } from './integer-layer.js';
 import { malformed, unsupported } from './problems.js';
+import { quantizedResult } from './quantize-linear.js';
 import {
   computed,
   constantOperand,
@@ -13,6 +15,7 @@ import {
   type NodeContext,
   outputName,
   paddedActivation,
+  realView,
   requiredConstant,
   type Value,
 } from './value.js';
@@ -26,8 +29,21 @@ export function importConv(ctx: NodeContext): Value[] {
   const groups = intAttribute(ctx.node, 'group', 1);
   if (weights.dims.length !== 4) unsupported(`${weights.dims.length - 2}-D convolution`);
   if (value.pad !== undefined && value.pad.fill !== 0) unsupported(`a padding of ${value.pad.fill}`);
-  const image = imageOf(ctx, value.view);
   const [outChannels = 0, groupChannels = 0, kernelRows = 0, kernelColumns = 0] = weights.dims;
+  const weightShape = [outChannels, kernelRows, kernelColumns, groupChannels];
+  const integer = integerLayer(
+    ctx,
+    value,
+    {
+      constant: weights,
+      axis: 0,
+      rows: outChannels,
+      shape: weightShape,
+      layOut: (w) => storedChannelsLast(w, weights),
+    },
+    bias,
+  );
+  const image = imageOf(ctx, integer === undefined ? realView(ctx, value) : value.view);
   checkChannels(ctx, image, weights, bias, groups);
   const kernel = intsAttribute(ctx.node, 'kernel_shape') ?? [kernelRows, kernelColumns];
   if (kernel[0] !== kernelRows || kernel[1] !== kernelColumns) {
@@ -38,11 +54,17 @@ export function importConv(ctx: NodeContext): Value[] {
     );
   }
   const placed = placeWindow(ctx.node, image, kernel, value.pad);
+  if (integer !== undefined) {
+    const inputs = [image.tensor, ...integer.constants];
+    const spec = { kind: 'conv2d' as const, inputs, window: placed.window, groups };
+    const view = emitImage(ctx, spec, placed.outHeight, placed.outWidth, outChannels, integer.to);
+    return [quantizedResult(view, integer.to)];
+  }
   const layer: ConvLayer = {
     image,
     window: placed.window,
     groups,
-    weightShape: [outChannels, kernelRows, kernelColumns, groupChannels],
+    weightShape,
     weights: (affine) => channelsLast(weights, affine),
     bias: () => bias?.elements(),
   };
@@ -142,13 +164,23 @@ function keptInt8(weights: Const, affine: Affine | undefined): ConstantElements 
   return { data, quant: { scales, zeroPoint: 0 } };
 }
 
+/** Stored weights [M, C, KH, KW] as [M, KH, KW, C]. */
+function storedChannelsLast(elements: NumericArray, weights: Const): NumericArray {
+  const empty = elements instanceof Uint8Array ? new Uint8Array(elements.length) : new Int8Array(elements.length);
+  return interleave(elements, empty, weights.dims);
+}
+
 function movesElements(weights: Const): boolean {
   const [, channels = 1, kernelRows = 1, kernelColumns = 1] = weights.dims;
   return kernelRows * kernelColumns > 1 && channels > 1;
 }
 
 /** [M, C, taps] -> [M, taps, C]. */
-function interleave<T extends Float32Array | Int8Array>(source: NumericArray, result: T, dims: readonly number[]): T {
+function interleave<T extends Float32Array | Int8Array | Uint8Array>(
+  source: NumericArray,
+  result: T,
+  dims: readonly number[],
+): T {
   const [rows = 0, channels = 0, kernelRows = 0, kernelColumns = 0] = dims;
   const taps = kernelRows * kernelColumns;
   if (taps === 1 || channels === 1) {

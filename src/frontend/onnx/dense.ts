@@ -1,17 +1,23 @@
 import { type Affine, addLayerConstants, scaleRows } from './affine.js';
 import { floatAttribute, intAttribute } from './attributes.js';
 import type { ConstantElements } from './builder.js';
-import { type Const, elementCountOf, shapeText } from './constant.js';
+import { type Const, elementCountOf, type NumericArray, shapeText } from './constant.js';
 import { emitConv, POINT_WINDOW } from './conv.js';
+import { type IntegerLayer, integerLayer } from './integer-layer.js';
 import { malformed, unsupported } from './problems.js';
+import { quantizationOf } from './quantization.js';
+import { quantizedResult } from './quantize-linear.js';
 import {
   activation,
   computed,
   constantOperand,
+  emitImage,
   type NodeContext,
   outputName,
+  paddedActivation,
   requiredConstant,
   type Value,
+  viewOf,
 } from './value.js';
 import { dimsOf, type View } from './view.js';
 
@@ -26,7 +32,7 @@ interface Matrix {
 /** Gemm with a constant matrix: y = alpha * x * B + beta * C. */
 export function importGemm(ctx: NodeContext): Value[] {
   const { node } = ctx;
-  const view = activation(ctx, 0);
+  const view = viewOf(ctx, 0);
   const b = requiredConstant(ctx, 1);
   const c = constantOperand(ctx, 2);
   if (intAttribute(node, 'transA', 0) !== 0) unsupported('transA');
@@ -34,14 +40,13 @@ export function importGemm(ctx: NodeContext): Value[] {
   const matrix = readMatrix(ctx, b, intAttribute(node, 'transB', 0) !== 0, floatAttribute(node, 'alpha', 1));
   const beta = floatAttribute(node, 'beta', 1);
   const bias = c === undefined || beta === 0 ? undefined : gemmBias(c, matrix.rows, beta);
-  return [computed(importMatrix(ctx, view, matrix, bias))];
+  return [importMatrix(ctx, matrix, bias, c, beta)];
 }
 
 /** MatMul with a constant matrix on the right, for any number of leading axes. */
 export function importMatMul(ctx: NodeContext): Value[] {
-  const view = activation(ctx, 0);
   const matrix = readMatrix(ctx, requiredConstant(ctx, 1), false, 1);
-  return [computed(importMatrix(ctx, view, matrix, undefined))];
+  return [importMatrix(ctx, matrix, undefined, undefined, 0)];
 }
 
 function readMatrix(ctx: NodeContext, b: Const, transposed: boolean, factor: number): Matrix {
@@ -64,7 +69,45 @@ function gemmBias(c: Const, rows: number, beta: number): () => Float64Array {
   };
 }
 
-function importMatrix(ctx: NodeContext, view: View, matrix: Matrix, bias: (() => Float64Array) | undefined): View {
+function importMatrix(
+  ctx: NodeContext,
+  matrix: Matrix,
+  bias: (() => Float64Array) | undefined,
+  addend: Const | undefined,
+  beta: number,
+): Value {
+  const value = paddedActivation(ctx, 0);
+  const stored = viewOf(ctx, 0);
+  const inner = stored.axes.at(-1) ?? [];
+  const integer = integerLayer(
+    ctx,
+    value,
+    {
+      constant: matrix.constant,
+      axis: matrix.transposed ? 0 : 1,
+      rows: matrix.rows,
+      shape: integerShape(matrix, dimsOf(stored)),
+      layOut: (elements) => layOutStored(matrix, columnOrder(stored, inner), elements),
+    },
+    addend,
+    beta,
+  );
+  if (integer === undefined || matrix.factor !== 1) {
+    return computed(emitMatrix(ctx, activation(ctx, 0), matrix, bias, undefined));
+  }
+  return quantizedResult(emitMatrix(ctx, stored, matrix, bias, integer), integer.to);
+}
+
+const integerShape = (matrix: Matrix, dims: readonly number[]): number[] =>
+  elementCountOf(dims.slice(0, -1)) === 1 ? [matrix.rows, matrix.columns] : [matrix.rows, 1, 1, matrix.columns];
+
+function emitMatrix(
+  ctx: NodeContext,
+  view: View,
+  matrix: Matrix,
+  bias: (() => Float64Array) | undefined,
+  integer: IntegerLayer | undefined,
+): View {
   const dims = dimsOf(view);
   const inner = view.axes.at(-1) ?? [];
   if (dims.at(-1) !== matrix.columns) {
@@ -79,7 +122,7 @@ function importMatrix(ctx: NodeContext, view: View, matrix: Matrix, bias: (() =>
   const weights = (affine: Affine | undefined): ConstantElements => ({
     data: scaleRows(layOutMatrix(matrix, order), affine),
   });
-  if (rowCount === 1) return emitDense(ctx, view, matrix, weights, bias);
+  if (rowCount === 1) return emitDense(ctx, view, matrix, weights, bias, integer);
   // Several rows: a 1x1 convolution over them. The columns may stay in the order in which they are stored.
   const outer = view.atoms.map((_, atom) => atom).filter((atom) => !inner.includes(atom));
   const columns = [...inner].sort((a, b) => a - b);
@@ -88,6 +131,12 @@ function importMatrix(ctx: NodeContext, view: View, matrix: Matrix, bias: (() =>
   const [height, width] =
     shape.length === 4 && shape[0] === 1 && shape[3] === matrix.columns ? shape.slice(1) : [rowCount, 1];
   const tensor = ctx.builder.asShape(stored.tensor, [1, height ?? 1, width ?? 1, matrix.columns], ctx.origin);
+  if (integer !== undefined) {
+    const inputs = [tensor, ...integer.constants];
+    const spec = { kind: 'conv2d' as const, inputs, window: POINT_WINDOW, groups: 1 };
+    const result = emitImage(ctx, spec, height ?? 1, width ?? 1, matrix.rows, integer.to);
+    return withInnerAxis(stored, stored.axes.at(-1)?.length ?? 0, matrix.rows, result.tensor);
+  }
   const result = emitConv(
     ctx,
     {
@@ -117,8 +166,15 @@ function emitDense(
   matrix: Matrix,
   weights: (affine: Affine | undefined) => ConstantElements,
   bias: (() => Float64Array) | undefined,
+  integer: IntegerLayer | undefined,
 ): View {
   const input = ctx.builder.asShape(view.tensor, [1, matrix.columns], ctx.origin);
+  if (integer !== undefined) {
+    const inputs = [input, ...integer.constants];
+    const quant = quantizationOf(integer.to);
+    const result = ctx.builder.emit({ kind: 'dense', inputs }, outputName(ctx), [1, matrix.rows], ctx.origin, quant);
+    return withInnerAxis({ ...view, atoms: [] }, 0, matrix.rows, result);
+  }
   const entry: { channels: number; folded: Affine | undefined } = { channels: matrix.rows, folded: undefined };
   const constants = addLayerConstants(
     ctx.builder,
@@ -156,6 +212,18 @@ function columnOrder(view: View, inner: readonly number[]): readonly number[] | 
     order = order.flatMap((base) => Array.from({ length: size }, (_, i) => base + i * atomStep));
   }
   return order;
+}
+
+/** Stored elements as [N, K] with their columns in stored order. */
+function layOutStored(matrix: Matrix, order: readonly number[] | undefined, source: NumericArray): NumericArray {
+  const { rows, columns } = matrix;
+  const result = source instanceof Uint8Array ? new Uint8Array(rows * columns) : new Int8Array(rows * columns);
+  const [rowStep, columnStep] = matrix.transposed ? [columns, 1] : [1, rows];
+  let to = 0;
+  for (let row = 0; row < rows; row++) {
+    for (let s = 0; s < columns; s++) result[to++] = source[row * rowStep + (order?.[s] ?? s) * columnStep] ?? 0;
+  }
+  return result;
 }
 
 /** The matrix as [N, K] with its columns in stored order. */

@@ -1,7 +1,10 @@
-import type { UnaryFunction } from '../../ir/types.js';
+import type { RealRescale, UnaryFunction } from '../../ir/types.js';
 import { floatAttribute, intAttribute, normaliseAxis } from './attributes.js';
 import { dtypeOfCode, shapeText } from './constant.js';
 import { malformed, unsupported } from './problems.js';
+import { type QuantizedType, quantized, sameQuantizedType } from './quantization.js';
+import { integerOperand, lookedUp, quantizedResult } from './quantize-linear.js';
+import { realFunction } from './real-functions.js';
 import { importWithConstant } from './scale-shift.js';
 import { typeAttribute } from './shape-arguments.js';
 import {
@@ -15,6 +18,7 @@ import {
   outputName,
   relabelled,
   type Value,
+  viewOf,
 } from './value.js';
 import { align, dimsOf, type View } from './view.js';
 
@@ -35,11 +39,13 @@ const UNARY: Readonly<Record<string, { fn: UnaryFunction; alpha?: number; beta?:
 export const UNARY_OPERATORS: readonly string[] = Object.keys(UNARY);
 
 export function importUnary(ctx: NodeContext): Value[] {
-  const view = activation(ctx, 0);
   const known = UNARY[ctx.node.operator];
   if (known === undefined) throw new Error(`${ctx.node.operator} is not a unary function`);
   const alpha = known.alpha === undefined ? 0 : floatAttribute(ctx.node, 'alpha', known.alpha);
   const beta = known.beta === undefined ? 0 : floatAttribute(ctx.node, 'beta', known.beta);
+  const looked = byTable(ctx, realFunction(known.fn, Math.fround(alpha), Math.fround(beta)));
+  if (looked !== undefined) return [looked];
+  const view = activation(ctx, 0);
   return [computed(emitLike(ctx, { kind: 'unary', inputs: [view.tensor], fn: known.fn, alpha, beta }, view))];
 }
 
@@ -64,7 +70,28 @@ export function importClip(ctx: NodeContext): Value[] {
   return [clamp(ctx, lo, hi)];
 }
 
+/** A function of quantised elements, quantised again, as a table. */
+function byTable(ctx: NodeContext, apply: (x: number) => number): Value | undefined {
+  const operand = integerOperand(ctx, 0);
+  const to = ctx.resultType();
+  if (operand === undefined || to === undefined || operand.type.dtype !== to.dtype) return undefined;
+  return quantizedResult(lookedUp(ctx, operand.view, operand.type, to, apply), to);
+}
+
 function clamp(ctx: NodeContext, lo: number, hi: number): Value {
+  const operand = integerOperand(ctx, 0);
+  const to = ctx.resultType();
+  if (operand !== undefined && to !== undefined && sameQuantizedType(operand.type, to)) {
+    const spec = {
+      kind: 'clamp' as const,
+      inputs: [operand.view.tensor],
+      lo: quantized(lo, to),
+      hi: quantized(hi, to),
+    };
+    return quantizedResult(emitLike(ctx, spec, operand.view), to);
+  }
+  const looked = byTable(ctx, (x) => Math.min(Math.max(x, Math.fround(lo)), Math.fround(hi)));
+  if (looked !== undefined) return looked;
   const view = activation(ctx, 0);
   return computed(emitLike(ctx, { kind: 'clamp', inputs: [view.tensor], lo, hi }, view));
 }
@@ -79,6 +106,13 @@ export function importBinary(ctx: NodeContext): Value[] {
   if (b?.kind === 'constant') return importWithConstant(ctx, 0);
   const kind = BINARY[ctx.node.operator];
   if (kind === undefined) return unsupported('two activations');
+  const [first, second, to] = [integerOperand(ctx, 0), integerOperand(ctx, 1), ctx.resultType()];
+  if (first !== undefined && second !== undefined && to !== undefined) {
+    if (first.type.dtype === to.dtype && second.type.dtype === to.dtype) {
+      const rescale = realRescale(kind, first.type, second.type, to);
+      return [quantizedResult(combine(ctx, kind, first.view, second.view, { rescale, to }), to)];
+    }
+  }
   return [computed(combine(ctx, kind, activation(ctx, 0), activation(ctx, 1)))];
 }
 
@@ -92,13 +126,29 @@ export function importSum(ctx: NodeContext): Value[] {
   return [computed(sum)];
 }
 
-function combine(ctx: NodeContext, kind: BinaryKind, a: View, b: View): View {
+/** As onnxruntime's QLinearAdd and QLinearMul have it, every step in float32. */
+function realRescale(kind: BinaryKind, a: QuantizedType, b: QuantizedType, to: QuantizedType): RealRescale {
+  if (kind === 'mul') return { scaleA: Math.fround(Math.fround(a.scale * b.scale) / to.scale), scaleB: 1, offset: 0 };
+  const scaleA = Math.fround(a.scale / to.scale);
+  const scaleB = Math.fround(b.scale / to.scale);
+  // The runtime's compiler fuses one product with the sum: it is not rounded by itself.
+  const zeroB = Math.fround(scaleB * b.zeroPoint);
+  const zeros = Math.fround(scaleA * a.zeroPoint + (kind === 'add' ? zeroB : -zeroB));
+  return { scaleA, scaleB, offset: Math.fround(to.zeroPoint - zeros) };
+}
+
+interface IntegerForm {
+  readonly rescale: RealRescale;
+  readonly to: QuantizedType;
+}
+
+function combine(ctx: NodeContext, kind: BinaryKind, a: View, b: View, form?: IntegerForm): View {
   const dimsA = dimsOf(a);
   const dimsB = dimsOf(b);
   if (dimsA.length === dimsB.length && dimsA.every((dim, axis) => dim === dimsB[axis]))
-    return combineSame(ctx, kind, a, b);
-  if (isChannelVector(dimsB, dimsA)) return combineSame(ctx, kind, a, spreadOver(ctx, b, dimsA));
-  if (isChannelVector(dimsA, dimsB)) return combineSame(ctx, kind, spreadOver(ctx, a, dimsB), b);
+    return combineSame(ctx, kind, a, b, form);
+  if (isChannelVector(dimsB, dimsA)) return combineSame(ctx, kind, a, spreadOver(ctx, b, dimsA), form);
+  if (isChannelVector(dimsA, dimsB)) return combineSame(ctx, kind, spreadOver(ctx, a, dimsB), b, form);
   return unsupported(`activations of shapes ${shapeText(dimsA)} and ${shapeText(dimsB)}`);
 }
 
@@ -128,7 +178,7 @@ function spreadOver(ctx: NodeContext, view: View, dims: readonly number[]): View
   );
 }
 
-function combineSame(ctx: NodeContext, kind: BinaryKind, a: View, b: View): View {
+function combineSame(ctx: NodeContext, kind: BinaryKind, a: View, b: View, form?: IntegerForm): View {
   const found = align(a, b);
   const left = found === undefined ? ctx.builder.materialise(a, a.axes.flat(), ctx.origin) : a;
   const alignment = found ?? align(left, b);
@@ -136,7 +186,8 @@ function combineSame(ctx: NodeContext, kind: BinaryKind, a: View, b: View): View
   const right = ctx.builder.materialise(alignment.b, alignment.orderOfB, ctx.origin);
   const shape = ctx.builder.shapeOf(left.tensor);
   const inputs = [left.tensor, ctx.builder.asShape(right.tensor, shape, ctx.origin)];
-  return emitLike(ctx, { kind, inputs }, left);
+  const rescale = form === undefined ? {} : { rescale: form.rescale };
+  return emitLike(ctx, { kind, inputs, ...rescale }, left, form?.to);
 }
 
 /** Softmax over one axis, or before opset 13 over all axes from one on; ours runs over the innermost elements. */
@@ -166,7 +217,7 @@ export function importSoftmax(ctx: NodeContext): Value[] {
 /** Identity and Dropout at inference. */
 export function importIdentity(ctx: NodeContext): Value[] {
   if (ctx.node.outputs.length > 1 && ctx.usesOfOutput(1) > 0) unsupported('the mask as an output');
-  return [relabelled(ctx, 0, activation(ctx, 0))];
+  return [relabelled(ctx, 0, viewOf(ctx, 0))];
 }
 
 export function importCast(ctx: NodeContext): Value[] {

@@ -17,6 +17,7 @@ import {
 import { CONSTANT_BINARY, CONSTANT_UNARY, foldBinary, foldExpand, foldUnary, gather } from './fold-elementwise.js';
 import type { OnnxNode } from './graph.js';
 import { malformed, unsupported } from './problems.js';
+import { dequantizeConst, quantizeConst } from './quantization.js';
 import {
   flattenedDims,
   integerList,
@@ -41,7 +42,8 @@ function required(node: OnnxNode, operands: Operands, position: number): Const {
 
 /** Same elements, another shape. */
 function withDims(input: Const, dims: readonly number[]): Const {
-  return { ...input, dims };
+  const { quantized: _, ...rest } = input; // its axes are those of the old shape
+  return { ...rest, dims };
 }
 
 const identity: Folder = (node, operands) => [required(node, operands, 0)];
@@ -92,6 +94,12 @@ const MAKERS: Readonly<Record<string, Folder>> = {
   Shape: (node, operands) => [shapeConst(node, required(node, operands, 0).dims)],
   Size: (node, operands) => [constOf('int64', [], [required(node, operands, 0).elementCount])],
   Cast: (node, operands) => [foldCast(node, required(node, operands, 0))],
+  DequantizeLinear: (node, operands) => [
+    dequantizeConst(node, required(node, operands, 0), required(node, operands, 1), operands[2]),
+  ],
+  QuantizeLinear: (node, operands) => [
+    quantizeConst(node, required(node, operands, 0), required(node, operands, 1), operands[2]),
+  ],
   Range: foldRange,
 };
 

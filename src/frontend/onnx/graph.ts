@@ -1,5 +1,6 @@
 import type { SourceLoc } from '../../base/diagnostic.js';
 import { toInteger } from './constant.js';
+import { expandQuantized } from './expand-quantized.js';
 import type { ProblemList } from './problems.js';
 import type {
   AttributeMessage,
@@ -32,6 +33,8 @@ export interface OnnxGraph {
   readonly outputs: readonly string[];
   /** How often each value is read, being a graph output counted as one read. */
   readonly useCounts: ReadonlyMap<string, number>;
+  /** The node that reads a value, for values that are read once, by a node. */
+  readonly soleReaders: ReadonlyMap<string, OnnxNode>;
 }
 
 /** Checks the structure of a decoded file and orders its nodes. Problems are added to `problems`. */
@@ -39,13 +42,14 @@ export function readGraph(model: ModelMessage, message: GraphMessage, file: stri
   const initializers = new Map<string, TensorMessage>();
   for (const tensor of message.initializer ?? []) initializers.set(tensor.name ?? '', tensor);
   const inputs = (message.input ?? []).filter((input) => !initializers.has(input.name ?? ''));
-  const all = (message.node ?? []).map((node, index) => readNode(node, index, file));
+  const all = expandQuantized((message.node ?? []).map((node, index) => readNode(node, index, file)));
   const outputs = (message.output ?? []).map((output) => output.name ?? '');
   const producers = findProducers(all, message, inputs, file, problems);
   if (outputs.length === 0) {
     problems.add({ code: 'SW2003', blame: 'model', message: 'the graph has no outputs', loc: { file } });
   }
   const nodes = orderNodes(all, outputs, producers, file, problems);
+  const useCounts = countUses(nodes, outputs);
   return {
     name: message.name ?? '',
     file,
@@ -54,7 +58,8 @@ export function readGraph(model: ModelMessage, message: GraphMessage, file: stri
     initializers,
     inputs,
     outputs,
-    useCounts: countUses(nodes, outputs),
+    useCounts,
+    soleReaders: findSoleReaders(nodes, useCounts),
   };
 }
 
@@ -165,6 +170,12 @@ function reachableFrom(
     for (const name of producer.inputs) if (name !== '') pending.push({ name, loc: producer.loc });
   }
   return needed;
+}
+
+function findSoleReaders(nodes: readonly OnnxNode[], useCounts: ReadonlyMap<string, number>): Map<string, OnnxNode> {
+  const readers = new Map<string, OnnxNode>();
+  for (const node of nodes) for (const name of node.inputs) if (useCounts.get(name) === 1) readers.set(name, node);
+  return readers;
 }
 
 function countUses(nodes: readonly OnnxNode[], outputs: readonly string[]): Map<string, number> {

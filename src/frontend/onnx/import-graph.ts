@@ -8,6 +8,7 @@ import { canFold, foldNode, shapeConst } from './fold.js';
 import type { OnnxGraph, OnnxNode } from './graph.js';
 import { IMPORTERS } from './operators.js';
 import { malformed, type ProblemList, UnsupportedForm } from './problems.js';
+import { type QuantizedType, quantizedType } from './quantization.js';
 import type { NodeContext, Value } from './value.js';
 import { dimsOf } from './view.js';
 
@@ -133,8 +134,27 @@ class GraphImporter {
       affines: this.affines,
       operands,
       usesOfOutput: (position) => this.usesOf(node.outputs[position] ?? ''),
+      resultType: (position = 0) => this.resultType(node.outputs[position] ?? '', 0),
       usesOfOperand: (position) => this.usesOf(node.inputs[position] ?? ''),
     };
+  }
+
+  /** See NodeContext. */
+  private resultType(name: string, depth: number): QuantizedType | undefined {
+    const reader = this.usesOf(name) === 1 ? this.graph.soleReaders.get(name) : undefined;
+    if (reader === undefined || depth > 3) return undefined;
+    if (reader.operator === 'Relu' || reader.operator === 'Clip') {
+      return this.resultType(reader.outputs[0] ?? '', depth + 1);
+    }
+    if (reader.operator !== 'QuantizeLinear' || reader.inputs[0] !== name) return undefined;
+    const constant = (position: number): Const | undefined => {
+      const value = this.values.get(reader.inputs[position] ?? '');
+      return value === undefined || value === 'poisoned' || value.kind !== 'constant' ? undefined : value.constant;
+    };
+    const [scale, zero] = [constant(1), constant(2)];
+    if (scale?.elementCount !== 1 || ((reader.inputs[2] ?? '') !== '' && zero?.elementCount !== 1)) return undefined;
+    const dtype = zero?.dtype ?? 'uint8';
+    return dtype === 'int8' || dtype === 'uint8' ? quantizedType(reader, scale, zero, dtype) : undefined;
   }
 
   /** Shape and Size of an activation are constants: every dimension is known. */

@@ -1,6 +1,8 @@
 import { floatAttribute, intAttribute, normaliseAxis, stringAttribute } from './attributes.js';
 import { elementCountOf, shapeText } from './constant.js';
 import { malformed, unsupported } from './problems.js';
+import { type QuantizedType, sameQuantizedType } from './quantization.js';
+import { integerOperand, lookedUp } from './quantize-linear.js';
 import {
   flattenedDims,
   integerListOrAttribute,
@@ -14,20 +16,21 @@ import {
 import {
   type ActivationValue,
   activation,
-  computed,
   constantOperand,
+  moved,
   type NodeContext,
   outputName,
   paddedActivation,
   relabelled,
   reshapeView,
   type Value,
+  viewOf,
 } from './value.js';
 import { atomsInOrder, candidateOrders, dimsOf, isStored, transposed, type View, viewInOrder } from './view.js';
 
 /** Reshape, Flatten, Squeeze, Unsqueeze: another shape for the same elements. */
 export function importReshape(ctx: NodeContext): Value[] {
-  const view = activation(ctx, 0);
+  const view = viewOf(ctx, 0);
   return [relabelled(ctx, 0, reshapeView(ctx, view, newDims(ctx, dimsOf(view))))];
 }
 
@@ -52,7 +55,7 @@ function newDims(ctx: NodeContext, dims: readonly number[]): number[] {
 
 /** Moves nothing: the axes of the model get other places, the stored elements stay. */
 export function importTranspose(ctx: NodeContext): Value[] {
-  const view = activation(ctx, 0);
+  const view = viewOf(ctx, 0);
   return [relabelled(ctx, 0, transposed(view, permutation(ctx.node, view.axes.length)))];
 }
 
@@ -94,9 +97,29 @@ function bestOrder(views: readonly View[]): readonly number[] {
   return best;
 }
 
+/** The operands as they are joined: stored integers of one type where all are quantised, else real numbers. */
+function concatenated(ctx: NodeContext): { readonly views: readonly View[]; readonly type: QuantizedType | undefined } {
+  const operands = ctx.operands.map((_, position) => integerOperand(ctx, position));
+  const [first] = operands;
+  const isSame = operands.every((operand) => sameQuantizedType(operand?.type, first?.type));
+  const to = isSame ? first?.type : ctx.resultType();
+  const isInteger = to !== undefined && operands.every((operand) => operand?.type.dtype === to.dtype);
+  if (!isInteger) {
+    const stored = ctx.operands.every((value) => value?.kind === 'activation' && value.dequantized === undefined);
+    return { views: ctx.operands.map((_, i) => (stored ? viewOf(ctx, i) : activation(ctx, i))), type: undefined };
+  }
+  const views = operands.map((operand, i) => {
+    if (operand === undefined) throw new Error('every operand is quantised');
+    const { view, type } = operand;
+    if (sameQuantizedType(type, to)) return view;
+    return lookedUp(ctx, view, type, to, (x) => x, `${outputName(ctx)}:part${i}`);
+  });
+  return { views, type: to };
+}
+
 export function importConcat(ctx: NodeContext): Value[] {
   const { node } = ctx;
-  const views = ctx.operands.map((_, position) => activation(ctx, position));
+  const { views, type } = concatenated(ctx);
   const [first] = views;
   if (first === undefined) malformed('SW2007', node.loc, 'Concat without operands');
   const dims = dimsOf(first);
@@ -109,7 +132,7 @@ export function importConcat(ctx: NodeContext): Value[] {
     }
     total += other[axis] ?? 0;
   }
-  if (views.length === 1) return [relabelled(ctx, 0, first)];
+  if (views.length === 1) return [relabelled(ctx, 0, viewOf(ctx, 0))];
   const layout = axisLayout(dims, bestOrder(views), axis);
   const inputs = views.map((view) => {
     const stored = ctx.builder.materialise(view, atomsInOrder(view, layout.order), ctx.origin);
@@ -122,8 +145,9 @@ export function importConcat(ctx: NodeContext): Value[] {
     shape,
     ctx.origin,
   );
+  const joined = (view: View): Value => ({ kind: 'activation', view, sole: true, dequantized: type });
   return [
-    computed(
+    joined(
       viewInOrder(
         tensor,
         dims.map((dim, i) => (i === axis ? total : dim)),
@@ -153,7 +177,7 @@ function sliceOnce(ctx: NodeContext, view: View, axis: number, start: number, si
 }
 
 export function importSlice(ctx: NodeContext): Value[] {
-  const value = activation(ctx, 0);
+  const value = viewOf(ctx, 0);
   const operands = ctx.operands.map((_, position) => (position === 0 ? undefined : constantOperand(ctx, position)));
   const ranges = sliceRanges(ctx.node, dimsOf(value), operands);
   if (ranges.some((range) => range.step !== 1)) unsupported('a step other than 1');
@@ -162,11 +186,11 @@ export function importSlice(ctx: NodeContext): Value[] {
   for (const { axis, start, size } of ranges) {
     if (size !== dimsOf(view)[axis]) view = sliceOnce(ctx, view, axis, start, size, outputName(ctx));
   }
-  return [view === value ? relabelled(ctx, 0, view) : computed(view)];
+  return [view === value ? relabelled(ctx, 0, view) : moved(ctx, 0, view)];
 }
 
 export function importSplit(ctx: NodeContext): Value[] {
-  const view = activation(ctx, 0);
+  const view = viewOf(ctx, 0);
   const dims = dimsOf(view);
   const axis = normaliseAxis(ctx.node, intAttribute(ctx.node, 'axis', 0), dims.length);
   const sizes = splitSizes(ctx.node, dims[axis] ?? 1, constantOperand(ctx, 1));
@@ -175,13 +199,13 @@ export function importSplit(ctx: NodeContext): Value[] {
   return sizes.map((size, i) => {
     const part = sliceOnce(ctx, view, axis, start, size, ctx.node.outputs[i] ?? outputName(ctx));
     start += size;
-    return computed(part);
+    return moved(ctx, 0, part);
   });
 }
 
 /** Gather of one index along an axis, which is a slice. */
 export function importGather(ctx: NodeContext): Value[] {
-  const view = activation(ctx, 0);
+  const view = viewOf(ctx, 0);
   const dims = dimsOf(view);
   const axis = normaliseAxis(ctx.node, intAttribute(ctx.node, 'axis', 0), dims.length);
   const index = constantOperand(ctx, 1);
@@ -193,7 +217,7 @@ export function importGather(ctx: NodeContext): Value[] {
   const kept =
     index.dims.length === 1 ? dims.map((dim, i) => (i === axis ? 1 : dim)) : dims.filter((_, i) => i !== axis);
   const result = reshapeView(ctx, part, kept);
-  return [part === view ? relabelled(ctx, 0, result) : computed(result)];
+  return [part === view ? relabelled(ctx, 0, result) : moved(ctx, 0, result)];
 }
 
 /** Pad of rows and columns: kept beside the view until a convolution or a pool takes it over. */

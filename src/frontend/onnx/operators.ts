@@ -21,6 +21,7 @@ import {
   importTranspose,
 } from './movement.js';
 import { importAveragePool, importGlobalPool, importLrn, importMaxPool } from './pool.js';
+import { importDequantizeLinear, importQuantizeLinear } from './quantize-linear.js';
 import { importResize } from './resize.js';
 import { importBatchNormalization } from './scale-shift.js';
 import type { NodeContext, Value } from './value.js';
@@ -63,6 +64,8 @@ export const IMPORTERS: ReadonlyMap<string, Importer> = new Map<string, Importer
   ['Pad', importPad],
   ['Resize', importResize],
   ['Upsample', importResize],
+  ['QuantizeLinear', importQuantizeLinear],
+  ['DequantizeLinear', importDequantizeLinear],
   ['Identity', importIdentity],
   ['Dropout', importIdentity],
   ['Cast', importCast],

@@ -1,16 +1,24 @@
+import type { Window2d } from '../../ir/types.js';
 import { floatAttribute, intAttribute, intsAttribute } from './attributes.js';
 import { POINT_WINDOW } from './conv.js';
 import { malformed, unsupported } from './problems.js';
+import type { QuantizedType } from './quantization.js';
+import { integerOperand, quantizedResult } from './quantize-linear.js';
 import {
   activation,
   computed,
   emitImage,
+  type Image,
   imageOf,
+  moved,
   type NodeContext,
   type PendingPad,
   paddedActivation,
+  realView,
   type Value,
+  viewOf,
 } from './value.js';
+import type { View } from './view.js';
 import { placeWindow } from './window.js';
 
 export function importMaxPool(ctx: NodeContext): Value[] {
@@ -23,7 +31,7 @@ export function importMaxPool(ctx: NodeContext): Value[] {
   const image = imageOf(ctx, value.view);
   const { window, outHeight, outWidth } = placeWindow(node, image, kernelShape(ctx), value.pad);
   const spec = { kind: 'maxPool' as const, inputs: [image.tensor], window, countIncludePad: false };
-  return [computed(emitImage(ctx, spec, outHeight, outWidth, image.channels))];
+  return [moved(ctx, 0, emitImage(ctx, spec, outHeight, outWidth, image.channels))];
 }
 
 /** Our maximum is over the image only; that equals a maximum over padding which no element is below. */
@@ -36,7 +44,10 @@ function maxIgnores(ctx: NodeContext, tensor: Parameters<typeof ctx.builder.prod
 export function importAveragePool(ctx: NodeContext): Value[] {
   const { node } = ctx;
   const value = paddedActivation(ctx, 0);
-  const image = imageOf(ctx, value.view);
+  const to = ctx.resultType();
+  const from = value.dequantized;
+  const isInteger = from !== undefined && to?.dtype === from.dtype;
+  const image = imageOf(ctx, isInteger ? value.view : realView(ctx, value));
   const ownPads = intsAttribute(node, 'pads')?.some((pad) => pad !== 0) ?? false;
   let countIncludePad = intAttribute(node, 'count_include_pad', 0) !== 0;
   if (value.pad !== undefined) {
@@ -48,17 +59,43 @@ export function importAveragePool(ctx: NodeContext): Value[] {
   const { pad } = window;
   if (ceilPadding && countIncludePad) unsupported('ceil_mode together with padding that counts');
   const padded = pad.top + pad.left + pad.bottom + pad.right > 0;
-  const spec = { kind: 'avgPool' as const, inputs: [image.tensor], window, countIncludePad: countIncludePad && padded };
+  if (isInteger && (countIncludePad || !padded)) {
+    const view = emitMean(ctx, image, window, [outHeight, outWidth], from, to);
+    return [quantizedResult(view, to)];
+  }
+  const tensor = isInteger ? imageOf(ctx, realView(ctx, value)).tensor : image.tensor;
+  const spec = { kind: 'avgPool' as const, inputs: [tensor], window, countIncludePad: countIncludePad && padded };
   return [computed(emitImage(ctx, spec, outHeight, outWidth, image.channels))];
 }
 
+/** The mean of quantised elements in a quantisation of its own. Padding, where there is any, counts. */
+function emitMean(
+  ctx: NodeContext,
+  image: Image,
+  window: Window2d,
+  [height, width]: readonly [number, number],
+  from: QuantizedType,
+  to: QuantizedType,
+): View {
+  const taps = window.kernel[0] * window.kernel[1];
+  const scale = Math.fround(from.scale / Math.fround(to.scale * taps));
+  const spec = { kind: 'sumPool' as const, inputs: [image.tensor], window, multiplier: 0, shift: 0, scale };
+  return emitImage(ctx, spec, height, width, image.channels, to);
+}
+
 export function importGlobalPool(ctx: NodeContext): Value[] {
-  const image = imageOf(ctx, activation(ctx, 0));
-  const kind = ctx.node.operator === 'GlobalMaxPool' ? 'maxPool' : 'avgPool';
+  const isMaximum = ctx.node.operator === 'GlobalMaxPool';
+  const operand = integerOperand(ctx, 0);
+  const to = ctx.resultType();
+  const isMean = !isMaximum && operand !== undefined && operand.type.dtype === to?.dtype;
+  const image = imageOf(ctx, isMaximum || isMean ? viewOf(ctx, 0) : activation(ctx, 0));
   const window = { ...POINT_WINDOW, kernel: [image.height, image.width] as const };
-  return [
-    computed(emitImage(ctx, { kind, inputs: [image.tensor], window, countIncludePad: false }, 1, 1, image.channels)),
-  ];
+  if (isMean && to !== undefined) {
+    return [quantizedResult(emitMean(ctx, image, window, [1, 1], operand.type, to), to)];
+  }
+  const kind = isMaximum ? ('maxPool' as const) : ('avgPool' as const);
+  const view = emitImage(ctx, { kind, inputs: [image.tensor], window, countIncludePad: false }, 1, 1, image.channels);
+  return [isMaximum ? moved(ctx, 0, view) : computed(view)];
 }
 
 function kernelShape(ctx: NodeContext): readonly number[] {

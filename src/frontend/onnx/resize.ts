@@ -3,21 +3,21 @@ import { type Const, shapeText } from './constant.js';
 import { malformed, unsupported } from './problems.js';
 import { integerList } from './shape-arguments.js';
 import {
-  activation,
-  computed,
   constantOperand,
   emitImage,
   imageOf,
+  moved,
   type NodeContext,
   relabelled,
   type Value,
+  viewOf,
 } from './value.js';
 import { dimsOf } from './view.js';
 
 /** Resize and Upsample of rows and columns by whole factors, where the form asked for repeats each pixel. */
 export function importResize(ctx: NodeContext): Value[] {
   const { node } = ctx;
-  const view = activation(ctx, 0);
+  const view = viewOf(ctx, 0);
   const dims = dimsOf(view);
   const mode = stringAttribute(node, 'mode', 'nearest');
   if (mode !== 'nearest') unsupported(`mode '${mode}'`);
@@ -33,7 +33,7 @@ export function importResize(ctx: NodeContext): Value[] {
   const image = imageOf(ctx, view);
   const scale = [factors[0] ?? 1, factors[1] ?? 1] as const;
   const spec = { kind: 'upsample' as const, inputs: [image.tensor], scale };
-  return [computed(emitImage(ctx, spec, image.height * scale[0], image.width * scale[1], image.channels))];
+  return [moved(ctx, 0, emitImage(ctx, spec, image.height * scale[0], image.width * scale[1], image.channels))];
 }
 
 interface Target {

@@ -4,6 +4,7 @@ import type { OpSpec, Origin, ProgramBuilder } from './builder.js';
 import { type Const, elementCountOf, shapeText } from './constant.js';
 import type { OnnxNode } from './graph.js';
 import { malformed, unsupported } from './problems.js';
+import { type QuantizedType, quantizationOf } from './quantization.js';
 import { atomsInOrder, dimsOf, reshaped, type View, viewInOrder } from './view.js';
 
 /** Rows and columns that a Pad has added and that the next window operator takes over; `fill` is the padding's value. */
@@ -19,6 +20,8 @@ export interface ActivationValue {
   readonly kind: 'activation';
   readonly view: View; // without the pending padding
   readonly pad?: PendingPad;
+  /** The model sees real numbers, the tensor holds integers: DequantizeLinear, not computed. */
+  readonly dequantized?: QuantizedType | undefined;
   /** Only this value of the model reads the tensor, so its producer may absorb what follows. */
   readonly sole: boolean;
 }
@@ -35,6 +38,8 @@ export interface NodeContext {
   readonly operands: readonly (Value | undefined)[];
   /** How often the model reads an output of this node; 0 for one that is never read. */
   usesOfOutput(position: number): number;
+  /** The type to which the only reader of an output quantises it, directly or behind a Relu or Clip; undefined without one. */
+  resultType(position?: number): QuantizedType | undefined;
   /** How often the model reads the value that stands at this operand. */
   usesOfOperand(position: number): number;
 }
@@ -60,10 +65,48 @@ export function paddedActivation(ctx: NodeContext, position: number): Activation
   return value;
 }
 
+/** The operand in float32: converted, if it is dequantised. */
 export function activation(ctx: NodeContext, position: number): View {
+  return floatView(ctx, position);
+}
+
+export function floatView(ctx: NodeContext, position: number): View {
+  const value = paddedActivation(ctx, position);
+  if (value.pad !== undefined) unsupported('reads a padded image; only convolutions and pools take padding over');
+  if (value.dequantized !== undefined) return inFloat(ctx, value.view);
+  const { dtype } = ctx.builder.typeOf(value.view.tensor);
+  if (dtype !== 'float32') unsupported(`operand ${position} of type ${dtype}`);
+  return value.view;
+}
+
+/** The view in float32, whatever padding waits beside it. */
+export function realView(ctx: NodeContext, value: ActivationValue): View {
+  return value.dequantized === undefined ? value.view : inFloat(ctx, value.view);
+}
+
+export function inFloat(ctx: Pick<NodeContext, 'builder' | 'origin'>, view: View): View {
+  const { builder } = ctx;
+  const name = `${builder.nameOf(view.tensor)}:real`;
+  const spec = { kind: 'convert' as const, inputs: [view.tensor], to: 'float32' as const, multiplier: 0, shift: 0 };
+  const origin = { ...ctx.origin, name: `${ctx.origin.name}:real` };
+  const tensor = builder.once(`${view.tensor} in float32`, () =>
+    builder.emit(spec, name, builder.shapeOf(view.tensor), origin),
+  );
+  return { ...view, tensor };
+}
+
+/** The operand as it is stored, whatever its type: for what only moves elements. */
+export function viewOf(ctx: NodeContext, position: number): View {
   const value = paddedActivation(ctx, position);
   if (value.pad !== undefined) unsupported('reads a padded image; only convolutions and pools take padding over');
   return value.view;
+}
+
+/** A value made of moved elements of an operand: dequantised if that one is. */
+export function moved(ctx: NodeContext, position: number, view: View): Value {
+  const value = ctx.operands[position];
+  const dequantized = value?.kind === 'activation' ? value.dequantized : undefined;
+  return { kind: 'activation', view, sole: true, dequantized };
 }
 
 /** Whether the producer of an operand's tensor may absorb this node: nothing else sees the tensor. */
@@ -73,8 +116,10 @@ export function mayAbsorb(ctx: NodeContext, position: number): boolean {
 }
 
 /** A relabelled operand: no new tensor, so it is sole only if its source was, and this its only reader. */
-export function relabelled(ctx: NodeContext, position: number, view: View): Value {
-  return { kind: 'activation', view, sole: mayAbsorb(ctx, position) };
+export function relabelled(ctx: NodeContext, position: number, view: View): ActivationValue {
+  const value = ctx.operands[position];
+  const dequantized = value?.kind === 'activation' ? value.dequantized : undefined;
+  return { kind: 'activation', view, sole: mayAbsorb(ctx, position), dequantized };
 }
 
 export function computed(view: View): Value {
@@ -86,14 +131,23 @@ export function outputName(ctx: NodeContext): string {
 }
 
 /** Emits the node's operator with an image result [1, H, W, C] and returns it as the model's [1, C, H, W]. */
-export function emitImage(ctx: NodeContext, spec: OpSpec, height: number, width: number, channels: number): View {
-  const tensor = ctx.builder.emit(spec, outputName(ctx), [1, height, width, channels], ctx.origin);
+export function emitImage(
+  ctx: NodeContext,
+  spec: OpSpec,
+  height: number,
+  width: number,
+  channels: number,
+  type?: QuantizedType,
+): View {
+  const quant = type === undefined ? undefined : quantizationOf(type);
+  const tensor = ctx.builder.emit(spec, outputName(ctx), [1, height, width, channels], ctx.origin, quant);
   return viewInOrder(tensor, [1, channels, height, width], [0, 2, 3, 1]);
 }
 
 /** Emits an operator that works element by element: the result lies in memory as the operand does. */
-export function emitLike(ctx: NodeContext, spec: OpSpec, view: View): View {
-  const tensor = ctx.builder.emit(spec, outputName(ctx), ctx.builder.shapeOf(view.tensor), ctx.origin);
+export function emitLike(ctx: NodeContext, spec: OpSpec, view: View, type?: QuantizedType): View {
+  const quant = type === undefined ? undefined : quantizationOf(type);
+  const tensor = ctx.builder.emit(spec, outputName(ctx), ctx.builder.shapeOf(view.tensor), ctx.origin, quant);
   return { ...view, tensor };
 }
 

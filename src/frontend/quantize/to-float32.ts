@@ -8,7 +8,8 @@ import { dequantized } from './real-weights.js';
 export function toFloat32(program: Program): Program {
   const tensors = new Map<TensorId, Tensor>(program.tensors);
   const constants = new Map<TensorId, ConstantData>(program.constants);
-  for (const [id, data] of program.constants) {
+  for (const id of realWeights(program)) {
+    const data = program.constants.get(id);
     const tensor = program.tensors.get(id);
     if (tensor?.quant === undefined || !(data instanceof Int8Array)) continue;
     const { quant, ...rest } = tensor;
@@ -16,4 +17,15 @@ export function toFloat32(program: Program): Program {
     constants.set(id, dequantized(data, quant));
   }
   return { ...program, tensors, constants };
+}
+
+/** Constants of operators that work on real numbers; those of quantised ones stay. */
+function realWeights(program: Program): Set<TensorId> {
+  const isReal = (id: TensorId | undefined): boolean =>
+    id !== undefined && program.tensors.get(id)?.dtype === 'float32';
+  const found = new Set<TensorId>();
+  for (const op of program.ops) {
+    if (isReal(op.output)) for (const id of op.inputs) if (program.constants.has(id)) found.add(id);
+  }
+  return found;
 }

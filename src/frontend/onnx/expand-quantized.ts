@@ -1,0 +1,150 @@
+/**
+ * The operators that carry their quantisation as operands (QLinearConv, QGemm, com.microsoft's QLinear...) spelled out as
+ * DequantizeLinear, the plain operator, QuantizeLinear: what they mean, and what the importer makes integer layers of.
+ *
+ *     y = QLinearConv(x, xs, xz, w, ws, wz, ys, yz, b)
+ *     x' = DequantizeLinear(x, xs, xz)   w' = DequantizeLinear(w, ws, wz) axis 0   s = Mul(xs, ws)   b' = DequantizeLinear(b, s) axis 0
+ *     y' = Conv(x', w', b')              y = QuantizeLinear(y', ys, yz)
+ */
+import type { OnnxNode } from './graph.js';
+import type { AttributeMessage } from './schema.js';
+
+type Expansion = (from: Expander) => void;
+
+/** com.microsoft's names, without the domain, to the operator between the conversions; one quantised operand, then its result. */
+const UNARY: ReadonlyMap<string, string> = new Map([
+  ['QLinearLeakyRelu', 'LeakyRelu'],
+  ['QLinearSigmoid', 'Sigmoid'],
+  ['QLinearSoftmax', 'Softmax'],
+  ['QLinearAveragePool', 'AveragePool'],
+  ['QLinearGlobalAveragePool', 'GlobalAveragePool'],
+  ['QLinearReduceMean', 'ReduceMean'],
+]);
+
+const EXPANSIONS: ReadonlyMap<string, Expansion> = new Map<string, Expansion>([
+  ['QLinearConv', expandConv],
+  ['QLinearMatMul', expandMatMul],
+  ['com.microsoft::QGemm', expandGemm],
+  ['com.microsoft::QLinearAdd', (from) => expandBinary(from, 'Add')],
+  ['com.microsoft::QLinearMul', (from) => expandBinary(from, 'Mul')],
+  ['com.microsoft::QLinearConcat', expandConcat],
+  ...[...UNARY].map(([name, plain]): [string, Expansion] => [
+    `com.microsoft::${name}`,
+    (from) => from.result(plain, [from.dequantize(0)], from.input(3), from.input(4)),
+  ]),
+  ['com.microsoft::QuantizeLinear', (from) => from.same('QuantizeLinear')],
+  ['com.microsoft::DequantizeLinear', (from) => from.same('DequantizeLinear')],
+  ['com.microsoft::Gelu', (from) => from.same('Gelu')],
+]);
+
+export function expandQuantized(nodes: readonly OnnxNode[]): OnnxNode[] {
+  return nodes.flatMap((node) => {
+    const expand = EXPANSIONS.get(node.operator);
+    if (expand === undefined) return [node];
+    const expander = new Expander(node);
+    expand(expander);
+    return expander.nodes;
+  });
+}
+
+/** Makes the nodes that stand for one. */
+class Expander {
+  readonly nodes: OnnxNode[] = [];
+
+  constructor(readonly node: OnnxNode) {}
+
+  input(position: number): string {
+    return this.node.inputs[position] ?? '';
+  }
+
+  get inputCount(): number {
+    return this.node.inputs.length;
+  }
+
+  private emit(
+    operator: string,
+    inputs: readonly string[],
+    what: string,
+    attributes: ReadonlyMap<string, AttributeMessage> = new Map(),
+  ): string {
+    const { node } = this;
+    const output = `${node.outputs[0] ?? node.name}:${what}`;
+    this.nodes.push({ name: `${node.name}:${what}`, operator, inputs, outputs: [output], attributes, loc: node.loc });
+    return output;
+  }
+
+  /** The operand at `position`, whose scale and zero point are the two operands after it. */
+  dequantize(position: number, axis?: number): string {
+    const operands = [position, position + 1, position + 2].map((at) => this.input(at));
+    return this.dequantizeBy(operands, `real${position}`, axis);
+  }
+
+  dequantizeBy(operands: readonly string[], what: string, axis?: number): string {
+    const attributes = axis === undefined ? [] : [['axis', { name: 'axis', i: axis, type: 2 }] as const];
+    return this.emit('DequantizeLinear', operands, what, new Map(attributes));
+  }
+
+  product(a: string, b: string): string {
+    return this.emit('Mul', [a, b], 'scale');
+  }
+
+  /** The plain operator with the node's attributes, quantised; in float where there is no scale. */
+  result(operator: string, inputs: readonly string[], scale: string, zero: string): void {
+    const { node } = this;
+    const { name, loc, outputs } = node;
+    const attributes = node.attributes;
+    if (scale === '') {
+      this.nodes.push({ name, operator, inputs, outputs, attributes, loc });
+      return;
+    }
+    const real = this.emit(operator, inputs, 'real', attributes);
+    this.nodes.push({
+      name,
+      operator: 'QuantizeLinear',
+      inputs: [real, scale, zero],
+      outputs,
+      attributes: new Map(),
+      loc,
+    });
+  }
+
+  /** The node under another operator's name. */
+  same(operator: string): void {
+    this.nodes.push({ ...this.node, operator });
+  }
+}
+
+function expandConv(from: Expander): void {
+  const [x, w] = [from.dequantize(0), from.dequantize(3, 0)];
+  const bias = from.input(8);
+  const operands = bias === '' ? [x, w] : [x, w, realBias(from, bias, from.input(1), from.input(4))];
+  from.result('Conv', operands, from.input(6), from.input(7));
+}
+
+/** int32 biases have the scale of the products. */
+function realBias(from: Expander, bias: string, scaleX: string, scaleW: string): string {
+  return from.dequantizeBy([bias, from.product(scaleX, scaleW)], 'bias', 0);
+}
+
+function expandMatMul(from: Expander): void {
+  from.result('MatMul', [from.dequantize(0), from.dequantize(3, -1)], from.input(6), from.input(7));
+}
+
+function expandGemm(from: Expander): void {
+  const isTransposed = Number(from.node.attributes.get('transB')?.i ?? 0) !== 0;
+  const [a, b] = [from.dequantize(0), from.dequantize(3, isTransposed ? 0 : 1)];
+  const bias = from.input(6);
+  const operands = bias === '' ? [a, b] : [a, b, realBias(from, bias, from.input(1), from.input(4))];
+  from.result('Gemm', operands, from.input(7), from.input(8));
+}
+
+function expandBinary(from: Expander, operator: string): void {
+  from.result(operator, [from.dequantize(0), from.dequantize(3)], from.input(6), from.input(7));
+}
+
+/** Operands are the scale and zero point of the result, then three for each part. */
+function expandConcat(from: Expander): void {
+  const parts: string[] = [];
+  for (let position = 2; position < from.inputCount; position += 3) parts.push(from.dequantize(position));
+  from.result('Concat', parts, from.input(0), from.input(1));
+}
