@@ -33,6 +33,7 @@ export function finishLine(memory: Memory, task: ImageTask, row: number, line: L
   if (epilogue.addMode !== 0) {
     readLine(memory, task, epilogue.add, row, other);
     if (task.isFloat) for (let i = 0; i < line.length; i++) line[i] = Math.fround((line[i] ?? 0) + (other[i] ?? 0));
+    else if (epilogue.addMode > 2) addReal(task, line, other);
     else addIntegers(task, line, other);
   }
   activate(memory, task, epilogue.second, line);
@@ -90,7 +91,6 @@ const FLOAT_FUNCTIONS: readonly (FloatFunction | undefined)[] = [
 /** Stage 2 on integers: the sum of `line` and `other` into `line`. */
 function addIntegers(task: ImageTask, line: Line, other: Line): void {
   const { rescale: r, addMode, addZeroValue, addZeroOther, addZeroOut } = task.epilogue;
-  if (addMode > 2) return addReal(task, line, other);
   const valueIsA = addMode === 1;
   const [shiftValue, shiftOther] = valueIsA ? [r.shiftA, r.shiftB] : [r.shiftB, r.shiftA];
   const [multiplierValue, multiplierOther] = valueIsA ? [r.multiplierA, r.multiplierB] : [r.multiplierB, r.multiplierA];
