@@ -5,6 +5,7 @@
  *
  *   form                          SRAM                              traffic
  *   rings of whole rows           all rows' width, all weights      borders once, weights once
+ *   stripes in pieces of columns  the halo rows' width, a piece     borders once, weights once
  *   tiles of columns              a tile's width, all weights       halo columns of inputs again for each tile
  *   tall stripes, weights loaded  tall rings, chunks of the         those weights again for each stripe
  *     again for each of them        largest weights
@@ -14,7 +15,8 @@
 import { imageShape, tensorOf } from '../src/ir/facts.js';
 import type { Program, TensorId } from '../src/ir/types.js';
 import { DTYPE_BYTES } from '../src/ir/types.js';
-import { type BlockForm, type BlockPlan, canTile, LEAST_FORM, planBlock } from '../src/schedule/block.js';
+import { type BlockForm, type BlockPlan, LEAST_FORM, planBlock } from '../src/schedule/block.js';
+import { columnFlow } from '../src/schedule/block-pieces.js';
 import {
   type BlockRoot,
   type BlockShape,
@@ -23,6 +25,7 @@ import {
   type RootFacts,
   shapeBlock,
 } from '../src/schedule/block-shape.js';
+import { canTile } from '../src/schedule/block-tiles.js';
 import type { Layer } from '../src/schedule/layer.js';
 import { alignUp } from '../src/schedule/tiling.js';
 import type { OutputTail } from '../src/solver/placement/evictions.js';
@@ -87,10 +90,15 @@ export function formBlocks(program: Program, layers: readonly Layer[], options: 
   return candidates;
 }
 
-/** The forms worth a try: whole rows always, others where the rings or the weights take much of the SRAM. */
+/**
+ * The forms worth a try: whole rows always, others where the rings or the weights take much of the SRAM. Pieces are listed in
+ * the least width only: what room is left makes them wider (grow-tiles.ts).
+ */
 function formsOf(shape: BlockShape, options: FormOptions): BlockForm[] {
   const least = planBlock(shape, LEAST_FORM, options.alignmentBytes);
   const forms = [LEAST_FORM];
+  if (least.workspaceBytes * 8 > options.capacityBytes && columnFlow(shape) !== undefined)
+    forms.push({ ...LEAST_FORM, pieces: 1 });
   if (least.workspaceBytes * 8 > options.capacityBytes && canTile(shape)) {
     const narrowest = Math.min(...shape.layers.map(({ output }) => output.w));
     for (const tiles of TILE_COUNTS) if (tiles * 4 <= narrowest) forms.push({ ...LEAST_FORM, tiles });
@@ -135,6 +143,7 @@ interface Formed {
   readonly insideBytes: number; // of what is there whatever the homes are
   readonly held: { readonly bytes: number; readonly roundingBytes: number };
   readonly streamedWeightBytes: number;
+  readonly alignmentBytes: number;
 }
 
 function formed(shape: BlockShape, form: BlockForm, alignmentBytes: number): Formed {
@@ -151,6 +160,7 @@ function formed(shape: BlockShape, form: BlockForm, alignmentBytes: number): For
     insideBytes,
     held: heldWeights(shape, form, alignmentBytes),
     streamedWeightBytes,
+    alignmentBytes,
   };
 }
 
@@ -234,13 +244,15 @@ function candidateOf(one: Formed, mask: number, options: FormOptions): BlockCand
   }
   const inputs = borders.flatMap(({ root }) => (root.role === 'input' ? [root] : []));
   const outputs = borders.flatMap(({ root }) => (root.role === 'output' ? [root] : []));
+  const columns = one.form.pieces > 0 ? columnFlow(shape) : undefined;
   const overwrites = new Map<TensorId, TensorId>();
   const taken = new Set<TensorId>(); // an input has room for one output
   for (const output of outputs) {
     // The next tile still reads the columns beside this one.
     if (!inSram.has(output.root) || one.form.tiles > 1) continue;
     const input = inputs.find(
-      (candidate) => inSram.has(candidate.root) && !taken.has(candidate.root) && canOverwrite(shape, output, candidate),
+      (candidate) =>
+        inSram.has(candidate.root) && !taken.has(candidate.root) && canOverwrite(shape, output, candidate, columns),
     );
     if (input === undefined) continue;
     taken.add(input.root);
@@ -267,7 +279,7 @@ function candidateOf(one: Formed, mask: number, options: FormOptions): BlockCand
 }
 
 function tailsOf(
-  { shape, form, plan }: Formed,
+  { shape, form, plan, alignmentBytes }: Formed,
   inSram: ReadonlySet<TensorId>,
   overwrites: ReadonlyMap<TensorId, TensorId>,
 ): Map<TensorId, OutputTail> {
@@ -277,10 +289,11 @@ function tailsOf(
     const ring = plan.rings.find((candidate) => candidate.root === root.root);
     const isMadeHere = root.role === 'output' && inSram.has(root.root) && !overwrites.has(root.root);
     if (!isMadeHere || ring === undefined || root.readers.length > 0 || root.writers.length > 1) continue;
-    const { rowsPerIteration, rowBytes, sizeBytes } = ring;
+    const { rowsPerIteration } = ring;
+    const rowBytes = ring.imageColumns * ring.pixelBytes; // whole rows, also where they are made piece by piece
     const firstRows = ((ring.firstRow % rowsPerIteration) + rowsPerIteration) % rowsPerIteration;
     tails.set(root.root, {
-      ringBytes: sizeBytes,
+      ringBytes: alignUp(Math.min(rowsPerIteration, ring.imageRows) * rowBytes, alignmentBytes),
       firstBytes: firstRows * rowBytes,
       stripeBytes: rowsPerIteration * rowBytes,
     });

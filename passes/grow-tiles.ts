@@ -4,7 +4,7 @@
  *
  * Traffic never changes: a layer whose weights are read once a stripe keeps its stripes.
  */
-import { planBlock } from '../src/schedule/block.js';
+import { type BlockForm, planBlock } from '../src/schedule/block.js';
 import { type Schedule, type ScheduledBlock, type ScheduledLayer, unplacedBuffers } from '../src/schedule/schedule.js';
 import { isStreaming, type Tiling, tilingTraffic, workspaceBuffers } from '../src/schedule/tiling.js';
 
@@ -47,17 +47,29 @@ function growBlock(schedule: Schedule, block: ScheduledBlock, loadBytes: number[
   const room = block.plan.workspaceBytes + Math.floor(Math.max(0, free) * share);
   // Where weights are loaded for each stripe, other stripes would move other bytes; tails are whole stripes.
   const isFixed = form.streamed.size > 0 || block.tails.length > 0;
-  for (const multiple of isFixed ? [1] : [16, 8, 4, 2, 1]) {
-    for (const depth of [2, 1] as const) {
-      const larger = { ...form, multiple: form.multiple * multiple, depth };
-      const plan = planBlock(block.shape, larger, schedule.alignmentBytes);
-      if (plan.workspaceBytes > room || (multiple > 1 && plan.iterations < LEAST_ITERATIONS)) continue;
-      for (let t = first; t <= last; t += 1)
-        loadBytes[t] = (loadBytes[t] ?? 0) + plan.workspaceBytes - block.plan.workspaceBytes;
-      return { ...block, plan, ...unplacedBuffers(plan) };
-    }
+  for (const larger of largerForms(form, isFixed)) {
+    const plan = planBlock(block.shape, larger, schedule.alignmentBytes);
+    const isTaller = larger.multiple > form.multiple;
+    if (plan.workspaceBytes > room || (isTaller && plan.iterations < LEAST_ITERATIONS)) continue;
+    for (let t = first; t <= last; t += 1)
+      loadBytes[t] = (loadBytes[t] ?? 0) + plan.workspaceBytes - block.plan.workspaceBytes;
+    return { ...block, plan, ...unplacedBuffers(plan) };
   }
   return block;
+}
+
+/** The largest first: whole rows, as many as may be; else pieces, rather wide than tall. */
+function* largerForms(form: BlockForm, isFixed: boolean): Generator<BlockForm> {
+  const depths = [2, 1] as const;
+  for (const multiple of isFixed ? [1] : [16, 8, 4, 2, 1])
+    for (const depth of depths) yield { ...form, multiple: form.multiple * multiple, depth, pieces: 0 };
+  if (form.pieces === 0) return;
+  for (let area = 256; area >= 1; area /= 2) {
+    for (const multiple of isFixed ? [1] : [1, 2, 4, 8]) {
+      for (const depth of depths)
+        if (area >= multiple) yield { ...form, multiple: form.multiple * multiple, depth, pieces: area / multiple };
+    }
+  }
 }
 
 function workspaceBytes(scheduled: ScheduledLayer): number {

@@ -333,7 +333,9 @@ function withTails(
     const isOutput = shape.roots.some((one) => one.root === root && one.role === 'output');
     if (first !== plan.first || !isOutput) return [];
     const inSram = new Set([...plan.form.inSram].filter((other) => other !== root));
-    const ring = planBlock(shape, { ...plan.form, inSram }, alignmentBytes).rings.find((one) => one.root === root);
+    // Right behind the rows that stay, and of whole rows as they are.
+    const form = { ...plan.form, inSram, pieces: 0 };
+    const ring = planBlock(shape, form, alignmentBytes).rings.find((one) => one.root === root);
     return ring === undefined ? [] : [{ ring, keptRows: keptBytes / ring.rowBytes }];
   });
   return { ...block, tails };

@@ -5,7 +5,8 @@ import { type BlockCandidate, formBlocks } from '../passes/form-blocks.js';
 import { optimise } from '../src/driver/compile.js';
 import { ProgramBuilder } from '../src/ir/builder.js';
 import type { Program, TensorId, Window2d } from '../src/ir/types.js';
-import { type BlockPlan, canTile, planBlock } from '../src/schedule/block.js';
+import { type BlockPlan, planBlock } from '../src/schedule/block.js';
+import { canTile } from '../src/schedule/block-tiles.js';
 import { clippedRange, type Layer, layersOf } from '../src/schedule/layer.js';
 import { buildFuzzProgram, fuzzProgram } from './compile-fuzz-programs.js';
 

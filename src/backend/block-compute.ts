@@ -1,6 +1,7 @@
 /** The compute command of one layer inside a block: its operands and its output are rings, or whole images in SRAM. */
 import type { TensorId } from '../ir/types.js';
-import type { BlockLayerPlan, BlockTile } from '../schedule/block.js';
+import type { BlockLayerPlan } from '../schedule/block.js';
+import type { BlockTile, ColumnRange } from '../schedule/block-tiles.js';
 import type { Operand } from '../schedule/layer.js';
 import type { ScheduledBlock, ScheduledRing } from '../schedule/schedule.js';
 import { type ComputeCommand, commandAt, frameSteps } from './compute-command.js';
@@ -36,7 +37,7 @@ export function blockComputeCommand(at: BlockCommandContext, run: RecordRun | un
       tableAddress: tableAddressIn(at),
       row0: plan.firstRow,
       rows: plan.rowsPerIteration,
-      columns: at.tile.layerColumns.get(plan.step) ?? { start: 0, end: output.w },
+      columns: columnsOf(at),
     },
     run,
   );
@@ -47,6 +48,13 @@ export function blockComputeCommand(at: BlockCommandContext, run: RecordRun | un
   return { ...command, steps: frameSteps(context, ({ root }) => isWhole(root), isWhole(output.root)) };
 }
 
+/** Output columns of a tile; or of the first piece of a stripe, which later ones step on from. */
+function columnsOf({ block, plan, tile, context }: BlockCommandContext): ColumnRange {
+  const piece = block.plan.pieces?.layers.get(plan.step);
+  if (piece !== undefined) return { start: piece.first, end: piece.first + piece.perPiece };
+  return tile.layerColumns.get(plan.step) ?? { start: 0, end: context.scheduled.layer.output.w };
+}
+
 /** Pooling of the whole image needs no window, and takes its rows from the input. */
 function gatheringFields(pool: Fields, sums: number): Fields {
   const isWindow = (name: string): boolean => /^(kernel|stride|pad|dilation|col)/.test(name);
@@ -55,10 +63,19 @@ function gatheringFields(pool: Fields, sums: number): Fields {
 }
 
 /** A ring as the commands of a tile address it: its first column is the tile's. */
-export function blockRingView(ring: ScheduledRing, tile: BlockTile): View {
+export function blockRingView(block: ScheduledBlock, ring: ScheduledRing, tile: BlockTile): View {
+  if (ring.stripes !== undefined) {
+    const stripes = stripeRegister(block, ring);
+    return { base: ring.sramOffsetBytes, rowPitch: 0, pixelPitch: ring.pixelBytes, ring: 0, stripes };
+  }
   const first = tile.rootColumns.get(ring.root)?.start ?? 0;
   const base = ring.sramOffsetBytes - first * ring.pixelBytes;
   return { base, rowPitch: ring.rowBytes, pixelPitch: ring.pixelBytes, ring: ring.rows };
+}
+
+/** The register that describes a ring of stripes. */
+export function stripeRegister(block: ScheduledBlock, ring: ScheduledRing): number {
+  return block.rings.findIndex((candidate) => candidate.root === ring.root) + 1;
 }
 
 /** The view of a slice of a root: within the root's ring, or within the whole root in SRAM. */
@@ -82,7 +99,7 @@ function viewOf(
   }
   // A ring made for one view holds that view alone.
   const offset = ring.view === undefined ? image.offsetBytes : 0;
-  const view = blockRingView(ring, at.tile);
+  const view = blockRingView(at.block, ring, at.tile);
   return { ...view, base: view.base + offset };
 }
 

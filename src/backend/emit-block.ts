@@ -1,12 +1,17 @@
 /**
  * The commands of a depth-first block: one loop, in which every layer computes its next rows. Rows below zero and beyond the
  * image are clipped by the machine, so the ramps at both ends need no code. All layers run in the compute queue in order:
- * only the streamed borders, and weights that come in chunks, need semaphores. Tiles of columns are one such loop each.
+ * only the streamed borders, and weights that come in chunks, need semaphores. Tiles of columns are one such loop each; pieces of
+ * columns are a loop inside it.
  */
-import type { BlockLayerPlan, BlockTile, ColumnRange } from '../schedule/block.js';
+
+import type { FieldStep } from '../commands/types.js';
+import type { BlockLayerPlan } from '../schedule/block.js';
+import type { ColumnAdvance } from '../schedule/block-pieces.js';
+import type { BlockTile, ColumnRange } from '../schedule/block-tiles.js';
 import type { ScheduledBlock, ScheduledRing } from '../schedule/schedule.js';
 import { residentChannels } from '../schedule/tiling.js';
-import { type BlockCommandContext, blockComputeCommand, blockRingView } from './block-compute.js';
+import { type BlockCommandContext, blockComputeCommand, blockRingView, stripeRegister } from './block-compute.js';
 import { dramAddressOf } from './dram-layout.js';
 import { type Emitter, type Level, mask, step } from './emitter.js';
 import { type ConstantLoad, dramFrameStep, emitPreloads, emitWholeRoot, forEachFrame } from './frames.js';
@@ -17,6 +22,7 @@ export function emitBlock(emitter: Emitter, block: ScheduledBlock, contextOf: (s
   emitter.barrier();
   const constants = [...heldLoads(block, contextOf), ...tableLoads(block, contextOf)];
   emitter.idle('compute', emitPreloads(emitter, first, block.reloads, constants), 0);
+  describeStripes(emitter, block);
   forEachFrame(emitter, first, ({ frameLevel }) => {
     const framed = (step: number): LayerContext => ({ ...contextOf(step), frameLevel });
     block.plan.tiles.forEach((tile, i) => {
@@ -25,6 +31,11 @@ export function emitBlock(emitter: Emitter, block: ScheduledBlock, contextOf: (s
     });
   });
   emitSpills(emitter, block, contextOf);
+}
+
+function describeStripes(emitter: Emitter, block: ScheduledBlock): void {
+  for (const ring of block.rings)
+    if (ring.stripes !== undefined) emitter.add('stripeRing', { index: stripeRegister(block, ring), ...ring.stripes });
 }
 
 /** One pass over the rows of a tile of columns. */
@@ -66,7 +77,8 @@ function emitIterations(site: TileSite, count: number): void {
   if (inputs.length > 0) emitter.setSemaphore('operandsFree', block.plan.form.depth);
   if (outputs.length > 0) emitter.setSemaphore('outputFree', 1);
   if (block.chunks.length > 0) emitter.setSemaphore('chunkFree', chunksAhead(block));
-  emitter.loop(count, (level) => {
+  const pieces = block.plan.pieces?.pieces ?? 1;
+  const body = (level: Levels): void => {
     inputs.forEach((ring, i) => {
       const signal = mask(i === inputs.length - 1 ? 'operandsReady' : undefined);
       emitRingRows(site, 'loadRows', ring, level, mask(i === 0 ? 'operandsFree' : undefined), signal);
@@ -78,7 +90,14 @@ function emitIterations(site: TileSite, count: number): void {
       const freed = mask(i === outputs.length - 1 ? 'outputFree' : undefined);
       emitRingRows(site, 'storeRows', ring, level, mask(i === 0 ? 'outputReady' : undefined), freed);
     });
-  });
+  };
+  emitter.loop(count, (stripes) => emitter.loop(pieces, (columns) => body({ stripes, columns })));
+}
+
+/** The loops over stripes, and over the pieces of each. */
+interface Levels {
+  readonly stripes: Level;
+  readonly columns: Level;
 }
 
 /**
@@ -117,7 +136,7 @@ function tableLoads(block: ScheduledBlock, contextOf: (step: number) => LayerCon
   });
 }
 
-function emitLayers(site: TileSite, level: Level, wait: number, signal: number): void {
+function emitLayers(site: TileSite, level: Levels, wait: number, signal: number): void {
   const { emitter, block } = site;
   const last = block.plan.layers.length - 1;
   block.plan.layers.forEach((plan, i) => {
@@ -133,12 +152,19 @@ function emitLayers(site: TileSite, level: Level, wait: number, signal: number):
     list.forEach((run, j) => {
       const command = blockComputeCommand(commandContext(site, plan), run);
       const ends = { wait: j === 0 ? waits : 0, signal: j === list.length - 1 ? signals : 0 };
-      emitter.add(command.op, { ...command.fields, ...ends }, [
-        step('row0', level, plan.rowsPerIteration),
-        ...command.steps,
-      ]);
+      emitter.add(command.op, { ...command.fields, ...ends }, [...layerSteps(block, plan, level), ...command.steps]);
     });
   });
+}
+
+function layerSteps(
+  { plan: { pieces } }: ScheduledBlock,
+  plan: BlockLayerPlan,
+  level: Levels,
+): (FieldStep | undefined)[] {
+  const rows = step('row0', level.stripes, plan.rowsPerIteration);
+  const columns = pieces?.layers.get(plan.step);
+  return columns === undefined ? [rows] : [rows, step('col0', level.columns, columns.perPiece)];
 }
 
 function commandContext(site: TileSite, plan: BlockLayerPlan): BlockCommandContext {
@@ -148,7 +174,7 @@ function commandContext(site: TileSite, plan: BlockLayerPlan): BlockCommandConte
 }
 
 /** The layer's rows of one iteration, chunk of weights by chunk. */
-function emitStreamedLayer(site: TileSite, plan: BlockLayerPlan, level: Level): void {
+function emitStreamedLayer(site: TileSite, plan: BlockLayerPlan, level: Levels): void {
   const { emitter, block } = site;
   const chunks = block.chunks.find((candidate) => candidate.step === plan.step);
   if (chunks === undefined) throw new Error(`step ${plan.step} does not stream its weights`);
@@ -172,7 +198,7 @@ function emitStreamedLayer(site: TileSite, plan: BlockLayerPlan, level: Level): 
     );
     const command = blockComputeCommand(commandContext(site, plan), { start: 0, count: chunkChannels, address });
     emitter.add(command.op, { ...command.fields, wait: mask('chunkReady'), signal: mask('chunkFree') }, [
-      step('row0', level, plan.rowsPerIteration),
+      ...layerSteps(block, plan, level),
       ...command.steps,
       step('ch0', chunkLevel, chunkChannels),
       step('records', chunkLevel, chunkBytes, modulus),
@@ -205,7 +231,7 @@ function emitRingRows(
   site: TileSite,
   op: 'loadRows' | 'storeRows',
   ring: ScheduledRing,
-  level: Level,
+  level: Levels,
   wait: number,
   signal: number,
 ): void {
@@ -214,7 +240,11 @@ function emitRingRows(
   const { schedule, layout } = context;
   const view = ring.view;
   const whole: ColumnRange = { start: 0, end: ring.imageColumns };
-  const columns = (op === 'loadRows' ? tile.rootColumns : tile.storedColumns).get(ring.root) ?? whole;
+  const piece = ringPiece(block, ring);
+  const columns =
+    piece === undefined
+      ? ((op === 'loadRows' ? tile.rootColumns : tile.storedColumns).get(ring.root) ?? whole)
+      : { start: piece.first, end: piece.first + piece.perPiece };
   const dramBase =
     view === undefined ? (layout.rootAddresses.get(ring.root) ?? 0) : dramAddressOf(schedule, layout, view.tensor);
   emitter.add(
@@ -225,7 +255,7 @@ function emitRingRows(
       dramBase,
       dramRowPitch: view === undefined ? ring.imageColumns * ring.pixelBytes : view.rowPitchBytes,
       dramPixelPitch: view === undefined ? ring.pixelBytes : view.pixelPitchBytes,
-      ...viewFields('sram', blockRingView(ring, tile)),
+      ...viewFields('sram', blockRingView(block, ring, tile)),
       imageH: ring.imageRows,
       imageW: ring.imageColumns,
       pixelBytes: ring.pixelBytes,
@@ -234,8 +264,18 @@ function emitRingRows(
       col0: columns.start,
       cols: columns.end - columns.start,
     },
-    [step('row0', level, ring.rowsPerIteration), dramFrameStep(context, ring.root)],
+    [
+      step('row0', level.stripes, ring.rowsPerIteration),
+      step('col0', level.columns, piece?.perPiece ?? 0),
+      dramFrameStep(context, ring.root),
+    ],
   );
+}
+
+/** Columns of a ring in a piece. The tail of an output has no ring of its own in the plan: its columns are its layer's. */
+function ringPiece({ plan, shape }: ScheduledBlock, { root }: ScheduledRing): ColumnAdvance | undefined {
+  const [writer] = shape.roots.find((one) => one.root === root)?.writers ?? [];
+  return plan.pieces?.roots.get(root) ?? plan.pieces?.layers.get(writer ?? -1);
 }
 
 /** Outputs that were produced in SRAM and have a DRAM copy too. */

@@ -18,6 +18,7 @@ export interface View {
   readonly rowPitch: number;
   readonly pixelPitch: number;
   readonly ring: number;
+  readonly stripes?: number; // register of the ring, where it is one of stripes
 }
 
 export function viewFields(prefix: string, view: View): Fields {
@@ -26,6 +27,7 @@ export function viewFields(prefix: string, view: View): Fields {
     [`${prefix}RowPitch`]: view.rowPitch,
     [`${prefix}PixelPitch`]: view.pixelPitch,
     [`${prefix}Ring`]: view.ring,
+    ...(view.stripes === undefined ? {} : { [`${prefix}Stripes`]: view.stripes }),
   };
 }
 

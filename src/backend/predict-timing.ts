@@ -8,7 +8,7 @@
  * A unit is a layer, or a block, whose time its layers share by the work that they do.
  */
 
-import type { ColumnRange } from '../schedule/block.js';
+import type { ColumnRange } from '../schedule/block-tiles.js';
 import { asStreamed, isGathered, type Layer, type Operand } from '../schedule/layer.js';
 import type { Schedule, ScheduledBlock, ScheduledLayer } from '../schedule/schedule.js';
 import {
@@ -190,7 +190,7 @@ function spills(schedule: Schedule, first: number, last: number, chip: Chip): Tr
 
 function blockTiming(schedule: Schedule, block: ScheduledBlock, chip: Chip): LayerTiming[] {
   const { plan } = block;
-  const pieces = plan.iterations * plan.tiles.length;
+  const pieces = plan.iterations * (plan.pieces?.pieces ?? 1) * plan.tiles.length;
   const widthOf = (columns: ColumnRange | undefined): number =>
     columns === undefined ? 0 : columns.end - columns.start;
   const work = plan.layers.map(({ step }) => {

@@ -68,12 +68,15 @@ export function describeTiling(schedule: Schedule, scheduled: ScheduledLayer): s
 }
 
 function describeBlockLayer(schedule: Schedule, scheduled: ScheduledLayer, block: ScheduledBlock): string {
-  const { first, last, iterations, layers, tiles, chunks } = block.plan;
+  const { first, last, iterations, layers, tiles, pieces, chunks } = block.plan;
   const rows = layers.find(({ step }) => step === scheduled.layer.step)?.rowsPerIteration ?? 0;
-  const pieces = `${count(iterations, 'stripe')} of ${count(rows, 'row')}`;
+  const stripes = `${count(iterations, 'stripe')} of ${count(rows, 'row')}`;
+  const columns = pieces?.layers.get(scheduled.layer.step)?.perPiece ?? 0;
+  const inPieces =
+    pieces === undefined ? '' : `, each in ${count(pieces.pieces, 'piece')} of ${count(columns, 'column')}`;
   const parts = [
     `block ${schedule.blocks.indexOf(block)} (steps ${first} to ${last})`,
-    tiles.length > 1 ? `${tiles.length} tiles of columns, each ${pieces}` : pieces,
+    tiles.length > 1 ? `${tiles.length} tiles of columns, each ${stripes}` : `${stripes}${inPieces}`,
   ];
   const streamed = chunks.find(({ step }) => step === scheduled.layer.step);
   if (streamed !== undefined)

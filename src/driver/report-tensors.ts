@@ -138,6 +138,11 @@ function whyRolling(schedule: Schedule, root: ScheduledRoot, block: ScheduledBlo
   const { first, last } = block.plan;
   const ring = block.rings.find((candidate) => candidate.root === root.root);
   const where = `in block ${schedule.blocks.indexOf(block)}, ${nameOfStep(schedule, first)} to ${nameOfStep(schedule, last)}`;
+  if (ring?.stripes !== undefined) {
+    const { kept, height } = ring.stripes;
+    const halo = kept === 0 ? '' : `the last ${kept} of ${height} rows of each stripe and `;
+    return `rolls through SRAM ${where}: ${halo}a piece of ${ring.rowBytes / ring.pixelBytes} columns with its halo in ${ring.sizeBytes} B, never ${root.sizeBytes} B at once`;
+  }
   const tiles = block.plan.tiles.length > 1 ? ` of one of ${block.plan.tiles.length} tiles of columns` : '';
   return `rolls through SRAM ${where}: ${ring?.rows ?? 0} rows${tiles} at a time in ${ring?.sizeBytes ?? 0} B, never ${root.sizeBytes} B at once`;
 }

@@ -30,6 +30,15 @@ export interface BlockShape {
   readonly gathering: ReadonlySet<number>;
 }
 
+/** How one axis, rows or columns, flows through the layers of a block. */
+export interface Flow {
+  /** Least whole positions a step of each layer's output and of each root. */
+  readonly layerRate: ReadonlyMap<number, number>;
+  readonly rootRate: ReadonlyMap<TensorId, number>;
+  /** How far each layer is ahead of the end of the block. */
+  readonly layerAhead: ReadonlyMap<number, number>;
+}
+
 export interface RootFacts {
   readonly h: number;
   readonly w: number;
@@ -100,7 +109,7 @@ export function shapeBlock(
 ): BlockShape | undefined {
   const layers = all.slice(first, last + 1).map(asFlowing);
   const gathering = new Set(layers.filter((_, i) => all[first + i] !== layers[i]).map((layer) => layer.step));
-  const rates = ratesOf(layers);
+  const rates = ratesOf(layers, 'rows');
   if (rates === undefined) return undefined;
   const roots: BlockRoot[] = [];
   const known = new Map<TensorId, { writers: number[]; readers: { step: number; operand: Operand }[] }>();
@@ -135,17 +144,25 @@ export function shapeBlock(
   return {
     layers,
     roots,
-    layerRows: rates.layerRows,
-    rootRows: rates.rootRows,
-    layerAhead: aheadOf(layers, roots),
+    layerRows: rates.layerRate,
+    rootRows: rates.rootRate,
+    layerAhead: aheadOf(layers, roots, 'rows'),
     gathering,
   };
 }
 
-/** Least whole rows an iteration, or undefined when the layers keep no common rate. */
-function ratesOf(
+/** Undefined when the layers keep no common rate. */
+export function flowOf(
   layers: readonly Layer[],
-): { layerRows: Map<number, number>; rootRows: Map<TensorId, number> } | undefined {
+  roots: readonly BlockRoot[],
+  axis: 'rows' | 'columns',
+): Flow | undefined {
+  const rates = ratesOf(layers, axis);
+  return rates === undefined ? undefined : { ...rates, layerAhead: aheadOf(layers, roots, axis) };
+}
+
+/** Least whole rows (or columns) a step, or undefined when the layers keep no common rate. */
+function ratesOf(layers: readonly Layer[], axis: 'rows' | 'columns'): Omit<Flow, 'layerAhead'> | undefined {
   // Rates are fractions with denominators of small primes: scaled integers stay exact.
   const scale = 5040 * 64;
   const rootRate = new Map<TensorId, number>();
@@ -155,14 +172,14 @@ function ratesOf(
     for (const operand of layer.operands) {
       const input = rootRate.get(operand.root);
       if (input === undefined) continue;
-      const implied = (input * operand.rows.scale) / operand.rows.stride;
+      const implied = (input * operand[axis].scale) / operand[axis].stride;
       if (rate === undefined) rate = implied;
       else if (rate !== implied) return undefined;
     }
     rate ??= rootRate.get(layer.output.root);
     if (rate === undefined || !Number.isInteger(rate)) return undefined;
     for (const operand of layer.operands) {
-      const implied = (rate * operand.rows.stride) / operand.rows.scale;
+      const implied = (rate * operand[axis].stride) / operand[axis].scale;
       const input = rootRate.get(operand.root);
       if (!Number.isInteger(implied) || (input !== undefined && input !== implied)) return undefined;
       rootRate.set(operand.root, implied);
@@ -176,20 +193,20 @@ function ratesOf(
   for (const rate of [...rootRate.values(), ...layerRate.values()]) divisor = greatestCommonDivisor(divisor, rate);
   const scaled = <K>(rates: Map<K, number>): Map<K, number> =>
     new Map([...rates].map(([key, rate]) => [key, rate / divisor]));
-  return { layerRows: scaled(layerRate), rootRows: scaled(rootRate) };
+  return { layerRate: scaled(layerRate), rootRate: scaled(rootRate) };
 }
 
 function greatestCommonDivisor(a: number, b: number): number {
   return b === 0 ? a : greatestCommonDivisor(b, a % b);
 }
 
-/** Rows that a consumer's input must be ahead, when the consumer itself is `ahead` of the block's end. */
-export function inputAhead(rows: AxisMap, ahead: number): number {
-  if (rows.scale > 1) return Math.floor((ahead - 1) / rows.scale) + 1;
-  return (ahead - 1) * rows.stride - rows.pad + rows.extent;
+/** Positions that a consumer's input must be ahead, when the consumer itself is `ahead` of the block's end. */
+export function inputAhead(map: AxisMap, ahead: number): number {
+  if (map.scale > 1) return Math.floor((ahead - 1) / map.scale) + 1;
+  return (ahead - 1) * map.stride - map.pad + map.extent;
 }
 
-function aheadOf(layers: readonly Layer[], roots: readonly BlockRoot[]): Map<number, number> {
+function aheadOf(layers: readonly Layer[], roots: readonly BlockRoot[], axis: 'rows' | 'columns'): Map<number, number> {
   const ahead = new Map<number, number>();
   const readersOf = new Map(roots.map((root) => [root.root, root.readers]));
   for (let i = layers.length - 1; i >= 0; i -= 1) {
@@ -198,7 +215,7 @@ function aheadOf(layers: readonly Layer[], roots: readonly BlockRoot[]): Map<num
     let most = 0;
     for (const reader of readersOf.get(layer.output.root) ?? []) {
       if (reader.step <= layer.step) continue;
-      most = Math.max(most, inputAhead(reader.operand.rows, ahead.get(reader.step) ?? 0));
+      most = Math.max(most, inputAhead(reader.operand[axis], ahead.get(reader.step) ?? 0));
     }
     ahead.set(layer.step, most);
   }
@@ -207,9 +224,9 @@ function aheadOf(layers: readonly Layer[], roots: readonly BlockRoot[]): Map<num
 
 /**
  * Whether an output of the block may be written over an input, both in SRAM as a whole: no row is overwritten before its
- * last reader has run.
+ * last reader has run, and no column where stripes come in pieces.
  */
-export function canOverwrite(shape: BlockShape, output: BlockRoot, input: BlockRoot): boolean {
+export function canOverwrite(shape: BlockShape, output: BlockRoot, input: BlockRoot, columns?: Flow): boolean {
   const [writer] = output.writers;
   if (writer === undefined || output.writers.length !== 1 || input.role !== 'input' || output.role !== 'output')
     return false;
@@ -222,12 +239,16 @@ export function canOverwrite(shape: BlockShape, output: BlockRoot, input: BlockR
     return false;
   if (output.readers.length > 0) return false;
   // Equal heights do not mean equal rates: a stride under much padding, an upsampling before a wide window.
-  if (shape.rootRows.get(output.root) !== shape.rootRows.get(input.root)) return false;
-  const writerAhead = shape.layerAhead.get(writer) ?? 0;
+  const rows: Flow = { layerRate: shape.layerRows, rootRate: shape.rootRows, layerAhead: shape.layerAhead };
+  const isBehind = (flow: Flow, step: number, map: AxisMap): boolean =>
+    map.scale === 1 &&
+    map.stride === 1 &&
+    (flow.layerAhead.get(step) ?? 0) - map.pad >= (flow.layerAhead.get(writer) ?? 0);
+  const isSameRate = (flow: Flow): boolean => flow.rootRate.get(output.root) === flow.rootRate.get(input.root);
+  if (!isSameRate(rows) || (columns !== undefined && !isSameRate(columns))) return false;
   return input.readers.every(({ step, operand }) => {
     if (step > writer || operand.rows.scale > 1) return false;
     if (step === writer) return operand.canBeOverwritten;
-    const ahead = shape.layerAhead.get(step) ?? 0;
-    return ahead * operand.rows.stride - operand.rows.pad >= writerAhead && operand.rows.stride === 1;
+    return isBehind(rows, step, operand.rows) && (columns === undefined || isBehind(columns, step, operand.columns));
   });
 }

@@ -18,28 +18,37 @@
  *   of conv b's input         |---------------->
  *                                          <----------------|     both tiles make the columns in the middle
  *
+ * Or each stripe is made in pieces of columns (block-pieces.ts), which keeps the halo columns too: the rings then hold the halo
+ * rows of the image's width, and beside them a piece with its halo columns.
+ *
  * Weights are resident or held; or, where stripes are few and tall, loaded in chunks again for each of them.
  */
 import type { TensorId } from '../ir/types.js';
-import { type BlockRoot, type BlockShape, inputAhead } from './block-shape.js';
+import {
+  type ColumnAdvance,
+  columnFlow,
+  oldestNeeded,
+  type PiecePlan,
+  planPieces,
+  type RingStripes,
+  ringStripes,
+  rootAhead,
+  stripesBytes,
+} from './block-pieces.js';
+import type { BlockRoot, BlockShape, Flow } from './block-shape.js';
+import { type BlockTile, columnTilesOf } from './block-tiles.js';
 import { asStreamed, clippedRange, isGathered, type Layer, type Operand } from './layer.js';
 import { alignUp } from './tiling.js';
 
 /** How a root tensor takes part in a block. */
 export type RingRole = 'internal' | 'input' | 'output';
 
-/** Half-open. */
-export interface ColumnRange {
-  readonly start: number;
-  readonly end: number;
-}
-
 /** A rolling buffer: of a tensor inside, of an input streamed from DRAM, of an output streamed to DRAM. */
 export interface BlockRing {
   readonly root: TensorId;
   readonly role: RingRole;
   readonly rows: number; // of the ring
-  readonly rowBytes: number; // of the widest tile
+  readonly rowBytes: number; // of the widest tile, or of a piece
   readonly pixelBytes: number;
   readonly sizeBytes: number; // rounded up to the alignment
   readonly rowsPerIteration: number;
@@ -48,6 +57,8 @@ export interface BlockRing {
   readonly imageColumns: number;
   /** For inputs: the one view through which the block reads, when there is only one; else the whole root moves. */
   readonly view: Operand | undefined;
+  /** Where stripes come in pieces: what of the rows is there. */
+  readonly stripes: RingStripes | undefined;
 }
 
 export interface BlockLayerPlan {
@@ -73,13 +84,6 @@ export interface BlockSums {
   readonly sizeBytes: number;
 }
 
-/** What one tile of columns computes, holds and stores. */
-export interface BlockTile {
-  readonly layerColumns: ReadonlyMap<number, ColumnRange>; // of the output, by step
-  readonly rootColumns: ReadonlyMap<TensorId, ColumnRange>; // in the ring
-  readonly storedColumns: ReadonlyMap<TensorId, ColumnRange>; // of outputs: each column belongs to one tile
-}
-
 /** The ways to run a block: where its borders are, how large its pieces. */
 export interface BlockForm {
   /** Roots that are not internal: in SRAM as a whole, or streamed. */
@@ -87,18 +91,28 @@ export interface BlockForm {
   readonly multiple: number; // stripes of that many times the least height
   readonly depth: 1 | 2; // buffers of streamed inputs: 2 lets loads run an iteration ahead
   readonly tiles: number; // of columns
+  /** Each stripe comes in pieces of columns, of that many times the least width; 0: of all columns at once. */
+  readonly pieces: number;
   /** Layers whose weights are loaded for every stripe: channels of a chunk, by step. */
   readonly streamed: ReadonlyMap<number, number>;
 }
 
 /** Everything streamed but the weights, in the least pieces. */
-export const LEAST_FORM: BlockForm = { inSram: new Set(), multiple: 1, depth: 1, tiles: 1, streamed: new Map() };
+export const LEAST_FORM: BlockForm = {
+  inSram: new Set(),
+  multiple: 1,
+  depth: 1,
+  tiles: 1,
+  pieces: 0,
+  streamed: new Map(),
+};
 
 export interface BlockPlan {
   readonly first: number;
   readonly last: number; // steps, inclusive
   readonly form: BlockForm;
   readonly iterations: number; // of each tile
+  readonly pieces: PiecePlan | undefined; // of each iteration
   readonly layers: readonly BlockLayerPlan[];
   readonly tiles: readonly BlockTile[];
   readonly rings: readonly BlockRing[];
@@ -137,7 +151,11 @@ export function planBlock(shape: BlockShape, form: BlockForm, alignmentBytes: nu
   for (const { ahead, rows } of pending) shift = Math.max(shift, Math.ceil(ahead / rows));
   iterations += shift;
   const tiles = columnTilesOf(shape, form.tiles);
-  const rings = pending.map((ring) => ringOf(shape, form, tiles, ring, shift, alignmentBytes));
+  const inPieces = form.pieces > 0 ? piecesOf(shape, form, pending) : undefined;
+  const rings = pending.map((ring) => {
+    const whole = ringOf(shape, form, tiles, ring, shift, alignmentBytes);
+    return inPieces === undefined ? whole : inStripes(shape, form, ring, whole, inPieces, alignmentBytes);
+  });
   const inputReadBytes = new Map<TensorId, number>();
   const outputWriteBytes = new Map<TensorId, number>();
   for (const ring of rings) {
@@ -157,6 +175,7 @@ export function planBlock(shape: BlockShape, form: BlockForm, alignmentBytes: nu
     last: layers[layers.length - 1]?.step ?? 0,
     form,
     iterations,
+    pieces: inPieces?.plan,
     layers: layers.map((layer) => ({
       step: layer.step,
       rowsPerIteration: rowsOf(layer.step),
@@ -196,11 +215,7 @@ function pendingRing(shape: BlockShape, root: BlockRoot, multiple: number): Pend
     const ahead = shape.layerAhead.get(consumer.step) ?? 0;
     return { root, ahead, rows: (shape.layerRows.get(consumer.step) ?? 1) * multiple, view, gathered };
   }
-  let ahead = 0;
-  if (root.role === 'input') {
-    for (const { step, operand } of root.readers)
-      ahead = Math.max(ahead, inputAhead(operand.rows, shape.layerAhead.get(step) ?? 0));
-  } else for (const step of root.writers) ahead = Math.max(ahead, shape.layerAhead.get(step) ?? 0);
+  const ahead = rootAhead(root, shape, 'rows');
   return { root, ahead, rows: (shape.rootRows.get(root.root) ?? 1) * multiple, view, gathered };
 }
 
@@ -234,17 +249,55 @@ function ringOf(
     imageRows,
     imageColumns,
     view: gathered ?? view,
+    stripes: undefined,
+  };
+}
+
+interface InPieces {
+  readonly flow: Flow;
+  readonly plan: PiecePlan;
+}
+
+function piecesOf(shape: BlockShape, form: BlockForm, pending: readonly PendingRing[]): InPieces {
+  const flow = columnFlow(shape);
+  if (flow === undefined) throw new Error(`steps from ${shape.layers[0]?.step} on do not flow by columns`);
+  return { flow, plan: planPieces(shape, flow, form.pieces, pending.map(pieceRoot)) };
+}
+
+const pieceRoot = ({ root, gathered }: PendingRing): { root: BlockRoot; width: number; isGathered: boolean } => ({
+  root,
+  width: gathered?.w ?? root.w,
+  isGathered: gathered !== undefined,
+});
+
+/** The ring with what stripes in pieces need of it. */
+function inStripes(
+  shape: BlockShape,
+  form: BlockForm,
+  pending: PendingRing,
+  ring: BlockRing,
+  { flow, plan }: InPieces,
+  alignmentBytes: number,
+): BlockRing {
+  const { firstRow, imageRows, pixelBytes, rowsPerIteration: height } = ring;
+  const { perPiece }: ColumnAdvance = plan.roots.get(ring.root) ?? { first: 0, perPiece: ring.imageColumns };
+  const rows = { ahead: pending.ahead, height, firstRow, imageRows, layerAhead: shape.layerAhead };
+  const loadsAhead = ring.role === 'input' && form.depth === 2;
+  const stripes = ringStripes(pieceRoot(pending), rows, flow, perPiece, loadsAhead);
+  return {
+    ...ring,
+    rowBytes: Math.min(perPiece, ring.imageColumns) * pixelBytes,
+    sizeBytes: alignUp(stripesBytes(stripes, pixelBytes), alignmentBytes),
+    stripes,
   };
 }
 
 /** Rows of the root that must be there at once: from the oldest that a reader still needs to the newest made. */
-function ringRowsFor(root: BlockRoot, shape: BlockShape, rootAhead: number, rows: number): number {
+function ringRowsFor(root: BlockRoot, shape: BlockShape, ahead: number, rows: number): number {
+  const newest = ahead + rows;
   let most = rows;
   for (const { step, operand } of root.readers) {
-    const ahead = shape.layerAhead.get(step) ?? 0;
-    const oldest =
-      operand.rows.scale > 1 ? Math.floor(ahead / operand.rows.scale) : ahead * operand.rows.stride - operand.rows.pad;
-    most = Math.max(most, rootAhead + rows - oldest);
+    most = Math.max(most, newest - oldestNeeded(operand.rows, shape.layerAhead.get(step) ?? 0));
   }
   return Math.min(most, root.h);
 }
@@ -259,53 +312,6 @@ function neededRows(root: BlockRoot, layers: readonly Layer[], gathered: Operand
     if (layer !== undefined) most = Math.max(most, clippedRange(operand.rows, 0, layer.output.h, root.h).end);
   }
   return most;
-}
-
-/** Whether the block can be cut into tiles of columns. What the DMA gathers, and what is summed up, is not cut. */
-export function canTile(shape: BlockShape): boolean {
-  if (shape.gathering.size > 0) return false;
-  return shape.roots.every(
-    (root) => root.role !== 'input' || root.readers.length > 1 || root.readers.every((r) => !isGathered(r.operand)),
-  );
-}
-
-/** The tiles: outputs are cut into equal parts, and each layer makes the columns that its readers need of it. */
-function columnTilesOf(shape: BlockShape, count: number): BlockTile[] {
-  if (count === 1) return [wholeTile(shape)];
-  return Array.from({ length: count }, (_, index): BlockTile => {
-    const storedColumns = new Map<TensorId, ColumnRange>();
-    const rootColumns = new Map<TensorId, ColumnRange>();
-    for (const root of shape.roots) {
-      if (root.role !== 'output') continue;
-      const part = {
-        start: Math.floor((root.w * index) / count),
-        end: Math.floor((root.w * (index + 1)) / count),
-      };
-      storedColumns.set(root.root, part);
-      rootColumns.set(root.root, part);
-    }
-    const layerColumns = new Map<number, ColumnRange>();
-    for (const layer of [...shape.layers].reverse()) {
-      const columns = rootColumns.get(layer.output.root) ?? { start: 0, end: 0 };
-      layerColumns.set(layer.step, columns);
-      for (const operand of layer.operands) {
-        const under = clippedRange(operand.columns, columns.start, columns.end, operand.w);
-        rootColumns.set(operand.root, hull(rootColumns.get(operand.root), under));
-      }
-    }
-    return { layerColumns, rootColumns, storedColumns };
-  });
-}
-
-function wholeTile({ layers }: BlockShape): BlockTile {
-  const layerColumns = new Map(layers.map(({ step, output }) => [step, { start: 0, end: output.w }]));
-  return { layerColumns, rootColumns: new Map(), storedColumns: new Map() };
-}
-
-function hull(a: ColumnRange | undefined, b: ColumnRange): ColumnRange {
-  if (a === undefined || a.end <= a.start) return b;
-  if (b.end <= b.start) return a;
-  return { start: Math.min(a.start, b.start), end: Math.max(a.end, b.end) };
 }
 
 function chunksOf(layer: Layer, chunkChannels: number | undefined, alignmentBytes: number): BlockChunks[] {
