@@ -55,6 +55,7 @@ export interface FormOptions {
   readonly alignmentBytes: number;
   readonly chip?: Chip;
   readonly canEvict?: boolean; // tensors may be in SRAM in part
+  readonly leastRoom?: boolean; // list what takes the least SRAM, however much there is
 }
 
 const MOST_LAYERS = 48;
@@ -97,8 +98,9 @@ export function formBlocks(program: Program, layers: readonly Layer[], options: 
 function formsOf(shape: BlockShape, options: FormOptions): BlockForm[] {
   const least = planBlock(shape, LEAST_FORM, options.alignmentBytes);
   const forms = [LEAST_FORM];
-  if (least.workspaceBytes * 8 > options.capacityBytes && columnFlow(shape) !== undefined)
-    forms.push({ ...LEAST_FORM, pieces: 1 });
+  const held = heldWeights(shape, LEAST_FORM, options.alignmentBytes);
+  const isTight = options.leastRoom === true || least.workspaceBytes * 8 > options.capacityBytes - held.bytes;
+  if (isTight && columnFlow(shape) !== undefined) forms.push({ ...LEAST_FORM, pieces: 1 });
   if (least.workspaceBytes * 8 > options.capacityBytes && canTile(shape)) {
     const narrowest = Math.min(...shape.layers.map(({ output }) => output.w));
     for (const tiles of TILE_COUNTS) if (tiles * 4 <= narrowest) forms.push({ ...LEAST_FORM, tiles });

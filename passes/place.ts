@@ -70,6 +70,7 @@ export function poseProblem(
   program: Program,
   options: Pick<PlaceOptions, 'capacityBytes' | 'alignmentBytes' | 'blocks' | 'parts' | 'batch'> & {
     readonly chip?: Chip;
+    readonly leastRoom?: boolean; // see FormOptions
   },
 ): PosedProblem {
   const layers = layersOf(program);

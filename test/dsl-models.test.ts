@@ -34,7 +34,9 @@ describe('examples', () => {
   test('every example is tested here', () => {
     const found = readdirSync('examples').filter((name) => name.endsWith('.model.ts'));
     expect(found.sort()).toEqual(
-      ['fsrcnn', 'mobilenet-v2', 'resnet50', 'tiny', 'vgg19', 'yolov3'].map((name) => `${name}.model.ts`),
+      ['fsrcnn', 'mobilenet-v2', 'resnet50', 'tiny', 'vgg-first-five', 'vgg19', 'yolov3'].map(
+        (name) => `${name}.model.ts`,
+      ),
     );
   });
 

@@ -21,7 +21,14 @@ export async function leastSramOf(
 ): Promise<LeastSram> {
   const { program } = await importModel(model, { params, dtype: 'int8' });
   const optimised = optimise(program, {});
-  const options = { capacityBytes: ENDLESS_BYTES, alignmentBytes, blocks: true, parts: false, batch: 1 };
+  const options = {
+    capacityBytes: ENDLESS_BYTES,
+    alignmentBytes,
+    blocks: true,
+    parts: false,
+    batch: 1,
+    leastRoom: true,
+  };
   return {
     withoutActivationTrafficBytes: leastSramWithoutActivationTraffic(poseProblem(optimised, options).problem),
     thatCompilesBytes: Math.max(...layersOf(optimised).map((layer) => leastLayerBytes(layer, alignmentBytes))),

@@ -4,7 +4,8 @@ import type { PredictedTiming } from '../backend/predict-timing.js';
 import type { TrafficEntry } from '../backend/traffic.js';
 import { formatLoc } from '../base/diagnostic.js';
 import type { Schedule, ScheduledBlock, ScheduledLayer } from '../schedule/schedule.js';
-import { chunkCount, columnTiles, residentChannels, stripeCount, type WorkspaceBuffer } from '../schedule/tiling.js';
+import { chunkCount, columnTiles, residentChannels, stripeCount } from '../schedule/tiling.js';
+import { WEIGHT_BUFFERS } from './feature-bytes.js';
 import type { PeriodBytes } from './period-bytes.js';
 import type { LayerReport, Report } from './report.js';
 
@@ -85,8 +86,6 @@ function describeBlockLayer(schedule: Schedule, scheduled: ScheduledLayer, block
   return parts.join(', ');
 }
 
-const WEIGHT_BUFFERS: ReadonlySet<WorkspaceBuffer['role']> = new Set(['chunk', 'held', 'tables']);
-
 /** SRAM at the fullest step; code is never there, the command FIFO holds it. */
 export function budgetOf(schedule: Schedule, emitted: EmittedProgram, period: PeriodBytes): Report['budget'] {
   let fullest = 0;
@@ -95,8 +94,8 @@ export function budgetOf(schedule: Schedule, emitted: EmittedProgram, period: Pe
   });
   const scheduled = schedule.layers[fullest];
   const weightBuffers = (scheduled?.workspace ?? []).filter((buffer) => WEIGHT_BUFFERS.has(buffer.role));
-  const held = schedule.blocks[scheduled?.block ?? -1]?.held ?? [];
-  const weightSram = [...weightBuffers, ...held].reduce(
+  const block = schedule.blocks[scheduled?.block ?? -1];
+  const weightSram = [...weightBuffers, ...(block?.held ?? []), ...(block?.chunks ?? [])].reduce(
     (total, buffer) => total + buffer.sizeBytes,
     schedule.residentBytes,
   );

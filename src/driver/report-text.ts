@@ -87,7 +87,7 @@ function budgetSection(report: Report): string {
   const packed = provenOptimal ? 'proven optimal' : `${heightBytes - loadBytes} B above the live bytes`;
   return [
     `${table}in SRAM at the fullest step, ${budget.fullestStep}; code goes through the command FIFO, not through SRAM`,
-    `SRAM: ${sram.peakBytes} of ${sram.capacityBytes} B used (${used}), ${sram.residentWeightBytes} B of them resident weights; packing ${packed}\n`,
+    `SRAM: ${sram.peakBytes} of ${sram.capacityBytes} B used (${used}), ${sram.residentWeightBytes} B of them resident weights, at most ${sram.featureBytes} B features; packing ${packed}\n`,
   ].join('\n');
 }
 

@@ -7,6 +7,7 @@ import { predictTiming } from '../backend/predict-timing.js';
 import type { Schedule } from '../schedule/schedule.js';
 import type { Chip } from '../target/chip.js';
 import type { Compiled } from './compile.js';
+import { mostFeatureBytes } from './feature-bytes.js';
 import { countTraffic, type PeriodBytes } from './period-bytes.js';
 import { budgetOf, layerReports } from './report-layers.js';
 import { tensorReports } from './report-tensors.js';
@@ -80,6 +81,7 @@ export const reportSchema = z.strictObject({
     peakBytes: bytes,
     residentWeightBytes: bytes,
     liveBytes: bytes,
+    featureBytes: bytes, // tensors and rolling buffers, at the step that has most; no weights
     packing,
   }),
   /** The three kinds of bytes: in SRAM at the fullest step, stored in DRAM, and moved per period. */
@@ -166,6 +168,7 @@ export function makeReport(compiled: Compiled, options: ReportOptions): Report {
       peakBytes: schedule.allocation?.heightBytes ?? 0,
       residentWeightBytes: counted.prologue.weightBytes,
       liveBytes: schedule.loadBytes.reduce((a, b) => Math.max(a, b), 0),
+      featureBytes: mostFeatureBytes(schedule),
       packing: schedule.allocation ?? { heightBytes: 0, loadBytes: 0, provenOptimal: true },
     },
     budget: budgetOf(schedule, emitted, period),

@@ -1,0 +1,48 @@
+/** The case of Alwani et al., MICRO 2016: five convolutions and two poolings of VGG in float32, no feature moved between them. */
+import { expect, test } from '@jest/globals';
+import { type Compiled, compileProgram } from '../src/driver/compile.js';
+import { mostFeatureBytes } from '../src/driver/feature-bytes.js';
+import { importModel } from '../src/driver/import-model.js';
+import { countTraffic } from '../src/driver/period-bytes.js';
+import type { Program } from '../src/ir/types.js';
+import { loadProgram } from '../src/simulator/load-program.js';
+import { simulate } from '../src/simulator/simulate.js';
+import { type Chip, loadChip } from '../src/target/chip.js';
+import { compiledProblems } from './compile-fuzz-check.js';
+
+async function vgg(size: number, sramBytes: number): Promise<{ program: Program; compiled: Compiled; chip: Chip }> {
+  const params = new Map([['size', String(size)]]);
+  const { program } = await importModel('examples/vgg-first-five.model.ts', { params, dtype: 'float32' });
+  const chipA = loadChip('chip-a');
+  const chip = { ...chipA, sram: { ...chipA.sram, bytes: sramBytes } };
+  const options = {
+    batch: 1,
+    dtype: 'float32',
+    placement: 'ilp',
+    solver: 'glpk',
+    gap: 0,
+    timeLimitSeconds: 20,
+  } as const;
+  return { program, compiled: await compileProgram(program, { ...options, chip }), chip };
+}
+
+test('at 224x224 input and output move, and nothing else; the machine finds no fault and counts the same', async () => {
+  const { compiled } = await vgg(224, 2_600_000);
+  const { schedule, emitted } = compiled;
+  expect(schedule.blocks.map(({ plan }) => [plan.first, plan.last])).toEqual([[0, 6]]);
+  const { byClass } = countTraffic(schedule, emitted).period;
+  expect([byClass.activations, byClass.weights]).toEqual([0, 0]);
+  expect(byClass.input + byClass.output).toBe(3813376);
+  // Weights are resident, and come on top.
+  expect(mostFeatureBytes(schedule)).toBe(370912);
+  const simulated = simulate(loadProgram(emitted.manifest, emitted.programBytes, emitted.layout.image, 'vgg'), {
+    timingOnly: true,
+  });
+  expect([simulated.faults, simulated.bytesByClass]).toEqual([[], byClass]);
+});
+
+test('a small image, with data: every bit as the reference has it', async () => {
+  const { program, compiled, chip } = await vgg(20, 2_290_000);
+  expect(compiled.schedule.blocks[0]?.plan.pieces?.pieces).toBeGreaterThan(1);
+  expect(compiledProblems(compiled, program, chip)).toEqual([]);
+});
