@@ -3,13 +3,14 @@
  * - what does nothing goes: reshape, transpose, slice, concat, pool or upsample that is the identity, clamps that limit
  *   nothing, copies, ops that nobody reads;
  * - chains become one op: reshape of reshape, transpose of transpose, slice of slice, clamp of clamp;
- * - a transpose that moves only axes of extent 1 is a reshape.
+ * - a transpose that moves only axes of extent 1 is a reshape;
+ * - a border that stands for zero around what a convolution reads is the convolution's own padding.
  *
- * Repeated until nothing changes; every step removes an op or makes a transpose a reshape, so it ends.
+ * Repeated until nothing changes; every step removes an op, makes a transpose a reshape, or takes a convolution off a pad, so it ends.
  */
-import { isQuantized, operandsOf, storedRange, tensorOf } from '../src/ir/facts.js';
+import { isQuantized, operandsOf, storedRange, tensorOf, windowAxis, windowExtent } from '../src/ir/facts.js';
 import { sameShape } from '../src/ir/shape.js';
-import type { ClampOp, DType, Op, Program, SliceOp, TensorId, TransposeOp } from '../src/ir/types.js';
+import type { ClampOp, Conv2dOp, DType, Op, PadOp, Program, SliceOp, TensorId, TransposeOp } from '../src/ir/types.js';
 import type { Pass } from './pass.js';
 import { countUses, draftOf, finish, withOperands } from './rewrite.js';
 
@@ -55,11 +56,31 @@ function simplifyOp(op: Op, context: Context): Op {
   if (op.kind === 'transpose') return simplifyTranspose(op, producer, context);
   if (producer === undefined || producer.epilogue.length > 0) return op;
   if (op.kind === 'reshape' && producer.kind === 'reshape') return { ...op, inputs: producer.inputs };
+  if (op.kind === 'conv2d' && producer.kind === 'pad') return padsItself(op, producer, context.program);
   if (op.kind === 'slice' && producer.kind === 'slice' && producer.axis === op.axis) return sliceOfSlice(op, producer);
   if (op.kind === 'clamp' && producer.kind === 'clamp' && context.uses.get(producer.output) === 1) {
     return clampOfClamp(op, producer);
   }
   return op;
+}
+
+/** Taps in the padding contribute nothing, as elements of real value 0 do. */
+function padsItself(op: Conv2dOp, border: PadOp, program: Program): Op {
+  const [x, ...weights] = op.inputs;
+  const [from] = border.inputs;
+  if (x === undefined || from === undefined || border.before[2] > 0 || border.after[2] > 0) return op;
+  if (border.value !== (tensorOf(program, x).quant?.zeroPoint ?? 0)) return op;
+  const { pad } = op.window;
+  const wider = {
+    top: pad.top + border.before[0],
+    left: pad.left + border.before[1],
+    bottom: pad.bottom + border.after[0],
+    right: pad.right + border.after[1],
+  };
+  // A window must not lie in the padding alone: nothing else makes such convolutions.
+  const [rows, columns] = ([0, 1] as const).map((axis) => windowExtent(windowAxis(op.window, axis)) - 1);
+  const fits = Math.max(wider.top, wider.bottom) <= (rows ?? 0) && Math.max(wider.left, wider.right) <= (columns ?? 0);
+  return fits ? { ...op, inputs: [from, ...weights], window: { ...op.window, pad: wider } } : op;
 }
 
 const sliceOfSlice = (op: SliceOp, inner: SliceOp): Op => ({

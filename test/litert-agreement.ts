@@ -6,6 +6,7 @@ import type { Program } from '../src/ir/types.js';
 import { interpret } from '../src/reference/interpret.js';
 import { seededInput } from '../src/reference/seeded-input.js';
 import type { LiteRt } from './litert.js';
+import { inOutsideOrder } from './outside-order.js';
 
 const RELATIVE = 1e-4;
 
@@ -27,7 +28,7 @@ export async function expectLiteRtAgreement(
   for (const [position, id] of program.outputs.entries()) {
     const { name } = tensorOf(program, id);
     const output = expected.find((candidate) => candidate.name === name) ?? expected[position];
-    const values = actual.get(id);
+    const values = inOutsideOrder(tensorOf(program, id), actual.get(id));
     if (values instanceof Float32Array) expectClose(values, floatsOf(output?.bytes));
     else expect({ name, bytes: bytesOf(values) }).toEqual({ name, bytes: new Uint8Array(output?.bytes ?? []) });
   }

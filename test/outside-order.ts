@@ -2,9 +2,20 @@
 import { elementCount, tensorOf } from '../src/ir/facts.js';
 import type { Program, Tensor } from '../src/ir/types.js';
 import { interpret } from '../src/reference/interpret.js';
+import type { Elements } from '../src/reference/movement.js';
 
 export function outsideShapeOf(tensor: Tensor): readonly number[] {
   return tensor.outsideShape ?? tensor.outsideAxes?.map((axis) => tensor.shape[axis] ?? 1) ?? tensor.shape;
+}
+
+/** Elements as the outside sees them. */
+export function inOutsideOrder<T extends Elements | undefined>(tensor: Tensor, stored: T): T {
+  if (stored === undefined || tensor.outsideAxes === undefined) return stored;
+  const out = stored.slice() as NonNullable<T>;
+  storedPositions(tensor).forEach((position, i) => {
+    out[i] = stored[position] ?? 0;
+  });
+  return out;
 }
 
 /** For each position of the outside order, the position in storage. */

@@ -50,7 +50,7 @@ export class ProgramBuilder {
   private readonly tensors = new Map<TensorId, Tensor>();
   private readonly constants = new Map<TensorId, ConstantData>();
   private readonly ops: Op[] = [];
-  private readonly inputs: TensorId[] = [];
+  readonly inputs: TensorId[] = [];
   private readonly outputs: TensorId[] = [];
   private readonly fault: Pick<Diagnostic, 'code' | 'blame'>;
 
@@ -122,8 +122,8 @@ export class ProgramBuilder {
     return output;
   }
 
-  /** Declares a model output; `outside` says how the caller of the model sees it. */
-  addOutput(id: TensorId, outside: Pick<Tensor, 'outsideAxes' | 'outsideShape'> = {}): void {
+  /** Declares a model output; `outside` says how the caller of the model sees and calls it. */
+  addOutput(id: TensorId, outside: Partial<Pick<Tensor, 'name' | 'outsideAxes' | 'outsideShape'>> = {}): void {
     this.tensors.set(id, { ...this.tensor(id), ...outside });
     this.outputs.push(id);
   }

@@ -24,6 +24,9 @@ export function mbqm(x: number, multiplier: number, shift: number): number {
   return (product >> -shift) + ((product & mask) > threshold ? 1 : 0);
 }
 
+/** Of two: raising to a power is slow. */
+const POWERS = Float64Array.from({ length: 64 }, (_, i) => 2 ** i);
+
 /**
  * The same product rounded once, halves up: (x * multiplier + 2^(30 - shift)) >> (31 - shift).
  *
@@ -34,7 +37,7 @@ export function mbqmOnce(x: number, multiplier: number, shift: number): number {
   if (right < 17) return Number((BigInt(x) * BigInt(multiplier) + (1n << BigInt(right - 1))) >> BigInt(right));
   // In halves as above: rounding to the 16 bits that both have apart changes nothing, since 2^(right - 1) has none of them.
   const upper = (x >> 16) * multiplier + Math.floor(((x & 0xffff) * multiplier) / 65536);
-  return Math.floor((upper + 2 ** (right - 17)) / 2 ** (right - 16));
+  return Math.floor((upper + (POWERS[right - 17] as number)) / (POWERS[right - 16] as number));
 }
 
 /**

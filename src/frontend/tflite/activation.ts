@@ -1,8 +1,10 @@
-/** Activations that are limits: on their own, or fused into the operator before. */
+/** Activations: limits, on their own or fused into the operator before; leaky, parametric and hard ones. */
 import { isQuantized, storedRange } from '../../ir/facts.js';
 import type { TensorId } from '../../ir/types.js';
-import { activation, type Importer, type NodeContext } from './context.js';
-import { lookUpInto } from './look-up.js';
+import { unsupported } from '../onnx/problems.js';
+import type { Importer, NodeContext } from './context.js';
+import { hardSwishTable } from './hard-swish.js';
+import { asOrdered, lookUpInto } from './look-up.js';
 import { fixedPoint, realLimits, scaleOf, storedLimits } from './numbers.js';
 import { rescaled } from './rescale.js';
 import type { FusedActivation } from './schema.js';
@@ -13,37 +15,93 @@ const LARGEST_FLOAT = 3.4028234663852886e38;
 export function withFused(node: NodeContext, id: TensorId, fn: FusedActivation): TensorId {
   const { dtype, quant } = node.builder.tensor(id);
   if (fn === 'none') return id;
-  if (fn === 'tanh' && dtype === 'float32')
+  if (fn === 'tanh' && dtype === 'float32') {
     return node.emit({ kind: 'unary', fn: 'tanh', alpha: 0, beta: 0, inputs: [id] });
+  }
   if (!isQuantized(dtype) || quant === undefined) {
     const { lo, hi } = realLimits(fn);
-    return node.emit({
-      kind: 'clamp',
-      lo: Math.max(lo, -LARGEST_FLOAT),
-      hi: Math.min(hi, LARGEST_FLOAT),
-      inputs: [id],
-    });
+    return floatClamp(node, id, lo, hi);
   }
   const { lo, hi } = storedLimits(fn, quant, dtype);
   const range = storedRange(dtype);
   return lo <= range.lo && hi >= range.hi ? id : node.emit({ kind: 'clamp', lo, hi, inputs: [id] });
 }
 
+/** Infinite limits are the largest finite float32. */
+function floatClamp(node: NodeContext, id: TensorId, lo: number, hi: number): TensorId {
+  return node.emit({ kind: 'clamp', lo: Math.max(lo, -LARGEST_FLOAT), hi: Math.min(hi, LARGEST_FLOAT), inputs: [id] });
+}
+
 /** RELU, RELU6, RELU_N1_TO_1. Quantised ones may rescale as well, which is a table for 8 bits. */
 export const limits =
   (fn: FusedActivation): Importer =>
   (node) => {
-    const x = node.input(0);
-    if (x.quant === undefined || !isQuantized(x.dtype)) return [activation(withFused(node, x.id, fn))];
+    const { tensor: x, perm } = node.ordered(0);
+    const { quant } = x;
+    if (quant === undefined || !isQuantized(x.dtype)) return [asOrdered(withFused(node, x.id, fn), perm)];
     const result = node.resultQuant();
     const { lo, hi } = storedLimits(fn, result, x.dtype);
-    const scale = fixedPoint(Math.fround(scaleOf(x.quant) / scaleOf(result)));
-    return [
-      activation(
-        lookUpInto(node, x, result, (stored) => {
-          const value = rescaled(stored - (x.quant?.zeroPoint ?? 0), scale) + result.zeroPoint;
-          return Math.min(Math.max(value, lo), hi);
-        }),
-      ),
-    ];
+    const scale = fixedPoint(Math.fround(scaleOf(quant) / scaleOf(result)));
+    const apply = (stored: number): number =>
+      Math.min(Math.max(rescaled(stored - quant.zeroPoint, scale) + result.zeroPoint, lo), hi);
+    return [asOrdered(lookUpInto(node, x, result, apply), perm)];
   };
+
+const LEAKY_RELU = { alpha: 0 } as const;
+
+export const leakyRelu: Importer = (node) => {
+  const { tensor: x, perm } = node.ordered(0);
+  const alpha = Math.fround(node.options.float32(LEAKY_RELU.alpha));
+  const { quant } = x;
+  if (quant === undefined || !isQuantized(x.dtype)) {
+    return [asOrdered(node.emit({ kind: 'unary', fn: 'leakyRelu', alpha, beta: 0, inputs: [x.id] }), perm)];
+  }
+  const result = node.resultQuant();
+  const identity = fixedPoint(Math.fround(scaleOf(quant) / scaleOf(result)));
+  const product = Math.fround(Math.fround(scaleOf(quant) * alpha) / scaleOf(result));
+  const slope = fixedPoint(Math.abs(product));
+  const apply = (stored: number): number => {
+    const value = stored - quant.zeroPoint;
+    const scaled = value >= 0 ? rescaled(value, identity) : rescaled(product < 0 ? -value : value, slope);
+    return scaled + result.zeroPoint;
+  };
+  return [asOrdered(lookUpInto(node, x, result, apply), perm)];
+};
+
+/** max(x, 0) + alpha * min(x, 0), alpha one for each channel or for all: of the two terms one is 0. */
+export const prelu: Importer = (node) => {
+  const x = node.input(0);
+  const alpha = node.constant(1, 'slopes');
+  if (x.dtype !== 'float32') return unsupported(`${x.dtype} operands`);
+  const slopes = alpha.elements();
+  if (!(slopes instanceof Float32Array)) return unsupported(`${alpha.type} slopes`);
+  if (slopes.every((slope) => slope === slopes[0])) {
+    const spec = { kind: 'unary', fn: 'leakyRelu', alpha: slopes[0] ?? 0, beta: 0, inputs: [x.id] } as const;
+    return [asOrdered(node.emit(spec), undefined)];
+  }
+  const channels = x.shape.at(-1) ?? 1;
+  if (slopes.length !== channels || x.shape.length !== 4) return unsupported(`slopes [${alpha.shape.join(', ')}]`);
+  const { builder, loc } = node;
+  const weights = builder.addConstant({ name: alpha.name, shape: [channels, 1, 1, 1], data: slopes, loc });
+  const zeros = new Float32Array(channels);
+  const bias = builder.addConstant({ name: `${alpha.name}:bias`, shape: [channels], data: zeros, loc });
+  const window = {
+    kernel: [1, 1],
+    stride: [1, 1],
+    dilation: [1, 1],
+    pad: { top: 0, left: 0, bottom: 0, right: 0 },
+  } as const;
+  const below = floatClamp(node, x.id, Number.NEGATIVE_INFINITY, 0);
+  const scaled = node.emit({ kind: 'conv2d', window, groups: channels, inputs: [below, weights, bias] });
+  const above = floatClamp(node, x.id, 0, Number.POSITIVE_INFINITY);
+  return [asOrdered(node.emit({ kind: 'add', inputs: [above, scaled] }), undefined)];
+};
+
+export const hardSwish: Importer = (node) => {
+  const { tensor: x, perm } = node.ordered(0);
+  if (x.quant === undefined) {
+    return [asOrdered(node.emit({ kind: 'unary', fn: 'hardSwish', alpha: 0, beta: 0, inputs: [x.id] }), perm)];
+  }
+  const result = node.resultQuant();
+  return [asOrdered(lookUpInto(node, x, result, hardSwishTable(x.quant, result)), perm)];
+};

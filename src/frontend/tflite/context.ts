@@ -1,26 +1,37 @@
 /** What the import of one operator sees: its operands, its options, the results that the file declares, and the builder. */
 import type { SourceLoc } from '../../base/diagnostic.js';
 import type { OpSpec, ProgramBuilder, ResultSpec } from '../../ir/builder.js';
-import { isQuantized, storedRange } from '../../ir/facts.js';
-import type { DType, Quantization, Tensor, TensorId } from '../../ir/types.js';
+import type { Quantization, Tensor, TensorId } from '../../ir/types.js';
 import { unsupported } from '../onnx/problems.js';
+import { activationQuant } from './activation-type.js';
 import type { Constant } from './constant.js';
 import { integersOf } from './constant.js';
 import type { FlatTable } from './flat-table.js';
 import type { TfliteOperator, TfliteTensor } from './model.js';
+import { isIdentity, permuted } from './permutation.js';
 import { malformed } from './problems.js';
-import { type FusedActivation, fusedActivation, type TensorType } from './schema.js';
+import { type FusedActivation, fusedActivation } from './schema.js';
 
+/**
+ * What a tensor of the file is. An activation may be a transposition that nothing has needed yet: axis i of the file's tensor
+ * is axis perm[i] of the program's. Converters put transpositions around many operators that do not care about order.
+ */
 export type Value =
-  | { readonly kind: 'activation'; readonly id: TensorId }
+  | { readonly kind: 'activation'; readonly id: TensorId; readonly perm?: readonly number[] }
   | { readonly kind: 'constant'; readonly constant: Constant };
 
 export const activation = (id: TensorId): Value => ({ kind: 'activation', id });
 
-/** One operator in. Results by position; fewer than the operator has leave the others undefined. */
-export type Importer = (node: NodeContext) => readonly Value[];
+/** One operator in. Results by position; an undefined one is refused if anything reads it. */
+export type Importer = (node: NodeContext) => readonly (Value | undefined)[];
 
 type Distribute<T> = T extends unknown ? Omit<T, 'name' | 'loc'> : never;
+
+/** A tensor of the program and the order of axes in which the file sees it. */
+export interface Ordered {
+  readonly tensor: Tensor;
+  readonly perm: readonly number[] | undefined;
+}
 
 export class NodeContext {
   readonly operator: string;
@@ -39,10 +50,18 @@ export class NodeContext {
     this.loc = node.loc;
   }
 
-  /** The operand as a tensor of the program; a constant becomes one, with its shape. */
+  /** The operand as a tensor of the program in the file's order of axes; a constant becomes one, with its shape. */
   input(position: number): Tensor {
+    const { tensor, perm } = this.ordered(position);
+    return perm === undefined ? tensor : this.builder.tensor(permuted(this, tensor, perm));
+  }
+
+  /** The same without moving anything: for operators that treat every element alone. */
+  ordered(position: number): Ordered {
     const value = this.operand(position);
-    return this.builder.tensor(value.kind === 'activation' ? value.id : this.embed(value.constant));
+    if (value.kind === 'constant') return { tensor: this.builder.tensor(this.embed(value.constant)), perm: undefined };
+    const perm = value.perm === undefined || isIdentity(value.perm) ? undefined : value.perm;
+    return { tensor: this.builder.tensor(value.id), perm };
   }
 
   operand(position: number): Value {
@@ -55,10 +74,9 @@ export class NodeContext {
     return this.operands[position] !== undefined;
   }
 
-  /** Shape of an operand of either kind. */
+  /** Shape of an operand of either kind, as the file sees it. */
   shape(position: number): readonly number[] {
-    const value = this.operand(position);
-    return value.kind === 'activation' ? this.builder.tensor(value.id).shape : value.constant.shape;
+    return shapeOf(this.operand(position), this.builder);
   }
 
   /** An operand that has to be known now. */
@@ -103,35 +121,20 @@ export class NodeContext {
     return this.emit({ kind: 'reshape', inputs: [id] }, { shape, name: `${from.name}:view` });
   }
 
-  private embed(constant: Constant): TensorId {
+  /** A constant as a tensor of the program. */
+  embed(constant: Constant): TensorId {
     const data = constant.elements();
-    if (data instanceof Float64Array)
-      return unsupported(`the ${constant.type} constant '${constant.name}' as an operand`);
-    const [scale] = constant.quantization?.scales ?? [];
+    const { name, shape, type, quantization } = constant;
+    if (data instanceof Float64Array) return unsupported(`the ${type} constant '${name}' as an operand`);
+    const [scale] = quantization?.scales ?? [];
     const quant =
-      scale === undefined ? {} : { quant: { scales: [scale], zeroPoint: constant.quantization?.zeroPoints[0] ?? 0 } };
-    return this.builder.addConstant({ name: constant.name, shape: constant.shape, data, ...quant, loc: this.loc });
+      scale === undefined ? {} : { quant: { scales: [scale], zeroPoint: quantization?.zeroPoints[0] ?? 0 } };
+    return this.builder.addConstant({ name, shape, data, ...quant, loc: this.loc });
   }
 }
 
-/** Types that activations can have, by their name in the file. */
-export function activationType(type: TensorType): DType | undefined {
-  return type === 'float32' || type === 'int8' || type === 'uint8' || type === 'int16' ? type : undefined;
-}
-
-/** One scale and zero point; undefined where the file gives none. @throws SpillwayError SW2109 if they are unusable */
-export function activationQuant(tensor: TfliteTensor, loc: SourceLoc): Quantization | undefined {
-  const { quantization, name, type } = tensor;
-  const dtype = activationType(type);
-  if (quantization === undefined || dtype === undefined || !isQuantized(dtype)) return undefined;
-  const { lo, hi } = storedRange(dtype);
-  const [scale = 0] = quantization.scales;
-  const [zeroPoint = 0] = quantization.zeroPoints;
-  if (quantization.scales.length !== 1 || !(scale > 0)) {
-    malformed('SW2109', loc, `activation '${name}' has the scales ${quantization.scales.join(', ')}`);
-  }
-  if (!(zeroPoint >= lo && zeroPoint <= hi)) {
-    malformed('SW2109', loc, `activation '${name}' has the zero point ${zeroPoint}, which is no ${type}`);
-  }
-  return { scales: [scale], zeroPoint };
+export function shapeOf(value: Value, builder: ProgramBuilder): readonly number[] {
+  if (value.kind === 'constant') return value.constant.shape;
+  const { shape } = builder.tensor(value.id);
+  return value.perm === undefined ? shape : value.perm.map((axis) => shape[axis] ?? 1);
 }

@@ -3,8 +3,9 @@ import { ProgramBuilder } from '../../ir/builder.js';
 import { elementCountOf } from '../../ir/facts.js';
 import type { Program } from '../../ir/types.js';
 import { type ProblemList, UnsupportedForm } from '../onnx/problems.js';
+import { activationQuant, activationType } from './activation-type.js';
 import { constantOf } from './constant.js';
-import { activationQuant, activationType, NodeContext, type Value } from './context.js';
+import { type Importer, NodeContext, shapeOf, type Value } from './context.js';
 import { MAX_ELEMENTS, type TfliteGraph, type TfliteModel, type TfliteOperator } from './model.js';
 import { IMPORTERS } from './operators.js';
 import { malformed } from './problems.js';
@@ -84,13 +85,16 @@ class GraphImporter {
     if (!imported) for (const index of operator.outputs) this.poisoned.add(index);
   }
 
-  private importKnown(operator: TfliteOperator, run: (node: NodeContext) => readonly Value[]): void {
+  private importKnown(operator: TfliteOperator, run: Importer): void {
     const operands = operator.inputs.map((index) => (index < 0 ? undefined : this.value(index, operator)));
     const results = operator.outputs.map((index) => this.tensor(index));
     const values = run(new NodeContext(operator, this.builder, operands, results, this.resultName(operator)));
     operator.outputs.forEach((index, position) => {
       const value = values[position];
-      if (value === undefined) throw new UnsupportedForm(`its result ${position}`);
+      if (value === undefined) {
+        this.poisonUnlessRead(index, position);
+        return;
+      }
       if (this.values.has(index)) {
         malformed('SW2103', operator.loc, `tensor '${this.tensor(index).name}' is made twice`);
       }
@@ -99,10 +103,17 @@ class GraphImporter {
     });
   }
 
+  private poisonUnlessRead(index: number, position: number): void {
+    const { outputs, operators } = this.graph;
+    const isRead = outputs.includes(index) || operators.some(({ inputs }) => inputs.includes(index));
+    if (isRead) throw new UnsupportedForm(`its result ${position}`);
+    this.poisoned.add(index);
+  }
+
   /** What the file declares must be what the operator makes; a file without shapes (rank 0) declares nothing. */
   private checkResult(operator: TfliteOperator, index: number, value: Value): void {
     const declared = this.tensor(index);
-    const shape = value.kind === 'activation' ? this.builder.tensor(value.id).shape : value.constant.shape;
+    const shape = shapeOf(value, this.builder);
     const count = elementCountOf(shape);
     if (count === 0) malformed('SW2107', operator.loc, `the result '${declared.name}' is empty`);
     if (count > MAX_ELEMENTS) malformed('SW2110', operator.loc, `the result '${declared.name}' has ${count} elements`);
@@ -113,6 +124,7 @@ class GraphImporter {
 
   exportOutputs(): void {
     const seen = new Set<number>();
+    const named = new Set(this.builder.inputs);
     for (const index of this.graph.outputs) {
       if (this.poisoned.has(index) || seen.has(index)) continue;
       seen.add(index);
@@ -125,7 +137,10 @@ class GraphImporter {
         this.problems.add({ code: 'SW2108', blame: 'unsupported', message, loc });
         continue;
       }
-      this.builder.addOutput(value.id);
+      // The order of axes that the outside sees may differ from the stored one, and then nothing is moved.
+      const order = value.perm === undefined ? {} : { outsideAxes: value.perm };
+      this.builder.addOutput(value.id, named.has(value.id) ? order : { ...order, name: tensor.name });
+      named.add(value.id);
     }
   }
 

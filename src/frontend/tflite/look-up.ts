@@ -1,12 +1,13 @@
 /** Functions of one quantised value, as tables of all 256. */
 import { isQuantized, storedRange } from '../../ir/facts.js';
-import type { Quantization, Tensor, TensorId } from '../../ir/types.js';
+import type { Quantization, Tensor, TensorId, UnaryFunction } from '../../ir/types.js';
 import { unsupported } from '../onnx/problems.js';
-import type { NodeContext } from './context.js';
+import type { Importer, NodeContext, Value } from './context.js';
+import { roundHalfAway, scaleOf } from './numbers.js';
 
 /**
  * @param apply from a stored value of x to one of the result; limited to the type here
- * @returns x itself where the table would change neither a value nor the quantisation
+ * @returns x itself where the table would change nothing
  */
 export function lookUpInto(
   node: NodeContext,
@@ -21,3 +22,33 @@ export function lookUpInto(
   const table = node.builder.addConstant({ name: `${node.resultName}:table`, shape: [256], data, loc: node.loc });
   return node.emit({ kind: 'lut', inputs: [x.id, table] }, { quant: result });
 }
+
+/** The result of an operator that treats every element alone: as ordered as its operand. */
+export function asOrdered(id: TensorId, perm: readonly number[] | undefined): Value {
+  return { kind: 'activation', id, ...(perm === undefined ? {} : { perm }) };
+}
+
+/** A function of real values: in float32 as it is, for 8 bits as a table of float32 values, rounded to the result's scale. */
+export const realFunction =
+  (fn: UnaryFunction, real: (x: number) => number): Importer =>
+  (node) => {
+    const { tensor, perm } = node.ordered(0);
+    if (tensor.dtype === 'float32') {
+      return [asOrdered(node.emit({ kind: 'unary', fn, alpha: 0, beta: 0, inputs: [tensor.id] }), perm)];
+    }
+    return [asOrdered(realTable(node, tensor, real), perm)];
+  };
+
+/** Source: PopulateLookupTable of TFLite. */
+export function realTable(node: NodeContext, x: Tensor, real: (x: number) => number): TensorId {
+  const { quant } = x;
+  if (quant === undefined) return unsupported(`${x.dtype} operands without quantisation`);
+  const result = node.resultQuant();
+  const inverse = Math.fround(1 / scaleOf(result));
+  return lookUpInto(node, x, result, (stored) => {
+    const value = Math.fround(real(Math.fround(scaleOf(quant) * (stored - quant.zeroPoint))));
+    return roundHalfAway(Math.fround(value * inverse)) + result.zeroPoint;
+  });
+}
+
+export const sigmoid = (x: number): number => Math.fround(1 / Math.fround(1 + Math.fround(Math.exp(-x))));

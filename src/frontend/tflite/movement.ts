@@ -5,7 +5,7 @@ import { sameQuantization } from '../../ir/verify-numbers.js';
 import { unsupported } from '../onnx/problems.js';
 import { withFused } from './activation.js';
 import { activation, type Importer, type NodeContext, type Value } from './context.js';
-import { lookUpInto } from './look-up.js';
+import { asOrdered, lookUpInto } from './look-up.js';
 import { roundHalfAway, scaleOf } from './numbers.js';
 import { malformed } from './problems.js';
 
@@ -23,7 +23,7 @@ function reshaped(node: NodeContext, shape: readonly number[]): Value {
     malformed('SW2107', node.loc, `[${node.shape(0).join(', ')}] cannot become [${shape.join(', ')}]`);
   }
   if (operand.kind === 'constant') return { kind: 'constant', constant: { ...operand.constant, shape } };
-  return activation(node.reshape(operand.id, shape));
+  return activation(node.reshape(node.input(0).id, shape));
 }
 
 export const reshape: Importer = (node) => {
@@ -57,11 +57,14 @@ export const expandDims: Importer = (node) => {
 
 /** PAD and PADV2: before and after each axis, with zero or a given value. */
 export const pad: Importer = (node) => {
-  const x = node.input(0);
+  const { tensor: x, perm } = node.ordered(0);
   const pairs = node.integers(1, 'paddings');
-  const around = x.shape.map((_, axis) => [pairs[2 * axis] ?? 0, pairs[2 * axis + 1] ?? 0] as const);
+  const around = x.shape.map((_, stored) => {
+    const axis = perm === undefined ? stored : perm.indexOf(stored);
+    return [pairs[2 * axis] ?? 0, pairs[2 * axis + 1] ?? 0] as const;
+  });
   const value = node.has(2) ? Number(node.constant(2, 'values').elements()[0] ?? 0) : (x.quant?.zeroPoint ?? 0);
-  if (around.every(([before, after]) => before === 0 && after === 0)) return [activation(x.id)];
+  if (around.every(([before, after]) => before === 0 && after === 0)) return [asOrdered(x.id, perm)];
   const lead = Math.max(0, 4 - x.shape.length);
   const [batch = [0, 0], ...rest] = [...Array.from({ length: lead }, () => [0, 0] as const), ...around];
   if (rest.length !== 3 || batch.some((count) => count !== 0)) {
@@ -76,25 +79,23 @@ export const pad: Importer = (node) => {
     value,
     inputs: [image],
   });
-  return [
-    activation(
-      node.reshape(
-        id,
-        x.shape.map((extent, axis) => extent + (around[axis]?.[0] ?? 0) + (around[axis]?.[1] ?? 0)),
-      ),
-    ),
-  ];
+  const shape = x.shape.map((extent, axis) => extent + (around[axis]?.[0] ?? 0) + (around[axis]?.[1] ?? 0));
+  return [asOrdered(node.reshape(id, shape), perm)];
 };
 
 export const concatenation: Importer = (node) => {
-  const parts = node.operands.map((_, position) => node.input(position));
-  const [first] = parts;
+  const ordered = node.operands.map((_, position) => node.ordered(position));
+  const [first] = ordered;
   if (first === undefined) return malformed('SW2103', node.loc, 'CONCATENATION has no operands');
-  const axis = node.options.int32(CONCATENATION.axis);
-  const quant = isQuantized(first.dtype) ? node.resultQuant() : undefined;
+  const isOneOrder = ordered.every(({ perm }) => perm?.join() === first.perm?.join());
+  const perm = isOneOrder ? first.perm : undefined;
+  const parts = ordered.map(({ tensor }, position) => (isOneOrder ? tensor : node.input(position)));
+  const given = node.options.int32(CONCATENATION.axis);
+  const axis = given < 0 ? given + first.tensor.shape.length : given;
+  const quant = isQuantized(first.tensor.dtype) ? node.resultQuant() : undefined;
   const inputs = parts.map((part) => (quant === undefined ? part.id : inQuantization(node, part, quant)));
-  const id = node.emit({ kind: 'concat', axis: axis < 0 ? axis + first.shape.length : axis, inputs });
-  return [activation(withFused(node, id, node.activationOption(CONCATENATION.activation)))];
+  const id = node.emit({ kind: 'concat', axis: perm?.[axis] ?? axis, inputs });
+  return [asOrdered(withFused(node, id, node.activationOption(CONCATENATION.activation)), perm)];
 };
 
 /** Concatenation of uint8 rescales in float32, which is a table. int8 kernels do not rescale. */
