@@ -13,6 +13,7 @@
  * The output is the last op's tensor with its storage, so a layer in front of a concat still writes its slice.
  */
 import { anchorZeroPointOf, isQuantized, tensorOf } from '../src/ir/facts.js';
+import { sameShape } from '../src/ir/shape.js';
 import type { BinaryOp, EpilogueStage, Op, OpKind, Program, TensorId } from '../src/ir/types.js';
 import type { Pass } from './pass.js';
 import { countUses, draftOf, finish } from './rewrite.js';
@@ -36,6 +37,11 @@ const ANCHORS: ReadonlySet<OpKind> = new Set<OpKind>([
   'add',
   'sub',
   'mul',
+  'binary',
+  'reduce',
+  'layerNorm',
+  'matmul',
+  'broadcast',
   'softmax',
   'lrn',
   'upsample',
@@ -110,6 +116,9 @@ function addStage(op: BinaryOp, value: TensorId, program: Program): EpilogueStag
   const [a, b] = op.inputs;
   const operand = a === value ? b : a;
   if (operand === undefined || program.constants.has(operand)) return undefined;
+  const shapeOf = (id: TensorId): readonly number[] => tensorOf(program, id).shape;
+  if (!sameShape(shapeOf(operand), shapeOf(op.output)) || !sameShape(shapeOf(value), shapeOf(op.output)))
+    return undefined;
   return {
     kind: 'add',
     operand,

@@ -94,7 +94,7 @@ export function poseProblem(
       name: tensor.name,
       sramBytes: alignUp(bytes, options.alignmentBytes) * options.batch,
       dramBytes: bytes * options.batch,
-      startsInDram: program.inputs.includes(root),
+      startsInDram: program.inputs.includes(root) || program.constants.has(root),
       endsInDram: outputRoots.has(root),
     };
   });
@@ -417,7 +417,13 @@ function scheduledRoots(
       loc: tensor.loc,
       sizeBytes: facts.dramBytes / options.batch,
       frameStrideBytes: facts.sramBytes / options.batch,
-      role: facts.startsInDram ? 'input' : facts.endsInDram ? 'output' : 'activation',
+      role: program.constants.has(root)
+        ? 'constant'
+        : facts.startsInDram
+          ? 'input'
+          : facts.endsInDram
+            ? 'output'
+            : 'activation',
       stays: stays.map((stay) => ({
         startStep: stay.startStep,
         endStep: stay.endStep,

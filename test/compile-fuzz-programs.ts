@@ -6,7 +6,16 @@ import fc from 'fast-check';
 import type { OpSpec, ResultSpec } from '../src/ir/builder.js';
 import { ProgramBuilder } from '../src/ir/builder.js';
 import { elementCountOf } from '../src/ir/facts.js';
-import type { DType, Program, Quantization, Tensor, TensorId, Window2d } from '../src/ir/types.js';
+import {
+  BINARY_FUNCTIONS,
+  type DType,
+  type Program,
+  type Quantization,
+  REDUCTIONS,
+  type Tensor,
+  type TensorId,
+  type Window2d,
+} from '../src/ir/types.js';
 import { randomElements, randomOf } from './program-arbitraries.js';
 
 const QUANTS: readonly Quantization[] = [
@@ -64,6 +73,15 @@ class FuzzBuilder {
   constant(shape: number[], dtype: DType): TensorId {
     const data = randomElements({ shape, dtype }, this.random);
     return this.builder.addConstant({ name: `c${this.count++}`, shape, data });
+  }
+
+  /** A constant that is an operand like any other tensor, or what the pool has of that shape. */
+  operand(shape: readonly number[], which: number): TensorId {
+    const known = this.pick(which, (t) => t.shape.join() === shape.join());
+    if (known !== undefined && which % 3 === 0) return known.id;
+    const { dtype } = this;
+    const data = randomElements({ shape, dtype }, this.random);
+    return this.builder.addConstant({ name: `c${this.count++}`, shape, data, ...this.quant(which) });
   }
 
   /** Exponentials or powers, which are positive: a sum of them is never 0. */
@@ -299,6 +317,63 @@ const MAKERS: Readonly<Record<string, Maker>> = {
     }
     p.add({ kind: 'transpose', inputs: [x.id], perm });
   },
+  repeated: (p, operand, other, a) => {
+    const x = p.pick(operand, isImage);
+    if (x === undefined) return;
+    const shape = x.shape.map((extent, axis) => (axis > 0 && (other >> axis) % 2 === 0 ? extent : 1));
+    const y = p.operand(shape, other);
+    const kind = (['add', 'mul', 'sub'] as const)[a % 3] ?? 'add';
+    const inputs = a % 2 === 0 ? [x.id, y] : [y, x.id];
+    if (p.dtype === 'int8' || a % 4 > 0) p.add({ kind, inputs, ...p.rescale() }, p.quant(a));
+    else p.add({ kind: 'binary', fn: BINARY_FUNCTIONS[other % BINARY_FUNCTIONS.length] ?? 'max', inputs });
+  },
+  broadcast: (p, operand, other, a) => {
+    const x = p.pick(operand, (t) => isImage(t) && elementCountOf(t.shape) < MAX_ELEMENTS / 12);
+    if (x === undefined) return;
+    const axis = 1 + (a % 3);
+    const start = other % (x.shape[axis] ?? 1);
+    p.add({ kind: 'slice', inputs: [x.id], axis, start }, { shape: x.shape.with(axis, 1) });
+    const cut = p.pool.at(-1);
+    if (cut === undefined) return;
+    const wide = p.builder.tensor(cut).shape.map((extent, i) => (i === axis ? 1 + (other % 5) : extent));
+    p.add({ kind: 'broadcast', inputs: [cut] }, { shape: wide });
+  },
+  mirror: (p, operand, other, a) => {
+    const x = p.pick(operand, (t) => isImage(t) && elementCountOf(t.shape) < MAX_ELEMENTS / 4);
+    if (x === undefined) return;
+    const [, h = 1, w = 1, c = 1] = x.shape;
+    const amount = (value: number, extent: number): number => value % Math.min(4, extent);
+    const before = [amount(a, h), amount(other, w), amount(a >> 2, c)] as const;
+    const after = [amount(other >> 2, h), amount(a >> 4, w), amount(other >> 4, c)] as const;
+    const mode = a % 2 === 0 ? ('reflect' as const) : ('edge' as const);
+    p.add({ kind: 'pad', inputs: [x.id], before, after, value: 0, mode });
+  },
+  real: (p, operand, other, a) => {
+    const x = p.pick(operand, isImage);
+    if (x === undefined || p.dtype === 'int8') return;
+    const [, , w = 1, c = 1] = x.shape;
+    const kind = (['reduce', 'layerNorm', 'matmul', 'matmul', 'select', 'unary'] as const)[a % 6];
+    if (kind === 'reduce') p.add({ kind, inputs: [x.id], fn: REDUCTIONS[other % 9] ?? 'sum' });
+    else if (kind === 'layerNorm') {
+      const inputs = [x.id, p.constant([c], 'float32'), p.constant([c], 'float32')];
+      p.add({ kind, inputs, epsilon: 1e-5, isCentred: other % 3 > 0 });
+    } else if (kind === 'matmul') {
+      const transposeB = other % 2 === 0;
+      const n = 1 + (other % 7);
+      const batch = other % 3 === 0 ? 1 : (x.shape[1] ?? 1);
+      const b = p.constant(transposeB ? [1, batch, n, c] : [1, batch, c, n], 'float32');
+      p.add({ kind, inputs: [x.id, other % 5 === 0 && transposeB ? x.id : b], transposeB });
+    } else if (kind === 'select') {
+      const condition = p.constant(
+        [1, 1, w, c].map((extent, i) => ((other >> i) % 2 === 0 ? extent : 1)),
+        'float32',
+      );
+      p.add({ kind, inputs: [condition, x.id, p.operand(x.shape.with(3, 1), other)] });
+    } else if (kind === 'unary') {
+      const fn = (['erf', 'gelu', 'softplus', 'round', 'not', 'silu'] as const)[other % 6] ?? 'erf';
+      p.add({ kind, inputs: [x.id], fn, alpha: 0, beta: 0 });
+    }
+  },
   dense: (p, operand, other) => {
     const x = p.pick(operand, (t) => t.shape.length === 2 && t.shape[0] === 1);
     if (x === undefined) return;
@@ -327,6 +402,7 @@ const KINDS: readonly Weighted[] = [
   { weight: 3, arbitrary: fc.constant('pool') },
   { weight: 4, arbitrary: fc.constant('binary') },
   { weight: 2, arbitrary: fc.constantFrom('upsample', 'concat') },
+  { weight: 4, arbitrary: fc.constantFrom('repeated', 'broadcast', 'mirror', 'real', 'real') },
   { weight: 3, arbitrary: fc.constantFrom('clamp', 'activation', 'softmax', 'lrn', 'globalPool') },
   { weight: 2, arbitrary: fc.constantFrom('slice', 'reshape', 'transpose', 'dense', 'concat') },
 ];

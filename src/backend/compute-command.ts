@@ -1,8 +1,8 @@
 /** The compute command of a layer, for one tile of columns and one run of weight records. */
 import type { FieldStep } from '../commands/types.js';
 import { tensorOf } from '../ir/facts.js';
-import type { Op, Program, ResizeCoordinates } from '../ir/types.js';
-import { type AxisMap, type Layer, type Operand, recordForm } from '../schedule/layer.js';
+import { BINARY_FUNCTIONS, type Op, type Program, REDUCTIONS, type ResizeCoordinates } from '../ir/types.js';
+import { type AxisMap, type Layer, type Operand, type OperandRole, recordForm } from '../schedule/layer.js';
 import {
   conversionFields,
   dtypeCode,
@@ -97,6 +97,19 @@ export function computeCommand(
   return { ...commandAt(site, run), steps };
 }
 
+/** The view that each operand is to the command. */
+function prefixesOf({ kind }: Layer): Readonly<Record<OperandRole, string>> {
+  if (kind === 'select') return { main: 'in', second: 'a', third: 'b', residual: 'add' };
+  const main = kind === 'binary' || kind === 'matmul' ? 'a' : 'in';
+  return { main, second: 'b', third: '', residual: 'add' };
+}
+
+/** Extents of 1 that are repeated over the output's, as the instruction table masks them. */
+function repeatMask({ h, w, c }: Operand, { output }: Layer): number {
+  const isRepeated = (extent: number, outputs: number): boolean => extent === 1 && outputs > 1;
+  return (isRepeated(h, output.h) ? 1 : 0) + (isRepeated(w, output.w) ? 2 : 0) + (isRepeated(c, output.c) ? 4 : 0);
+}
+
 /** Whole images in SRAM hold their frames one after the other. */
 export function frameSteps(
   context: LayerContext,
@@ -104,7 +117,7 @@ export function frameSteps(
   isOutputWhole: boolean,
 ): (FieldStep | undefined)[] {
   const { layer } = context.scheduled;
-  const prefix = { main: layer.kind === 'binary' ? 'a' : 'in', second: 'b', residual: 'add' } as const;
+  const prefix = prefixesOf(layer);
   const steps = layer.operands.map((operand, i) =>
     isWhole(operand, i) ? sramFrameStep(context, operand.root, `${prefix[operand.role]}Base`) : undefined,
   );
@@ -169,8 +182,11 @@ export function commandAt(site: ComputeSite, run: RecordRun | undefined): { op: 
       };
     }
     case 'binary': {
-      if (op.kind !== 'add' && op.kind !== 'sub' && op.kind !== 'mul') break;
-      const mode = op.kind === 'add' ? 0 : op.kind === 'sub' ? 1 : 2;
+      if (op.kind !== 'add' && op.kind !== 'sub' && op.kind !== 'mul' && op.kind !== 'binary') break;
+      const simple = ['add', 'sub', 'mul'].indexOf(op.kind);
+      const mode = op.kind === 'binary' ? 3 + BINARY_FUNCTIONS.indexOf(op.fn) : simple;
+      const rescale = op.kind === 'binary' ? {} : rescaleFields(op.rescale);
+      const repeats = { aRepeat: repeatMask(main, layer), bRepeat: repeatMask(site.operand(1), layer) };
       const zeros = {
         aZero: zeroPointOf(program, op.inputs[0]),
         bZero: zeroPointOf(program, op.inputs[1]),
@@ -180,7 +196,7 @@ export function commandAt(site: ComputeSite, run: RecordRun | undefined): { op: 
         ...viewFields('a', site.operandView(0)),
         ...viewFields('b', site.operandView(1)),
       };
-      return { op: 'binary', fields: { ...views, ...common, mode, ...zeros, ...rescaleFields(op.rescale) } };
+      return { op: 'binary', fields: { ...views, ...common, mode, ...zeros, ...rescale, ...repeats } };
     }
     case 'map':
       return {
@@ -188,6 +204,7 @@ export function commandAt(site: ComputeSite, run: RecordRun | undefined): { op: 
         fields: {
           ...input,
           ...common,
+          ...(op.kind === 'broadcast' ? { inRepeat: repeatMask(main, layer) } : {}),
           scaleH: main.rows.scale,
           scaleW: main.columns.scale,
           ...zeroFields(program, op),
@@ -203,7 +220,8 @@ export function commandAt(site: ComputeSite, run: RecordRun | undefined): { op: 
       if (op.kind !== 'pad') break;
       const [padTop, padLeft, padFront] = op.before;
       const value = isFloat ? floatBits(op.value) : op.value;
-      return { op: 'pad', fields: { ...input, ...common, padTop, padLeft, padFront, value } };
+      const mode = op.mode === undefined ? 0 : op.mode === 'reflect' ? 1 : 2;
+      return { op: 'pad', fields: { ...input, ...common, padTop, padLeft, padFront, value, mode } };
     }
     case 'softmax': {
       const fixed: Fields =
@@ -226,6 +244,45 @@ export function commandAt(site: ComputeSite, run: RecordRun | undefined): { op: 
           ...zeroFields(program, op),
         },
       };
+    }
+    case 'select': {
+      const repeats = {
+        inRepeat: repeatMask(main, layer),
+        aRepeat: repeatMask(site.operand(1), layer),
+        bRepeat: repeatMask(site.operand(2), layer),
+      };
+      const [condition, a, b] = [0, 1, 2].map((index) => site.operandView(index));
+      if (condition === undefined || a === undefined || b === undefined) break;
+      const views = { ...viewFields('in', condition), ...viewFields('a', a), ...viewFields('b', b) };
+      return { op: 'select', fields: { ...views, ...common, ...repeats } };
+    }
+    case 'reduce': {
+      if (op.kind !== 'reduce') break;
+      const inDtype = tensorOf(program, op.inputs[0] ?? op.output).dtype;
+      const own = inDtype === dtype ? 0 : 1 + dtypeCode(inDtype);
+      return {
+        op: 'reduce',
+        fields: { ...input, ...common, mode: REDUCTIONS.indexOf(op.fn), inDtype: own },
+      };
+    }
+    case 'layerNorm': {
+      if (op.kind !== 'layerNorm') break;
+      return {
+        op: 'layerNorm',
+        fields: {
+          ...viewFields('in', site.operandView(0)),
+          ...common,
+          table: site.tableAddress,
+          epsilon: floatBits(op.epsilon),
+          mode: op.isCentred ? 0 : 1,
+        },
+      };
+    }
+    case 'matmul': {
+      if (op.kind !== 'matmul') break;
+      const views = { ...viewFields('a', site.operandView(0)), ...viewFields('b', site.operandView(1)) };
+      const bRepeat = repeatMask({ ...site.operand(1), w: 0, c: 0 }, layer);
+      return { op: 'matmul', fields: { ...views, ...common, inC: main.c, mode: op.transposeB ? 1 : 0, bRepeat } };
     }
     case 'transpose':
       break;

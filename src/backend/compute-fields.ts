@@ -13,31 +13,23 @@ import type {
   UnaryFunction,
   Window2d,
 } from '../ir/types.js';
-import { isReal } from '../ir/types.js';
+import { isReal, UNARY_FUNCTIONS } from '../ir/types.js';
 
 export type Fields = Record<string, number>;
 
-const UNARY_KIND: Readonly<Record<UnaryFunction, number>> = {
-  leakyRelu: 3,
-  sigmoid: 4,
-  tanh: 5,
-  hardSwish: 6,
-  hardSigmoid: 7,
-  elu: 8,
-  exp: 9,
-  sqrt: 10,
-};
+/** Activation kinds of the instruction table: functions begin at 3. */
+const unaryKind = (fn: UnaryFunction): number => 3 + UNARY_FUNCTIONS.indexOf(fn);
 
 /** As the instruction table numbers the types. */
-export const DTYPE_CODE: Readonly<Record<Exclude<DType, 'int32'>, number>> = {
+export const DTYPE_CODE: Readonly<Record<DType, number>> = {
   int8: 0,
   float32: 1,
   uint8: 2,
   int16: 3,
+  int32: 4,
 };
 
 export function dtypeCode(dtype: DType): number {
-  if (dtype === 'int32') throw new Error('no command computes in int32');
   return DTYPE_CODE[dtype];
 }
 
@@ -47,6 +39,7 @@ export function conversionFields(program: Program, op: ConvertOp): Fields {
   const output = tensorOf(program, op.output);
   const inDtype = input.dtype === output.dtype ? 0 : 1 + dtypeCode(input.dtype);
   if (op.multiplier !== 0) return { inDtype, multiplier: op.multiplier, shift: op.shift };
+  if (input.dtype === 'int32' || output.dtype === 'int32') return { inDtype };
   const { quant } = input.dtype === 'float32' ? output : input;
   const rounding: Fields = op.rounding === undefined ? {} : { rounding: 1 };
   return { inDtype, scale: floatBits(quant?.scales[0] ?? 1), ...rounding };
@@ -130,7 +123,7 @@ export function epilogueFields(program: Program, op: Op, isFloat: boolean, table
   };
   if (op.kind === 'clamp') clamp(op.lo, op.hi);
   if (op.kind === 'lut') lookUp();
-  if (op.kind === 'unary') put(UNARY_KIND[op.fn], floatBits(op.alpha), floatBits(op.beta));
+  if (op.kind === 'unary') put(unaryKind(op.fn), floatBits(op.alpha), floatBits(op.beta));
   for (const stage of op.epilogue) {
     if (stage.kind === 'add') {
       if (slot === 'act2' || fields.addMode !== undefined) throw new Error(`${op.name} adds after its last slot`);
@@ -138,7 +131,7 @@ export function epilogueFields(program: Program, op: Op, isFloat: boolean, table
       slot = 'act2';
     } else if (stage.kind === 'clamp') clamp(stage.lo, stage.hi);
     else if (stage.kind === 'lut') lookUp();
-    else put(UNARY_KIND[stage.fn], floatBits(stage.alpha), floatBits(stage.beta));
+    else put(unaryKind(stage.fn), floatBits(stage.alpha), floatBits(stage.beta));
   }
   return fields;
 }

@@ -29,13 +29,22 @@ export function layOutDram(schedule: Schedule, batch: number): DramLayout {
     address = alignUp(at + layer.weights.totalBytes, DRAM_ALIGNMENT_BYTES);
     return at;
   });
+  // Constants that are operands like any other tensor.
+  const rootAddresses = new Map<TensorId, number>();
+  const frameStrideBytes = new Map<TensorId, number>();
+  const operands = [...schedule.roots.values()].filter(({ role }) => role === 'constant');
+  for (const { root, name, sizeBytes } of operands) {
+    rootAddresses.set(root, address);
+    frameStrideBytes.set(root, 0);
+    regions.push({ name, class: 'weights', dramAddress: address, bytes: sizeBytes });
+    address = alignUp(address + sizeBytes, DRAM_ALIGNMENT_BYTES);
+  }
   const image = new Uint8Array(address);
+  for (const { root } of operands) image.set(bytesOf(constant(schedule.program, root)), rootAddresses.get(root));
   schedule.layers.forEach(({ layer }, t) => {
     const at = weightAddresses[t] ?? -1;
     if (at >= 0) writeConstants(schedule.program, layer, image.subarray(at, at + layer.weights.totalBytes));
   });
-  const rootAddresses = new Map<TensorId, number>();
-  const frameStrideBytes = new Map<TensorId, number>();
   const roots = [...schedule.roots.values()].filter((root) => root.inDram);
   for (const role of ['input', 'output', 'activation'] as const) {
     for (const root of roots) {
@@ -97,6 +106,7 @@ export function tablesOf(program: Program, op: Op): ConstantData[] {
   const tables: ConstantData[] = [];
   const own = op.kind === 'lut' || op.kind === 'softmax' || op.kind === 'lrn' ? op.inputs[1] : undefined;
   if (own !== undefined) tables.push(constant(program, own));
+  if (op.kind === 'layerNorm') for (const id of op.inputs.slice(1)) tables.push(constant(program, id));
   for (const stage of op.epilogue) if (stage.kind === 'lut') tables.push(constant(program, stage.table));
   return tables;
 }

@@ -269,7 +269,15 @@ function computeWork(
     const taps = op.kind === 'maxPool' || op.kind === 'avgPool' ? op.window.kernel[0] * op.window.kernel[1] : 1;
     return { cycles: (elements * taps) / lanes, macs: 0 };
   }
-  if (layer.kind === 'softmax' || layer.kind === 'lrn') return { cycles: (3 * elements) / lanes, macs: 0 };
+  if (layer.kind === 'softmax' || layer.kind === 'lrn' || layer.kind === 'layerNorm') {
+    return { cycles: (3 * elements) / lanes, macs: 0 };
+  }
+  const inner = layer.operands[0]?.c ?? 1;
+  if (layer.kind === 'reduce') return { cycles: (pixels * inner) / lanes, macs: 0 };
+  if (layer.kind === 'matmul') {
+    const passes = Math.ceil(inner / chip.mac.rows) * Math.ceil(output.c / chip.mac.columns);
+    return { cycles: pixels * passes + pieces * (chip.mac.rows + chip.mac.columns), macs: elements * inner };
+  }
   if (layer.kind !== 'conv') return { cycles: elements / lanes, macs: 0 };
   const groups = op.kind === 'conv2d' ? op.groups : 1;
   const taps = op.kind === 'conv2d' ? op.window.kernel[0] * op.window.kernel[1] : 1;

@@ -21,8 +21,9 @@ export function trafficOf(schedule: Schedule): TrafficEntry[] {
   const entries: TrafficEntry[] = [];
   schedule.layers.forEach((scheduled, step) => {
     const { layer, tiling } = scheduled;
-    const classOf = (root: TensorId): 'input' | 'output' | 'activations' => {
+    const classOf = (root: TensorId): TrafficEntry['class'] => {
       const role = schedule.roots.get(root)?.role;
+      if (role === 'constant') return 'weights';
       return role === 'input' || role === 'output' ? role : 'activations';
     };
     const add = (root: TensorId, readBytes: number, writeBytes: number, reason: TrafficEntry['reason']): void => {

@@ -102,7 +102,9 @@ const WINDOW = [
  * The epilogue of docs/numerics.md: stage 1 (activation), stage 2 (addition of a second image, pixel by pixel), stage 3
  * (activation). Activation kinds: 0 none; 1 clamp to [lo, hi]; 2 table (int8 and uint8; table of 256 bytes in SRAM at lo);
  * 3 leakyRelu (alpha = lo); 4 sigmoid; 5 tanh; 6 hardSwish; 7 hardSigmoid (alpha = lo, beta = hi); 8 elu (alpha = lo);
- * 9 exp; 10 sqrt. 3..10 float32 only. For integers, lo and hi are stored values (zigzag as any signed field);
+ * 9 exp; 10 sqrt; 11 abs; 12 neg; 13 floor; 14 ceil; 15 round; 16 trunc; 17 sign;
+ * 18 log; 19 erf; 20 gelu; 21 geluTanh; 22 sin; 23 cos; 24 rsqrt; 25 reciprocal; 26 softplus; 27 softsign; 28 silu; 29 mish;
+ * 30 square; 31 selu; 32 not; 33 power. 3..33 float32 only. For integers, lo and hi are stored values (zigzag as any signed field);
  * for float32 they are bit patterns.
  */
 const EPILOGUE = [
@@ -129,7 +131,8 @@ const EPILOGUE = [
   s('act2Hi', 'stage 3: as act1Hi'),
 ];
 
-const DTYPE = u('dtype', '0 int8, 1 float32, 2 uint8, 3 int16');
+const DTYPE = u('dtype', '0 int8, 1 float32, 2 uint8, 3 int16, 4 int32');
+const REPEAT = 'mask of what the operand has one of, for all: 1 rows, 2 columns, 4 channels';
 const SHAPES = [
   u('inH', 'rows of the input image'),
   u('inW', 'columns of the input image'),
@@ -328,7 +331,10 @@ export const INSTRUCTIONS: readonly Instruction[] = [
     fields: [
       ...SYNC,
       DTYPE,
-      u('mode', '0 add, 1 sub, 2 mul'),
+      u(
+        'mode',
+        '0 add, 1 sub, 2 mul; float32: 3 div, 4 pow, 5 max, 6 min (5 and 6 also stored integers), 7 mod, 8 equal, 9 less, 10 less or equal, 11 greater, 12 greater or equal, 13 and, 14 or, 15 xor, 16 prelu',
+      ),
       ...view('a', 'operand a'),
       ...view('b', 'operand b'),
       ...view('out', 'the output image'),
@@ -353,6 +359,8 @@ export const INSTRUCTIONS: readonly Instruction[] = [
         'form',
         'integers: 0 rescaling in fixed point; 1 in float32: multiplierA and multiplierB are bit patterns of the scales of a and b (mul: of the product), multiplierOut of the offset',
       ),
+      u('aRepeat', REPEAT),
+      u('bRepeat', REPEAT),
     ],
     doc: 'Elementwise operation of two images of one shape, with epilogue.',
   },
@@ -378,6 +386,7 @@ export const INSTRUCTIONS: readonly Instruction[] = [
       u('scale', 'float32 to integers or back: bit pattern of the scale of the integers'),
       ...stripes('in', 'out', 'add'),
       u('rounding', 'float32 to integers: 0 halves away from zero, 1 halves to even'),
+      u('inRepeat', '4 where the one channel of the input stands for all'),
     ],
     doc: 'Copy of an image, with nearest-neighbour upsampling, conversion and epilogue: copies, activations, table look-ups, conversions.',
   },
@@ -418,8 +427,95 @@ export const INSTRUCTIONS: readonly Instruction[] = [
       s('value', 'what is around the input: a stored value, or a bit pattern'),
       ...EPILOGUE,
       ...stripes('in', 'out', 'add'),
+      u('mode', '0 the value, 1 the image mirrored at its edges, 2 its edges'),
     ],
-    doc: 'Copy of an image with a border of one value, with epilogue.',
+    doc: 'Copy of an image with a border, with epilogue. Modes 1 and 2 read the whole image.',
+  },
+  {
+    name: 'select',
+    opcode: 0x2b,
+    queue: 'compute',
+    fields: [
+      ...SYNC,
+      DTYPE,
+      ...view('in', 'the condition'),
+      ...view('a', 'what is taken where the condition is not 0'),
+      ...view('b', 'what is taken elsewhere'),
+      ...view('out', 'the output image'),
+      u('outH', 'rows'),
+      u('outW', 'columns'),
+      u('outC', 'channels'),
+      ...ROWS,
+      ...COLUMNS,
+      u('inRepeat', REPEAT),
+      u('aRepeat', REPEAT),
+      u('bRepeat', REPEAT),
+    ],
+    doc: 'Choice between two images, element by element; float32.',
+  },
+  {
+    name: 'reduce',
+    opcode: 0x2c,
+    queue: 'compute',
+    fields: [
+      ...SYNC,
+      DTYPE,
+      u(
+        'mode',
+        '0 sum, 1 mean, 2 max, 3 min, 4 prod, 5 l1, 6 l2, 7 sum of squares, 8 log of the sum of exponentials, 9 position of the largest, 10 of the least; 2, 3, 9 and 10 also of integers',
+      ),
+      ...view('in', 'the input image'),
+      ...view('out', 'the output image, of one channel'),
+      ...SHAPES,
+      ...ROWS,
+      ...COLUMNS,
+      u('inDtype', 'type of the input: 0 as dtype, else 1 + its type'),
+      ...EPILOGUE,
+    ],
+    doc: 'One number for the channels of each pixel, with epilogue.',
+  },
+  {
+    name: 'layerNorm',
+    opcode: 0x2d,
+    queue: 'compute',
+    fields: [
+      ...SYNC,
+      DTYPE,
+      ...view('in', 'the input image'),
+      ...view('out', 'the output image'),
+      u('outH', 'rows'),
+      u('outW', 'columns'),
+      u('outC', 'channels'),
+      ...ROWS,
+      ...COLUMNS,
+      u('table', 'SRAM byte address of float32 [outC] gamma, then [outC] beta'),
+      u('epsilon', 'bit pattern'),
+      u('mode', '0 the mean is taken away first, 1 it is not'),
+      ...EPILOGUE,
+    ],
+    doc: 'Normalisation of the channels of each pixel, with epilogue; float32.',
+  },
+  {
+    name: 'matmul',
+    opcode: 0x2e,
+    queue: 'compute',
+    fields: [
+      ...SYNC,
+      DTYPE,
+      ...view('a', 'operand a: a matrix of outW x inC in each row of the image'),
+      ...view('b', 'operand b: a matrix of inC x outC in each row, or of outC x inC'),
+      ...view('out', 'the output image: outW x outC in each row'),
+      u('inC', 'the extent that is summed over'),
+      u('outH', 'rows'),
+      u('outW', 'columns'),
+      u('outC', 'channels'),
+      ...ROWS,
+      ...COLUMNS,
+      u('mode', '1 where b is outC x inC'),
+      u('bRepeat', '1 where one row of b stands for all'),
+      ...EPILOGUE,
+    ],
+    doc: 'Matrix products, one for each row, with epilogue; float32.',
   },
   {
     name: 'softmax',

@@ -37,7 +37,7 @@ export function tensorReports(
     const { readBytes, writeBytes } = moved.get(root.root) ?? { readBytes: 0, writeBytes: 0 };
     return {
       name: root.name,
-      class: root.role === 'activation' ? 'activations' : root.role,
+      class: root.role === 'activation' ? 'activations' : root.role === 'constant' ? 'weights' : root.role,
       bytes: root.sizeBytes,
       home: homeOf(schedule, root),
       readBytes,
@@ -104,6 +104,10 @@ function whyActivation(schedule: Schedule, root: ScheduledRoot, placement: Repor
     return `kept in SRAM ${stays}: ${root.sizeBytes} B at 0x${offset.toString(16)}`;
   }
   const streamed = streamedSteps(schedule, root);
+  if (root.role === 'constant') {
+    if (stays === '') return `constant operand: streamed from DRAM by ${streamed}`;
+    return `constant operand: loaded whole and kept in SRAM ${stays}`;
+  }
   if (root.role === 'input') {
     if (stays === '') return `model input: streamed from DRAM by ${streamed}`;
     return `model input: loaded whole and kept in SRAM ${stays}`;

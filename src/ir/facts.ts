@@ -129,6 +129,12 @@ export function isContiguous(tensor: Tensor): boolean {
 
 /** Multiply-accumulates of the anchor; 0 for everything that is not a convolution or a matrix product. */
 export function macsOf(op: Op, program: Pick<Program, 'tensors'>): number {
+  if (op.kind === 'matmul') {
+    const [a] = op.inputs;
+    return (
+      elementCount(tensorOf(program, op.output)) * (a === undefined ? 0 : (tensorOf(program, a).shape.at(-1) ?? 0))
+    );
+  }
   if (op.kind !== 'conv2d' && op.kind !== 'dense') return 0;
   const [, weightsId] = op.inputs;
   if (weightsId === undefined) return 0;
@@ -148,6 +154,9 @@ export function keepsQuantization(kind: OpKind): boolean {
     case 'maxPool':
     case 'avgPool':
     case 'clamp':
+    case 'binary':
+    case 'select':
+    case 'broadcast':
     case 'upsample':
     case 'resize':
     case 'pad':
@@ -168,6 +177,9 @@ export function keepsQuantization(kind: OpKind): boolean {
     case 'convert':
     case 'softmax':
     case 'lrn':
+    case 'reduce':
+    case 'layerNorm':
+    case 'matmul':
       return false;
     default:
       return assertNever(kind);
@@ -247,8 +259,16 @@ export function inputRowsFor(op: Op, outputs: RowRange, inputRows: number): RowR
     case 'softmax':
     case 'lrn':
     case 'copy':
+    case 'reduce':
+    case 'layerNorm':
+    case 'matmul':
       return outputs;
+    case 'binary':
+    case 'select':
+    case 'broadcast':
+      return inputRows === 1 ? { start: 0, end: 1 } : outputs;
     case 'pad':
+      if (op.mode !== undefined) return { start: 0, end: inputRows };
       return { start: outputs.start - op.before[0], end: outputs.end - op.before[0] };
     case 'resize':
     case 'dense':

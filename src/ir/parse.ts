@@ -26,7 +26,7 @@ import type {
   UnaryFunction,
   Window2d,
 } from './types.js';
-import { DTYPE_BYTES } from './types.js';
+import { BINARY_FUNCTIONS, DTYPE_BYTES, REDUCTIONS, UNARY_FUNCTIONS } from './types.js';
 
 /** More than this and the file is something else. */
 const MAX_DIAGNOSTICS = 20;
@@ -267,6 +267,15 @@ const KINDS: Readonly<Record<OpKind, (s: Scanner, kind: OpKind) => Body>> = {
   add: (s) => ({ kind: 'add', ...parseRescale(s) }),
   sub: (s) => ({ kind: 'sub', ...parseRescale(s) }),
   mul: (s) => ({ kind: 'mul', ...parseRescale(s) }),
+  binary: (s) => ({ kind: 'binary', fn: oneOf(s, BINARY_FUNCTIONS) }),
+  select: () => ({ kind: 'select' }),
+  reduce: (s) => ({ kind: 'reduce', fn: oneOf(s, REDUCTIONS) }),
+  layerNorm: (s) => {
+    const isCentred = !s.acceptWord('rms');
+    return { kind: 'layerNorm', isCentred, epsilon: labelled(s, 'epsilon') };
+  },
+  matmul: (s) => ({ kind: 'matmul', transposeB: s.acceptWord('transposed') }),
+  broadcast: () => ({ kind: 'broadcast' }),
   clamp: (s) => ({ kind: 'clamp', ...parseLimits(s) }),
   unary: (s) => ({ kind: 'unary', ...parseUnary(s) }),
   lut: () => ({ kind: 'lut' }),
@@ -339,22 +348,17 @@ function parseLimits(s: Scanner): { lo: number; hi: number } {
   return { lo, hi: s.number('a high limit') };
 }
 
-const UNARY_FUNCTIONS: readonly UnaryFunction[] = [
-  'leakyRelu',
-  'sigmoid',
-  'tanh',
-  'hardSwish',
-  'hardSigmoid',
-  'elu',
-  'exp',
-  'sqrt',
-];
-
-function parseUnary(s: Scanner): { fn: UnaryFunction; alpha: number; beta: number } {
+/** One of the words. */
+function oneOf<Word extends string>(s: Scanner, words: readonly Word[]): Word {
   const column = s.column;
   const word = s.word('a function');
-  const fn = UNARY_FUNCTIONS.find((name) => name === word);
-  if (fn === undefined) throw new ScanError(`'${word}' is none of ${UNARY_FUNCTIONS.join(', ')}`, column);
+  const found = words.find((name) => name === word);
+  if (found === undefined) throw new ScanError(`'${word}' is none of ${words.join(', ')}`, column);
+  return found;
+}
+
+function parseUnary(s: Scanner): { fn: UnaryFunction; alpha: number; beta: number } {
+  const fn = oneOf(s, UNARY_FUNCTIONS);
   const alpha = labelled(s, 'alpha');
   return { fn, alpha, beta: labelled(s, 'beta') };
 }
@@ -398,6 +402,8 @@ function parsePad(s: Scanner): Body<PadOp> {
   };
   const before = counts('before');
   const after = counts('after');
+  if (s.acceptWord('reflect')) return { kind: 'pad', before, after, value: 0, mode: 'reflect' };
+  if (s.acceptWord('edge')) return { kind: 'pad', before, after, value: 0, mode: 'edge' };
   return { kind: 'pad', before, after, value: labelled(s, 'value') };
 }
 

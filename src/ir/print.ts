@@ -141,6 +141,13 @@ function printAttributes(op: Op): string {
     case 'sub':
     case 'mul':
       return op.rescale === undefined ? '' : printRescale(op.rescale);
+    case 'binary':
+    case 'reduce':
+      return op.fn;
+    case 'layerNorm':
+      return `${op.isCentred ? '' : 'rms '}epsilon ${printNumber(op.epsilon)}`;
+    case 'matmul':
+      return op.transposeB ? 'transposed' : '';
     case 'clamp':
       return printLimits(op.lo, op.hi);
     case 'unary':
@@ -155,7 +162,7 @@ function printAttributes(op: Op): string {
     case 'resize':
       return `${op.mode} size ${op.size.join('x')} ${op.coordinates}`;
     case 'pad':
-      return `before ${op.before.join(',')} after ${op.after.join(',')} value ${printNumber(op.value)}`;
+      return `before ${op.before.join(',')} after ${op.after.join(',')} ${op.mode ?? `value ${printNumber(op.value)}`}`;
     case 'convert':
       if (op.rounding !== undefined) return `to ${op.to} half-even`;
       return `to ${op.to}${op.multiplier === 0 ? '' : ` by ${op.multiplier}:${op.shift}`}`;
@@ -167,6 +174,8 @@ function printAttributes(op: Op): string {
       return `axis ${op.axis} start ${op.start}`;
     case 'transpose':
       return `perm [${printList(op.perm)}]`;
+    case 'select':
+    case 'broadcast':
     case 'lut':
     case 'reshape':
     case 'copy':

@@ -5,7 +5,21 @@
 import { assertNever } from '../base/assert-never.js';
 import type { OmitEach } from './facts.js';
 import { elementCountOf, isQuantized, windowAxis, windowExtent } from './facts.js';
-import type { ConstantData, ConvertOp, DType, Op, PadOp, SoftmaxOp, Tensor, Window2d } from './types.js';
+import {
+  arity,
+  describe,
+  done,
+  fail,
+  formatShape,
+  type Inferred,
+  type Operand,
+  repeatedShape,
+  sameShape,
+} from './inferred.js';
+import { inferFloat } from './shape-float.js';
+import type { ConstantData, ConvertOp, DType, Op, PadOp, SoftmaxOp, Window2d } from './types.js';
+
+export { formatShape, sameShape };
 
 /** An op without what is known only once it stands in a program. */
 export type OpBody = OmitEach<Op, 'id' | 'output' | 'name' | 'loc'>;
@@ -16,22 +30,6 @@ export function dtypeOfData(data: ConstantData): DType {
   if (data instanceof Int16Array) return 'int16';
   return data instanceof Int32Array ? 'int32' : 'float32';
 }
-
-type Operand = Pick<Tensor, 'name' | 'shape' | 'dtype'>;
-
-export type Inferred =
-  | { readonly ok: true; readonly shape: readonly number[]; readonly dtype: DType }
-  | { readonly ok: false; readonly problems: readonly string[] };
-
-const fail = (...problems: string[]): Inferred => ({ ok: false, problems });
-const done = (shape: readonly number[], dtype: DType): Inferred => ({ ok: true, shape, dtype });
-
-export const formatShape = (shape: readonly number[]): string => `[${shape.join(', ')}]`;
-
-export const sameShape = (a: readonly number[], b: readonly number[]): boolean =>
-  a.length === b.length && a.every((extent, i) => extent === b[i]);
-
-const describe = (what: string, tensor: Operand): string => `${what} '${tensor.name}' ${formatShape(tensor.shape)}`;
 
 /**
  * Shape and dtype of the op's result, or everything that is wrong with its operands.
@@ -57,6 +55,13 @@ export function inferResult(op: OpBody, inputs: readonly Operand[], declaredShap
     case 'sub':
     case 'mul':
       return arity(op.kind, inputs, 2) ?? noInt32(op.kind, x) ?? inferBinary(op.kind, inputs, x);
+    case 'binary':
+    case 'select':
+    case 'reduce':
+    case 'layerNorm':
+    case 'matmul':
+    case 'broadcast':
+      return inferFloat(op, inputs, declaredShape);
     case 'clamp':
       return arity(op.kind, inputs, 1) ?? noInt32(op.kind, x) ?? done(x.shape, x.dtype);
     case 'copy':
@@ -90,10 +95,6 @@ export function inferResult(op: OpBody, inputs: readonly Operand[], declaredShap
     default:
       return assertNever(op);
   }
-}
-
-function arity(kind: string, inputs: readonly Operand[], count: number): Inferred | undefined {
-  return inputs.length === count ? undefined : fail(`${kind} has ${inputs.length} operands, takes ${count}`);
 }
 
 function noInt32(kind: string, x: Operand): Inferred | undefined {
@@ -232,10 +233,11 @@ function inferBinary(kind: string, inputs: readonly Operand[], a: Operand): Infe
   const b = inputs[1];
   if (b === undefined) return fail(`${kind} has one operand`);
   if (a.dtype !== b.dtype) return fail(`operands of ${kind} are ${a.dtype} and ${b.dtype}`);
-  if (!sameShape(a.shape, b.shape)) {
+  const shape = repeatedShape([a, b]);
+  if (shape === undefined) {
     return fail(`operands of ${kind} differ in shape: ${describe('a', a)}, ${describe('b', b)}`);
   }
-  return done(a.shape, a.dtype);
+  return done(shape, a.dtype);
 }
 
 function inferUpsample(scale: readonly [number, number], x: Operand): Inferred {
@@ -270,6 +272,8 @@ function inferLut(inputs: readonly Operand[], x: Operand): Inferred {
 }
 
 function inferConvert(op: Pick<ConvertOp, 'to'>, x: Operand): Inferred {
+  const isInteger = x.dtype === 'int32' ? op.to === 'float32' : op.to === 'int32' && x.dtype === 'float32';
+  if (isInteger) return done(x.shape, op.to);
   const isValid = (dtype: DType): boolean => dtype === 'float32' || isQuantized(dtype);
   if (!isValid(x.dtype) || !isValid(op.to) || (x.dtype === 'float32' && op.to === 'float32')) {
     return fail(`${describe('operand', x)} is ${x.dtype} and cannot be converted to ${op.to}`);

@@ -56,8 +56,76 @@ export interface Tensor {
   readonly loc: SourceLoc;
 }
 
-/** Activation functions that exist in float only; quantisation turns them into tables (`lut`). */
-export type UnaryFunction = 'leakyRelu' | 'sigmoid' | 'tanh' | 'hardSwish' | 'hardSigmoid' | 'elu' | 'exp' | 'sqrt';
+/** Functions of one number, in float only; quantisation turns the first eight into tables (`lut`). docs/numerics.md. */
+export const UNARY_FUNCTIONS = [
+  'leakyRelu',
+  'sigmoid',
+  'tanh',
+  'hardSwish',
+  'hardSigmoid',
+  'elu',
+  'exp',
+  'sqrt',
+  'abs',
+  'neg',
+  'floor',
+  'ceil',
+  'round',
+  'trunc',
+  'sign',
+  'log',
+  'erf',
+  'gelu',
+  'geluTanh',
+  'sin',
+  'cos',
+  'rsqrt',
+  'reciprocal',
+  'softplus',
+  'softsign',
+  'silu',
+  'mish',
+  'square',
+  'selu',
+  'not',
+  'power',
+] as const;
+export type UnaryFunction = (typeof UNARY_FUNCTIONS)[number];
+
+/** Functions of two numbers beside add, sub and mul. Comparisons and logic give 1 or 0. docs/numerics.md. */
+export const BINARY_FUNCTIONS = [
+  'div',
+  'pow',
+  'max',
+  'min',
+  'mod',
+  'equal',
+  'less',
+  'lessOrEqual',
+  'greater',
+  'greaterOrEqual',
+  'and',
+  'or',
+  'xor',
+  'prelu',
+] as const;
+export type BinaryFunction = (typeof BINARY_FUNCTIONS)[number];
+
+/** What becomes of the channels of a pixel. argMax and argMin take the first of equals. */
+export const REDUCTIONS = [
+  'sum',
+  'mean',
+  'max',
+  'min',
+  'prod',
+  'l1',
+  'l2',
+  'sumSquare',
+  'logSumExp',
+  'argMax',
+  'argMin',
+] as const;
+export type Reduction = (typeof REDUCTIONS)[number];
 
 /** Fixed-point rescaling of an integer binary operator; docs/numerics.md, "add". */
 export interface BinaryRescale {
@@ -158,10 +226,41 @@ export interface SumPoolOp extends OpBase {
   readonly shift: number;
   readonly scale?: number; // float32: real rescaling
 }
-/** inputs: a, b of the same shape. */
+/** inputs: a, b of the same shape, or images [1,H,W,C] in which an extent of 1 is repeated over that of the other. */
 export interface BinaryOp extends OpBase {
   readonly kind: 'add' | 'sub' | 'mul';
   readonly rescale?: BinaryRescale | RealRescale; // integer only
+}
+/** inputs: a, b as of BinaryOp, float32; max and min also of one quantisation. */
+export interface BinaryMathOp extends OpBase {
+  readonly kind: 'binary';
+  readonly fn: BinaryFunction;
+}
+/** inputs: condition, a, b: where the condition is not 0, a, else b. Extents of 1 are repeated as in BinaryOp. */
+export interface SelectOp extends OpBase {
+  readonly kind: 'select';
+}
+/** inputs: x [1,H,W,C]. Over the channels of each pixel, to [1,H,W,1]; argMax and argMin to int32. */
+export interface ReduceOp extends OpBase {
+  readonly kind: 'reduce';
+  readonly fn: Reduction;
+}
+/** inputs: x [..,C], gamma [C], beta [C], float32 constants. Over the last axis; not centred: root mean square only. */
+export interface LayerNormOp extends OpBase {
+  readonly kind: 'layerNorm';
+  readonly epsilon: number;
+  readonly isCentred: boolean;
+}
+/**
+ * inputs: a [1,B,M,K], b [1,B,K,N], or [1,B,N,K] with transposeB; [1,1,..] is repeated. Both may be activations. float32.
+ */
+export interface MatMulOp extends OpBase {
+  readonly kind: 'matmul';
+  readonly transposeB: boolean;
+}
+/** inputs: x [1,H,W,C] with extents of 1 that are repeated to those of the output. */
+export interface BroadcastOp extends OpBase {
+  readonly kind: 'broadcast';
 }
 /** inputs: x. clamp keeps the quantisation; lo and hi are in stored units for quantised types, real for float32. */
 export interface ClampOp extends OpBase {
@@ -222,7 +321,9 @@ export interface PadOp extends OpBase {
   readonly kind: 'pad';
   readonly before: readonly [number, number, number];
   readonly after: readonly [number, number, number];
-  readonly value: number;
+  readonly value: number; // 0 where the border repeats the image
+  /** reflect: the image mirrored at its edge, which is not repeated; edge: its last element. */
+  readonly mode?: 'reflect' | 'edge';
 }
 /**
  * inputs: x. To another type or quantisation: float32 to quantised and back by the scale of the quantised side, quantised to
@@ -266,6 +367,7 @@ export type Op =
   | PoolOp
   | SumPoolOp
   | BinaryOp
+  | FloatOp
   | ClampOp
   | UnaryOp
   | LutOp
@@ -280,6 +382,9 @@ export type Op =
   | ReshapeOp
   | TransposeOp
   | CopyOp;
+
+/** Operators that quantisation has no integers for. */
+export type FloatOp = BinaryMathOp | SelectOp | ReduceOp | LayerNormOp | MatMulOp | BroadcastOp;
 
 export type OpKind = Op['kind'];
 

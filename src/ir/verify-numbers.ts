@@ -46,7 +46,6 @@ export function sameQuantization(a: Quantization | undefined, b: Quantization | 
 function tensorProblems(tensor: Tensor, program: Program): string[] {
   const { quant } = tensor;
   const isConstant = program.constants.has(tensor.id);
-  if (tensor.dtype === 'int32' && !isConstant) return ['int32 is for constants only'];
   if (quant === undefined)
     return isQuantized(tensor.dtype) && !isConstant ? [`an ${tensor.dtype} activation has no quantisation`] : [];
   const problems: string[] = [];

@@ -147,6 +147,20 @@ export function lookUp<T extends Int8Array | Uint8Array>(x: T, table: T): T {
   return out;
 }
 
+/** The error function: a series whose terms all have one sign. */
+function erf(x: number): number {
+  const magnitude = Math.abs(x);
+  if (!(magnitude < 6)) return Number.isNaN(x) ? x : Math.sign(x);
+  let term = magnitude;
+  let sum = magnitude;
+  for (let n = 1; term > 1e-17 * sum; n++) {
+    term = (term * 2 * magnitude * magnitude) / (2 * n + 1);
+    sum += term;
+  }
+  const value = (2 / Math.sqrt(Math.PI)) * Math.exp(-magnitude * magnitude) * sum;
+  return x < 0 ? -value : value;
+}
+
 export function unary(x: Float32Array, fn: UnaryFunction, alpha: number, beta: number): Float32Array {
   const apply = unaryFunction(fn, Math.fround(alpha), Math.fround(beta));
   const out = new Float32Array(x.length);
@@ -172,6 +186,52 @@ function unaryFunction(fn: UnaryFunction, alpha: number, beta: number): (x: numb
       return Math.exp;
     case 'sqrt':
       return Math.sqrt;
+    case 'abs':
+      return Math.abs;
+    case 'neg':
+      return (x) => -x;
+    case 'floor':
+      return Math.floor;
+    case 'ceil':
+      return Math.ceil;
+    case 'round':
+      return roundHalfEven;
+    case 'trunc':
+      return Math.trunc;
+    case 'sign':
+      return Math.sign;
+    case 'log':
+      return Math.log;
+    case 'erf':
+      return erf;
+    case 'gelu':
+      return (x) => 0.5 * x * (1 + erf(x * Math.SQRT1_2));
+    case 'geluTanh':
+      return (x) => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x)));
+    case 'sin':
+      return Math.sin;
+    case 'cos':
+      return Math.cos;
+    case 'rsqrt':
+      return (x) => 1 / Math.sqrt(x);
+    case 'reciprocal':
+      return (x) => 1 / x;
+    case 'softplus':
+      return (x) => (x > 20 ? x : Math.log1p(Math.exp(x)));
+    case 'softsign':
+      return (x) => x / (1 + Math.abs(x));
+    case 'silu':
+      return (x) => x / (1 + Math.exp(-x));
+    case 'mish':
+      return (x) => x * Math.tanh(x > 20 ? x : Math.log1p(Math.exp(x)));
+    case 'square':
+      return (x) => x * x;
+    case 'selu':
+      return (x) => beta * (x > 0 ? x : alpha * (Math.exp(x) - 1));
+    case 'not':
+      return (x) => (x === 0 ? 1 : 0);
+    case 'power':
+      return (x) => x ** alpha;
     default:
       return assertNever(fn);
   }

@@ -34,9 +34,11 @@ import {
   unary,
 } from './elementwise.js';
 import type { Stored } from './fixed-point.js';
+import { repeated, runFloatOp } from './float-operators.js';
 import { windowGeometry } from './image.js';
 import { concat, type Elements, emptyLike, pad, slice, transpose, upsample } from './movement.js';
 import { lrnFloat32, lrnTable, softmaxFixedPoint, softmaxFloat32, softmaxTable } from './normalization.js';
+import { padMirrored } from './pad-mirrored.js';
 import { avgPoolFloat32, avgPoolQuantized, maxPool, sumPool } from './pooling.js';
 import { resize } from './resize.js';
 
@@ -75,6 +77,13 @@ function runAnchor(op: Op, operands: Operands): Elements {
     case 'sub':
     case 'mul':
       return runBinary(op, operands);
+    case 'binary':
+    case 'select':
+    case 'reduce':
+    case 'layerNorm':
+    case 'matmul':
+    case 'broadcast':
+      return runFloatOp(op, (position) => input(op, position, operands), tensorOf(operands.program, op.output));
     case 'sumPool':
       return runSumPool(op, operands);
     case 'clamp':
@@ -88,6 +97,7 @@ function runAnchor(op: Op, operands: Operands): Elements {
     case 'resize':
       return resize(op, activation(x), x.tensor);
     case 'pad':
+      if (op.mode !== undefined) return padMirrored(x.data, x.tensor, op.before, op.after, op.mode);
       return pad(x.data, x.tensor, op.before, op.after, op.value);
     case 'softmax':
       return runSoftmax(op, operands);
@@ -216,10 +226,17 @@ function runConvert(op: ConvertOp, operands: Operands): Elements {
   const x = input(op, 0, operands);
   const output = tensorOf(operands.program, op.output);
   const zero = { input: x.tensor.quant?.zeroPoint ?? 0, result: anchorZeroPointOf(op, operands.program) };
+  if (op.to === 'int32') return Int32Array.from(x.data, toInt32);
+  if (x.data instanceof Int32Array) return Float32Array.from(x.data);
   if (op.to === 'float32') return dequantize(stored(x.data, op), x.tensor.quant?.scales[0] ?? 1, zero.input);
   const out = emptyStored(op, x.data.length);
   if (isStored(x.data)) return rescaleInto(x.data, out, op.multiplier, op.shift, zero);
   return quantizeInto(float32(x.data, op), out, output.quant?.scales[0] ?? 1, zero.result, op.rounding === 'halfEven');
+}
+
+/** Towards zero; what does not fit is the nearest end of the range, NaN 0. */
+function toInt32(x: number): number {
+  return Number.isNaN(x) ? 0 : Math.trunc(Math.min(2 ** 31 - 1, Math.max(-(2 ** 31), x)));
 }
 
 function emptyStored(op: ConvertOp, length: number): Stored {
@@ -255,8 +272,9 @@ function runQuantizedBinary(
 }
 
 function runBinary(op: BinaryOp, operands: Operands): Elements {
-  const a = input(op, 0, operands);
-  const b = input(op, 1, operands);
+  const shape = tensorOf(operands.program, op.output).shape;
+  const a = repeatedOperand(input(op, 0, operands), shape);
+  const b = repeatedOperand(input(op, 1, operands), shape);
   if (isStored(a.data)) {
     const zero = {
       a: a.tensor.quant?.zeroPoint ?? 0,
@@ -286,6 +304,11 @@ function runLrn(op: LrnOp, operands: Operands): Elements {
     return lrnTable(op, x.data, channels, int32(input(op, 1, operands).data, op), zero);
   }
   return lrnFloat32(op, float32(x.data, op), channels);
+}
+
+/** The operand with its extents of 1 repeated. */
+function repeatedOperand(operand: Operand, shape: readonly number[]): Operand {
+  return { ...operand, data: repeated(operand.data, operand.tensor.shape, shape) };
 }
 
 interface Operand {

@@ -26,7 +26,7 @@ export interface AxisMap {
   readonly extent: number; // taps, dilation included
 }
 
-export type OperandRole = 'main' | 'second' | 'residual';
+export type OperandRole = 'main' | 'second' | 'third' | 'residual';
 
 export interface Operand {
   readonly role: OperandRole;
@@ -69,7 +69,20 @@ export interface LayerWeights {
   readonly totalBytes: number;
 }
 
-export type LayerKind = 'conv' | 'pool' | 'binary' | 'map' | 'resize' | 'pad' | 'softmax' | 'lrn' | 'transpose';
+export type LayerKind =
+  | 'conv'
+  | 'pool'
+  | 'binary'
+  | 'select'
+  | 'map'
+  | 'resize'
+  | 'pad'
+  | 'softmax'
+  | 'lrn'
+  | 'reduce'
+  | 'layerNorm'
+  | 'matmul'
+  | 'transpose';
 
 export interface Layer {
   readonly step: number;
@@ -97,9 +110,10 @@ export function layerOf(program: Program, op: Op, step: number): Layer {
   const add = (role: OperandRole, tensor: TensorId): void => {
     operands.push(operandOf(program, op, role, tensor, output));
   };
-  const [first, second] = op.inputs;
+  const [first, second, third] = op.inputs;
   if (first !== undefined) add('main', first);
-  if (kind === 'binary' && second !== undefined) add('second', second);
+  if ((kind === 'binary' || kind === 'matmul' || kind === 'select') && second !== undefined) add('second', second);
+  if (kind === 'select' && third !== undefined) add('third', third);
   for (const stage of op.epilogue) if (stage.kind === 'add') add('residual', stage.operand);
   return { step, op, kind, operands: withoutSharedOverwrites(operands), output, weights: weightsOf(program, op) };
 }
@@ -116,7 +130,15 @@ function kindOf(program: Program, op: Op): LayerKind {
     case 'add':
     case 'sub':
     case 'mul':
+    case 'binary':
       return 'binary';
+    case 'select':
+    case 'reduce':
+    case 'layerNorm':
+    case 'matmul':
+      return op.kind;
+    case 'broadcast':
+      return 'map';
     case 'clamp':
     case 'unary':
     case 'lut':
@@ -167,8 +189,22 @@ function operandOf(program: Program, op: Op, role: OperandRole, id: TensorId, ou
   const storage = storageOf(tensor);
   const shape = imageShape(tensor);
   const isPixelwise =
-    role !== 'main' ||
-    ['add', 'sub', 'mul', 'clamp', 'unary', 'lut', 'convert', 'copy', 'softmax', 'lrn'].includes(op.kind);
+    role === 'residual' ||
+    [
+      'add',
+      'sub',
+      'mul',
+      'binary',
+      'select',
+      'layerNorm',
+      'clamp',
+      'unary',
+      'lut',
+      'convert',
+      'copy',
+      'softmax',
+      'lrn',
+    ].includes(op.kind);
   const ownsRoot = tensor.storage === undefined && output.root === output.tensor;
   const isSameSize =
     shape.h === output.h && shape.w === output.w && shape.c === output.c && elementBytes === output.elementBytes;
@@ -177,13 +213,37 @@ function operandOf(program: Program, op: Op, role: OperandRole, id: TensorId, ou
     tensor: id,
     root: rootOf(tensor),
     ...shape,
-    ...(role === 'main' ? axesOf(op, shape) : { rows: IDENTITY, columns: IDENTITY }),
+    ...axesOfOperand(op, role, shape, output),
     elementBytes,
     offsetBytes: storage.offsetElements * elementBytes,
     rowPitchBytes: storage.rowPitchElements * elementBytes,
     pixelPitchBytes: storage.pixelPitchElements * elementBytes,
     canBeOverwritten: isPixelwise && ownsRoot && isSameSize && isContiguous(tensor),
   };
+}
+
+function axesOfOperand(
+  op: Op,
+  role: OperandRole,
+  shape: ImageShape,
+  output: LayerOutput,
+): { rows: AxisMap; columns: AxisMap } {
+  if (role === 'residual') return { rows: IDENTITY, columns: IDENTITY };
+  if (op.kind === 'matmul' && role === 'second') {
+    return { rows: repeatedAxis(shape.h, output.h), columns: allOf(shape.w) };
+  }
+  if (canRepeat(op)) return { rows: repeatedAxis(shape.h, output.h), columns: repeatedAxis(shape.w, output.w) };
+  return axesOf(op, shape);
+}
+
+/** Operators whose operands may have extents of 1 that are repeated. */
+export function canRepeat({ kind }: Op): boolean {
+  return ['add', 'sub', 'mul', 'binary', 'select', 'broadcast'].includes(kind);
+}
+
+/** One position for all outputs, or each its own. */
+function repeatedAxis(extent: number, outputs: number): AxisMap {
+  return extent === 1 && outputs > 1 ? allOf(1) : IDENTITY;
 }
 
 function axesOf(op: Op, input: ImageShape): { rows: AxisMap; columns: AxisMap } {
@@ -200,6 +260,7 @@ function axesOf(op: Op, input: ImageShape): { rows: AxisMap; columns: AxisMap } 
       };
     }
     case 'pad':
+      if (op.mode !== undefined) return { rows: allOf(input.h), columns: allOf(input.w) };
       return { rows: { ...IDENTITY, pad: op.before[0] }, columns: { ...IDENTITY, pad: op.before[1] } };
     case 'resize':
       return { rows: allOf(input.h), columns: allOf(input.w) };
@@ -223,8 +284,9 @@ function weightsOf(program: Program, op: Op): LayerWeights {
   for (const stage of op.epilogue) if (stage.kind === 'lut') headerBytes += 256;
   if (op.kind === 'lut') headerBytes += 256;
   const isInteger = isQuantized(tensorOf(program, op.inputs[0] ?? op.output).dtype);
-  const table = op.kind === 'softmax' || op.kind === 'lrn' ? op.inputs[1] : undefined;
-  if (table !== undefined) headerBytes += sizeBytes(tensorOf(program, table));
+  const isTabled = op.kind === 'softmax' || op.kind === 'lrn';
+  const tables = isTabled ? op.inputs.slice(1, 2) : op.kind === 'layerNorm' ? op.inputs.slice(1) : [];
+  for (const table of tables) headerBytes += sizeBytes(tensorOf(program, table));
   if (op.kind !== 'conv2d' && op.kind !== 'dense')
     return { headerBytes, channels: 0, recordBytes: 0, totalBytes: headerBytes };
   const weights = tensorOf(program, op.inputs[1] ?? op.output);

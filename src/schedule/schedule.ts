@@ -21,7 +21,7 @@ export interface ScheduledRoot {
   readonly loc: SourceLoc;
   readonly sizeBytes: number; // of one frame
   readonly frameStrideBytes: number; // in SRAM, from a frame to the next
-  readonly role: 'input' | 'output' | 'activation';
+  readonly role: 'input' | 'output' | 'activation' | 'constant';
   readonly stays: readonly Stay[];
   readonly inDram: boolean; // has a place in DRAM
   readonly isSpilled: boolean; // produced in SRAM and copied to DRAM when complete

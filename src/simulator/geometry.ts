@@ -2,6 +2,7 @@
  * What a command is about, read from its fields and clipped: the part that checks accesses and the part that computes
  * both start from here.
  */
+import { ACTIVATION_KINDS, BINARY_MODES, isOrderMode, REDUCE_MODES } from './kernels/functions.js';
 import type { Fields } from './sequencer.js';
 import { missingRegister, pixelIndex, type StripeRing, stripeRingOf } from './stripe-ring.js';
 
@@ -71,6 +72,7 @@ const ELEMENT_TYPES: readonly ElementType[] = [
   { isFloat: true, bytes: 4, lo: 0, hi: 0 },
   { isFloat: false, bytes: 1, lo: 0, hi: 255 },
   { isFloat: false, bytes: 2, lo: -32768, hi: 32767 },
+  { isFloat: false, bytes: 4, lo: -(2 ** 31), hi: 2 ** 31 - 1 },
 ];
 
 /** By the number that commands have for it. */
@@ -286,14 +288,39 @@ export function illegalValue(op: string, fields: Fields): string | undefined {
       onePixel(fields)
     );
   }
-  if (op === 'binary') return limit('mode', 2) ?? limit('form', 1);
+  if (op === 'binary') {
+    return (
+      limit('mode', BINARY_MODES.length - 1) ??
+      limit('form', 1) ??
+      limit('aRepeat', 7) ??
+      limit('bRepeat', 7) ??
+      binaryProblem(fields)
+    );
+  }
+  if (op === 'select') {
+    const isFloat = at(fields, 'dtype') === 1 ? undefined : 'select exists for float32 only';
+    return limit('inRepeat', 7) ?? limit('aRepeat', 7) ?? limit('bRepeat', 7) ?? isFloat;
+  }
+  if (op === 'reduce') {
+    const one = at(fields, 'outC') === 1 ? undefined : 'reduce makes one channel';
+    return limit('mode', REDUCE_MODES.length - 1) ?? limit('inDtype', ELEMENT_TYPES.length) ?? least('inC') ?? one;
+  }
+  if (op === 'layerNorm' || op === 'matmul') {
+    return (
+      limit('mode', 1) ??
+      limit('bRepeat', 1) ??
+      (at(fields, 'dtype') === 1 ? undefined : `${op} exists for float32 only`)
+    );
+  }
+  if (op === 'pad') return limit('mode', 2) ?? noEmptyInput(fields);
   if (op === 'map') {
     return (
       least('scaleH') ??
       least('scaleW') ??
       limit('inDtype', ELEMENT_TYPES.length) ??
       limit('rounding', 1) ??
-      sameChannels(fields)
+      limit('inRepeat', 7) ??
+      (at(fields, 'inRepeat') >= 4 ? undefined : sameChannels(fields))
     );
   }
   if (op === 'resize')
@@ -331,8 +358,14 @@ function activationProblem(fields: Fields, name: string): string | undefined {
   if (kind === 0 || kind === 1) return undefined;
   const { isFloat, bytes } = elementType(at(fields, 'dtype'));
   if (kind === 2) return bytes === 1 ? undefined : `${name} is a table, which only types of one byte have`;
-  if (kind < 0 || kind > 10) return `${name} = ${kind} has no meaning`;
+  if (kind < 0 || kind >= ACTIVATION_KINDS) return `${name} = ${kind} has no meaning`;
   return isFloat ? undefined : `${name} = ${kind} exists for float32 only`;
+}
+
+function binaryProblem(fields: Fields): string | undefined {
+  const [mode, dtype] = [at(fields, 'mode'), at(fields, 'dtype')];
+  if (mode < 3 || dtype === 1 || isOrderMode(mode)) return undefined;
+  return `mode = ${mode} exists for float32 only`;
 }
 
 function weightProblem(fields: Fields): string | undefined {

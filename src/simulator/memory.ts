@@ -30,7 +30,11 @@ export function makeMemory(sramBytes: number, dramBytes: number, dramImage: Uint
 }
 
 /** The elements of a type: all of SRAM, indexed in elements. */
-export function elementsOf(memory: Memory, dtype: number): Int8Array | Uint8Array | Int16Array | Float32Array {
+export function elementsOf(
+  memory: Memory,
+  dtype: number,
+): Int8Array | Uint8Array | Int16Array | Int32Array | Float32Array {
+  if (dtype === 4) return memory.int32;
   if (dtype === 1) return memory.float32;
   if (dtype === 2) return memory.bytes;
   return dtype === 3 ? memory.int16 : memory.int8;

@@ -18,7 +18,9 @@ export interface ComputeCost {
  * - conv: for every output pixel and tap, the input channels go through the rows of the MAC array in passes of `mac.rows`,
  *   the output channels through its columns in passes of `mac.columns`; then the array drains (rows + columns cycles).
  * - depthwise conv: one multiplication per lane of the vector unit and cycle.
- * - the rest: one element per lane and cycle; pooling one tap; softmax and lrn as one element per lane and pass (3 passes).
+ * - matmul: as a 1x1 conv whose weights are operand b.
+ * - the rest: one element per lane and cycle; pooling one tap; reduce its input's elements; softmax, lrn and layerNorm as one
+ *   element per lane and pass (3 passes).
  */
 export function computeCost(op: string, fields: Fields, chip: ChipNumbers): ComputeCost {
   if (op === 'permute') {
@@ -40,7 +42,13 @@ export function computeCost(op: string, fields: Fields, chip: ChipNumbers): Comp
     const { kernelH, kernelW } = windowOf(fields);
     return { cycles: Math.ceil((elements * kernelH * kernelW) / lanes), macs: 0 };
   }
-  const passes = op === 'softmax' || op === 'lrn' ? 3 : 1;
+  if (op === 'matmul') {
+    const macs = elements * at(fields, 'inC');
+    const passesOfArray = Math.ceil(at(fields, 'inC') / chip.mac.rows) * Math.ceil(channels / chip.mac.columns);
+    return { cycles: pixels * passesOfArray + chip.mac.rows + chip.mac.columns, macs };
+  }
+  if (op === 'reduce') return { cycles: Math.ceil((pixels * at(fields, 'inC')) / lanes), macs: 0 };
+  const passes = op === 'softmax' || op === 'lrn' || op === 'layerNorm' ? 3 : 1;
   return { cycles: Math.ceil((elements * passes) / lanes), macs: 0 };
 }
 

@@ -56,6 +56,10 @@ export function touch(accesses: Accesses, line: CodeLine, fields: Fields): void 
     case 'map':
     case 'resize':
     case 'pad':
+    case 'select':
+    case 'reduce':
+    case 'layerNorm':
+    case 'matmul':
     case 'softmax':
     case 'lrn':
       touchImages(accesses, line, fields, op);
@@ -226,23 +230,71 @@ function touchImages(accesses: Accesses, line: CodeLine, fields: Fields, op: str
   else if (op === 'resize') touchResized(accesses, line, fields, task, bytes);
   else if (op === 'pad') touchPadded(accesses, line, fields, task);
   else if (op === 'map') {
-    const [rows, cols] = [scaled(task.rows, at(fields, 'scaleH')), scaled(task.cols, at(fields, 'scaleW'))];
+    const first = { lo: 0, hi: 1 };
+    const rows = (at(fields, 'inRepeat') & 1) !== 0 ? first : scaled(task.rows, at(fields, 'scaleH'));
+    const cols = (at(fields, 'inRepeat') & 2) !== 0 ? first : scaled(task.cols, at(fields, 'scaleW'));
     const view = viewOf(fields, 'in');
-    const isCopy = at(fields, 'scaleH') === 1 && at(fields, 'scaleW') === 1;
+    const repeat = at(fields, 'inRepeat');
+    const isCopy = at(fields, 'scaleH') === 1 && at(fields, 'scaleW') === 1 && repeat === 0;
     const inDtype = at(fields, 'inDtype');
     const inBytes = inDtype === 0 ? task.elementBytes : elementType(inDtype - 1).bytes;
     const operand = imageOperand(line, 'in', inBytes);
     const isInPlace = isCopy && inBytes === task.elementBytes && isSameView(view, task.out);
-    accesses.sramImage({ ...operand, isInPlace }, view, rows, cols, { lo: 0, hi: task.channels.hi * inBytes }, false);
+    const channels = (repeat & 4) !== 0 ? 1 : task.channels.hi;
+    accesses.sramImage({ ...operand, isInPlace }, view, rows, cols, { lo: 0, hi: channels * inBytes }, false);
   } else if (op === 'binary') {
-    touchPixels(accesses, line, 'a', viewOf(fields, 'a'), task.rows, task.cols, bytes, task, true);
-    touchPixels(accesses, line, 'b', viewOf(fields, 'b'), task.rows, task.cols, bytes, task, true);
-  } else touchPixels(accesses, line, 'in', viewOf(fields, 'in'), task.rows, task.cols, bytes, task, true);
+    for (const prefix of ['a', 'b']) touchRepeated(accesses, line, fields, task, prefix);
+  } else if (op === 'select') {
+    for (const prefix of ['in', 'a', 'b']) touchRepeated(accesses, line, fields, task, prefix);
+  } else if (op === 'reduce') touchReduced(accesses, line, fields, task);
+  else if (op === 'matmul') touchProduct(accesses, line, fields, task);
+  else touchPixels(accesses, line, 'in', viewOf(fields, 'in'), task.rows, task.cols, bytes, task, true);
   const hasTable = op === 'softmax' && at(fields, 'multiplier') === 0;
   const tableEntries = hasTable ? 256 : op === 'lrn' ? 1024 : 0;
   const tableBase = at(fields, 'table');
+  if (op === 'layerNorm') {
+    const end = tableBase + 8 * lengthOf(task.channels);
+    accesses.sramBytes(table, tableBase, end, tableBase, false);
+  }
   if (!task.isFloat) accesses.sramBytes(table, tableBase, tableBase + 4 * tableEntries, tableBase, false);
   touchEpilogueAndOutput(accesses, line, task);
+}
+
+/** What an operand has one of is read once. */
+function touchRepeated(accesses: Accesses, line: CodeLine, fields: Fields, task: ImageTask, prefix: string): void {
+  const mask = at(fields, `${prefix}Repeat`);
+  const first = { lo: 0, hi: 1 };
+  const rows = (mask & 1) === 0 ? task.rows : first;
+  const cols = (mask & 2) === 0 ? task.cols : first;
+  const channels = (mask & 4) === 0 ? task.channels.hi : 1;
+  const bytes = { lo: 0, hi: channels * task.elementBytes };
+  touchPixels(accesses, line, prefix, viewOf(fields, prefix), rows, cols, bytes, task, mask === 0);
+}
+
+function touchReduced(accesses: Accesses, line: CodeLine, fields: Fields, task: ImageTask): void {
+  const inDtype = at(fields, 'inDtype');
+  const unit = inDtype === 0 ? task.elementBytes : elementType(inDtype - 1).bytes;
+  const bytes = { lo: 0, hi: at(fields, 'inC') * unit };
+  accesses.sramImage(imageOperand(line, 'in', unit), viewOf(fields, 'in'), task.rows, task.cols, bytes, false);
+}
+
+/** The rows of a that become rows of the product, and all of b that goes with them. */
+function touchProduct(accesses: Accesses, line: CodeLine, fields: Fields, task: ImageTask): void {
+  const inner = at(fields, 'inC');
+  const columns = lengthOf(task.channels);
+  const isTransposed = at(fields, 'mode') === 1;
+  accesses.sramImage(
+    imageOperand(line, 'a', 4),
+    viewOf(fields, 'a'),
+    task.rows,
+    task.cols,
+    { lo: 0, hi: inner * 4 },
+    false,
+  );
+  const rows = (at(fields, 'bRepeat') & 1) === 0 ? task.rows : { lo: 0, hi: 1 };
+  const width = { lo: 0, hi: isTransposed ? columns : inner };
+  const bytes = { lo: 0, hi: (isTransposed ? inner : columns) * 4 };
+  accesses.sramImage(imageOperand(line, 'b', 4), viewOf(fields, 'b'), rows, width, bytes, false);
 }
 
 /** The rows and columns from the first neighbour to the last. */
@@ -262,6 +314,12 @@ function neighbourRange(outputs: Range, fields: Fields, length: number, outLengt
 /** The part of the input that is not cut off at the command's rows and columns. */
 function touchPadded(accesses: Accesses, line: CodeLine, fields: Fields, task: ImageTask): void {
   const { view, height, width, channels } = inputImage(fields);
+  if (at(fields, 'mode') !== 0) {
+    const all = { lo: 0, hi: channels * task.elementBytes };
+    const operand = imageOperand(line, 'in', task.elementBytes);
+    accesses.sramImage(operand, view, { lo: 0, hi: height }, { lo: 0, hi: width }, all, false);
+    return;
+  }
   const [top, left] = [at(fields, 'padTop'), at(fields, 'padLeft')];
   const rows = clip(task.rows.lo - top, task.rows.hi - task.rows.lo, height);
   const cols = clip(task.cols.lo - left, task.cols.hi - task.cols.lo, width);

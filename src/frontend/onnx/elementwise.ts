@@ -1,10 +1,10 @@
 import type { RealRescale, UnaryFunction } from '../../ir/types.js';
+import { unaryFunction } from '../quantize/real-functions.js';
 import { floatAttribute, intAttribute, normaliseAxis } from './attributes.js';
 import { dtypeOfCode, shapeText } from './constant.js';
 import { malformed, unsupported } from './problems.js';
 import { type QuantizedType, quantized, sameQuantizedType } from './quantization.js';
 import { integerOperand, lookedUp, quantizedResult } from './quantize-linear.js';
-import { realFunction } from './real-functions.js';
 import { importWithConstant } from './scale-shift.js';
 import { typeAttribute } from './shape-arguments.js';
 import {
@@ -43,7 +43,7 @@ export function importUnary(ctx: NodeContext): Value[] {
   if (known === undefined) throw new Error(`${ctx.node.operator} is not a unary function`);
   const alpha = known.alpha === undefined ? 0 : floatAttribute(ctx.node, 'alpha', known.alpha);
   const beta = known.beta === undefined ? 0 : floatAttribute(ctx.node, 'beta', known.beta);
-  const looked = byTable(ctx, realFunction(known.fn, Math.fround(alpha), Math.fround(beta)));
+  const looked = byTable(ctx, unaryFunction(known.fn, Math.fround(alpha), Math.fround(beta)));
   if (looked !== undefined) return [looked];
   const view = activation(ctx, 0);
   return [computed(emitLike(ctx, { kind: 'unary', inputs: [view.tensor], fn: known.fn, alpha, beta }, view))];

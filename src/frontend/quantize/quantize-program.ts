@@ -118,6 +118,13 @@ class Quantizer {
       case 'lut':
         for (const id of op.inputs) this.useOperand(id);
         return [op];
+      case 'binary':
+      case 'select':
+      case 'reduce':
+      case 'layerNorm':
+      case 'matmul':
+      case 'broadcast':
+        throw new Error(`'${op.name}' (${op.kind}) has no form in integers`);
       default:
         return assertNever(op);
     }

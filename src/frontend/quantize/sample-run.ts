@@ -126,6 +126,13 @@ function runSample(op: Op, program: Program, shapes: SampleShapes, operand: (id:
     case 'convert':
     case 'sumPool':
       throw new Error(`'${op.name}' (${op.kind}) in a float program`);
+    case 'binary':
+    case 'select':
+    case 'reduce':
+    case 'layerNorm':
+    case 'matmul':
+    case 'broadcast':
+      throw new Error(`'${op.name}' (${op.kind}) has no form in integers`);
     default:
       return assertNever(op);
   }

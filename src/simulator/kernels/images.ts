@@ -1,7 +1,6 @@
 /** The compute commands without weights. */
 import {
   at,
-  type ElementType,
   elementType,
   type ImageTask,
   imageTask,
@@ -19,7 +18,9 @@ import { type Neighbours, neighbours } from '../neighbours.js';
 import type { Fields } from '../sequencer.js';
 import { divideHalfAway, floatFromBits, limit, mbqm, nearestEven, timesScale } from './fixed-point.js';
 import { expOfNegative, reciprocalOf, roundingDivide, timesHigh } from './fixed-point-functions.js';
+import { BINARY_MODES, isOrderMode } from './functions.js';
 import { floatField, forEachLine, type Line, makeLine, readLine, scaled, sumOfScaled } from './line.js';
+import { readRepeated } from './vector.js';
 
 export function runPool(memory: Memory, fields: Fields): void {
   const task = imageTask(fields);
@@ -130,19 +131,22 @@ export function runBinary(memory: Memory, fields: Fields): void {
   if (isEmpty(task)) return;
   const mode = at(fields, 'mode');
   const [a, b] = [viewOf(fields, 'a'), viewOf(fields, 'b')];
+  const [aRepeat, bRepeat] = [at(fields, 'aRepeat'), at(fields, 'bRepeat')];
   const second = makeLine(task);
-  const combine = task.isFloat ? combineFloat : combineIntegers(task, fields);
+  const isStored = task.isFloat || isOrderMode(mode);
+  const combine = isStored ? combineFloat : combineIntegers(task, fields);
   forEachLine(memory, task, (row, line) => {
-    readLine(memory, task, a, row, line);
-    readLine(memory, task, b, row, second);
+    readRepeated(memory, task, a, row, aRepeat, line);
+    readRepeated(memory, task, b, row, bRepeat, second);
     combine(mode, line, second);
   });
 }
 
 function combineFloat(mode: number, a: Line, b: Line): void {
+  const combine = BINARY_MODES[mode];
+  if (combine === undefined) throw new Error(`mode ${mode} passed the check of its command`);
   for (let i = 0; i < a.length; i++) {
-    const [x, y] = [a[i] ?? 0, b[i] ?? 0];
-    a[i] = Math.fround(mode === 0 ? x + y : mode === 1 ? x - y : x * y);
+    a[i] = Math.fround(combine(a[i] ?? 0, b[i] ?? 0));
   }
 }
 
@@ -189,23 +193,31 @@ export function runMap(memory: Memory, fields: Fields): void {
   const inType = elementType(inDtype);
   const source = elementsOf(memory, inDtype);
   const channels = lengthOf(task.channels);
-  const convert = conversion(task, inType, fields);
+  const convert = conversion(task, inDtype, fields);
+  const repeat = at(fields, 'inRepeat');
   forEachLine(memory, task, (row, line) => {
-    const inRow = Math.floor(row / scaleH);
+    const inRow = (repeat & 1) !== 0 ? 0 : Math.floor(row / scaleH);
     let to = 0;
     for (let x = task.cols.lo; x < task.cols.hi; x++, to += channels) {
-      const from = pixelAddress(view, inRow, Math.floor(x / scaleW)) / inType.bytes;
-      for (let c = 0; c < channels; c++) line[to + c] = source[from + c] ?? 0;
+      const inCol = (repeat & 2) !== 0 ? 0 : Math.floor(x / scaleW);
+      const from = pixelAddress(view, inRow, inCol) / inType.bytes;
+      if ((repeat & 4) !== 0) line.fill(source[from] ?? 0, to, to + channels);
+      else for (let c = 0; c < channels; c++) line[to + c] = source[from + c] ?? 0;
     }
     if (convert !== undefined) for (let i = 0; i < line.length; i++) line[i] = convert(line[i] ?? 0);
   });
 }
 
+const INT32 = 4;
+
 /** From an element of the input to one of the output; undefined where it is the same. */
-function conversion(task: ImageTask, from: ElementType, fields: Fields): ((x: number) => number) | undefined {
+function conversion(task: ImageTask, inDtype: number, fields: Fields): ((x: number) => number) | undefined {
+  const from = elementType(inDtype);
   const inZero = at(fields, 'inZero');
   const { lo, hi, outZero } = task;
-  if (from.isFloat && task.isFloat) return undefined;
+  if (inDtype === task.dtype && at(fields, 'multiplier') === 0) return undefined;
+  if (inDtype === INT32) return Math.fround;
+  if (task.dtype === INT32) return (x) => (Number.isNaN(x) ? 0 : Math.trunc(limit(x, lo, hi)));
   const scale = floatFromBits(at(fields, 'scale'));
   if (task.isFloat) return (x) => Math.fround((x - inZero) * scale);
   if (from.isFloat) {
@@ -232,6 +244,11 @@ export function runPad(memory: Memory, fields: Fields): void {
   const value = task.isFloat ? floatField(fields, 'value') : at(fields, 'value');
   const source = elementsOf(memory, task.dtype);
   const channels = lengthOf(task.channels);
+  const mode = at(fields, 'mode');
+  if (mode !== 0) {
+    runMirrored(memory, fields, task, mode);
+    return;
+  }
   forEachLine(memory, task, (row, line) => {
     line.fill(value);
     const inRow = row - top;
@@ -242,6 +259,30 @@ export function runPad(memory: Memory, fields: Fields): void {
       const from = pixelAddress(input.view, inRow, column) / task.elementBytes;
       const to = (x - task.cols.lo) * channels + front;
       for (let c = 0; c < input.channels; c++) line[to + c] = source[from + c] ?? 0;
+    }
+  });
+}
+
+/** A border made of the image itself: mirrored at its edges (mode 1), or its edges (mode 2). */
+function runMirrored(memory: Memory, fields: Fields, task: ImageTask, mode: number): void {
+  const input = inputImage(fields);
+  const source = elementsOf(memory, task.dtype);
+  const inside = (position: number, extent: number): number => {
+    if (mode === 2 || extent === 1) return limit(position, 0, extent - 1);
+    let folded = position;
+    while (folded < 0 || folded >= extent) folded = folded < 0 ? -folded : 2 * (extent - 1) - folded;
+    return folded;
+  };
+  const channels = lengthOf(task.channels);
+  forEachLine(memory, task, (row, line) => {
+    const inRow = inside(row - at(fields, 'padTop'), input.height);
+    for (let x = task.cols.lo; x < task.cols.hi; x++) {
+      const inCol = inside(x - at(fields, 'padLeft'), input.width);
+      const from = pixelAddress(input.view, inRow, inCol) / task.elementBytes;
+      const to = (x - task.cols.lo) * channels;
+      for (let c = 0; c < channels; c++) {
+        line[to + c] = source[from + inside(c - at(fields, 'padFront'), input.channels)] ?? 0;
+      }
     }
   });
 }

@@ -6,6 +6,7 @@ import { type Activation, at, type ImageTask, lengthOf, pixelAddress, type View 
 import { elementsOf, type Memory } from '../memory.js';
 import type { Fields } from '../sequencer.js';
 import { floatFromBits, limit, mbqm, nearestEven } from './fixed-point.js';
+import { activationFunction } from './functions.js';
 
 export type Line = Float64Array;
 
@@ -66,27 +67,10 @@ function activate(memory: Memory, task: ImageTask, activation: Activation, line:
 function activateFloat(activation: Activation, line: Line): void {
   const alpha = floatFromBits(activation.lo);
   const beta = floatFromBits(activation.hi);
-  const fn = FLOAT_FUNCTIONS[activation.kind];
+  const fn = activationFunction(activation.kind);
   if (fn === undefined) throw new Error(`activation ${activation.kind} passed the check of its command`);
   for (let i = 0; i < line.length; i++) line[i] = Math.fround(fn(line[i] ?? 0, alpha, beta));
 }
-
-type FloatFunction = (x: number, alpha: number, beta: number) => number;
-
-/** By activation kind; see the instruction table. */
-const FLOAT_FUNCTIONS: readonly (FloatFunction | undefined)[] = [
-  undefined,
-  (x, lo, hi) => Math.min(Math.max(x, lo), hi),
-  undefined,
-  (x, alpha) => (x < 0 ? x * alpha : x),
-  (x) => 1 / (1 + Math.exp(-x)),
-  (x) => Math.tanh(x),
-  (x) => (x * Math.min(Math.max(x + 3, 0), 6)) / 6,
-  (x, alpha, beta) => Math.min(Math.max(alpha * x + beta, 0), 1),
-  (x, alpha) => (x < 0 ? alpha * (Math.exp(x) - 1) : x),
-  (x) => Math.exp(x),
-  (x) => Math.sqrt(x),
-];
 
 /** Stage 2 on integers: the sum of `line` and `other` into `line`. */
 function addIntegers(task: ImageTask, line: Line, other: Line): void {

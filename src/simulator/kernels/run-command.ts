@@ -3,6 +3,7 @@ import type { Fields } from '../sequencer.js';
 import { runConv } from './conv.js';
 import { runBinary, runLrn, runMap, runPad, runPool, runPoolRows, runResize, runSoftmax } from './images.js';
 import { runLinear, runPermute, runRows, runStrided } from './moves.js';
+import { runLayerNorm, runMatMul, runReduce, runSelect } from './vector.js';
 
 /** Does to the memories what the command says. Its accesses must have been found to be inside of them. */
 export function runCommand(memory: Memory, op: string, fields: Fields): void {
@@ -48,6 +49,18 @@ export function runCommand(memory: Memory, op: string, fields: Fields): void {
       return;
     case 'softmax':
       runSoftmax(memory, fields);
+      return;
+    case 'select':
+      runSelect(memory, fields);
+      return;
+    case 'reduce':
+      runReduce(memory, fields);
+      return;
+    case 'layerNorm':
+      runLayerNorm(memory, fields);
+      return;
+    case 'matmul':
+      runMatMul(memory, fields);
       return;
     case 'lrn':
       runLrn(memory, fields);
