@@ -50,6 +50,7 @@ export interface PlaceOptions {
   readonly placement: 'ilp' | 'greedy' | 'none';
   readonly blocks: boolean; // form depth-first blocks
   readonly parts: boolean; // tensors may be in SRAM in part
+  readonly resident?: boolean; // weights may stay in SRAM from period to period; true when absent
   readonly solver: LinearSolver;
   readonly gap: number; // relative, where the search may stop
   readonly timeLimitSeconds: number;
@@ -68,7 +69,7 @@ export interface PosedProblem {
 /** Layers to steps, roots to items, tilings to choices. Cost: linear in layers times tilings. */
 export function poseProblem(
   program: Program,
-  options: Pick<PlaceOptions, 'capacityBytes' | 'alignmentBytes' | 'blocks' | 'parts' | 'batch'> & {
+  options: Pick<PlaceOptions, 'capacityBytes' | 'alignmentBytes' | 'blocks' | 'parts' | 'resident' | 'batch'> & {
     readonly chip?: Chip;
     readonly leastRoom?: boolean; // see FormOptions
   },
@@ -120,7 +121,7 @@ export function poseProblem(
         workspaceBytes: choice.workspaceBytes,
         heldWeightBytes: choice.heldWeightBytes,
         weightPasses: weightPasses(choice.tiling, choice.weightPasses, options.batch),
-        residency: residencyOf(layer, choice),
+        residency: options.resident === false ? 'none' : residencyOf(layer, choice),
         // Tables are read once, however often the weights behind them are.
         trafficBytes: choice.trafficBytes * options.batch - rereadTableBytes(layer, choice, options.batch),
         rereadTableBytes: rereadTableBytes(layer, choice, options.batch),
@@ -132,7 +133,8 @@ export function poseProblem(
   const capacityBytes = options.capacityBytes - alignUp(oddEnds * 4, options.alignmentBytes);
   const canEvict = options.parts && options.batch === 1;
   const blocks = options.blocks ? formBlocks(program, layers, { ...options, capacityBytes, canEvict }) : [];
-  const spans = blocks.map((block) => spanOf(block, register, options.batch));
+  const residency = options.resident === false ? { residency: 'none' as const } : {};
+  const spans = blocks.map((block) => ({ ...spanOf(block, register, options.batch), ...residency }));
   const { alignmentBytes } = options;
   const problem: PlacementProblem = { capacityBytes, items, steps, spans, canEvict, alignmentBytes };
   const kept = undominatedSpans(problem);

@@ -12,6 +12,7 @@ export interface CompileFlags {
   readonly param?: ReadonlyMap<string, string>;
   readonly blocks: boolean;
   readonly parts: boolean;
+  readonly resident: boolean;
   readonly dtype: 'int8' | 'float32';
   readonly sram?: number;
   readonly objective: 'traffic' | 'latency';
@@ -93,6 +94,7 @@ export function addCompileOptions(command: Command): Command {
     )
     .option('--no-blocks', 'run layer by layer: form no depth-first blocks')
     .option('--no-parts', 'keep tensors in SRAM or in DRAM as a whole, never in part')
+    .option('--no-resident', 'keep no weights in SRAM from period to period: each is read in every one')
     .option('--solver <name>', 'ILP solver: glpk or highs', oneOf('--solver', ['glpk', 'highs']), 'glpk')
     .option('--time-limit <seconds>', 'for the ILP search', numberFrom('--time-limit', 0, 86400), 10)
     .option('--gap <fraction>', 'stop the ILP within this share of its bound', numberFrom('--gap', 0, 1), 0.001)

@@ -24,6 +24,7 @@ export interface CompileOptions {
   readonly placement: 'ilp' | 'greedy' | 'none';
   readonly blocks?: boolean; // depth-first blocks; true when absent
   readonly parts?: boolean; // tensors in SRAM in part; true when absent
+  readonly resident?: boolean; // weights that stay in SRAM from period to period; true when absent
   readonly solver: 'glpk' | 'highs';
   readonly objective?: 'traffic' | 'latency'; // traffic when absent
   readonly gap: number;
@@ -167,6 +168,7 @@ function packInRounds(
       placement: options.placement,
       blocks: options.blocks ?? true,
       parts,
+      resident: options.resident ?? true,
       solver,
       gap: options.gap,
       timeLimitSeconds: options.timeLimitSeconds,

@@ -30,6 +30,7 @@ export function compileOptions(prepared: PreparedModel, flags: CompileFlags, pla
     placement,
     blocks: flags.blocks,
     parts: flags.parts,
+    resident: flags.resident,
     solver: flags.solver,
     gap: flags.gap,
     timeLimitSeconds: flags.timeLimit,

@@ -77,6 +77,7 @@ export interface Span {
   readonly trafficBytes: number; // streamed reads and writes of activations, and the weights of streamedSteps
   /** Steps whose weights are streamed, all of them and as often as trafficBytes says: none is held or resident. */
   readonly streamedSteps?: readonly number[];
+  readonly residency?: 'none'; // any when absent
 }
 
 export interface PlacementProblem {
@@ -136,7 +137,7 @@ export function ownWeightBytes(
 }
 
 export function spanExecution(span: Span, index: number): Execution {
-  return { ...span, span: index, choice: -1, weightPasses: 1, residency: 'any' };
+  return { ...span, span: index, choice: -1, weightPasses: 1, residency: span.residency ?? 'any' };
 }
 
 /** The executions of a placement in order; steps without a valid choice are left out. */
