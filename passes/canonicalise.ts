@@ -68,7 +68,8 @@ function simplifyOp(op: Op, context: Context): Op {
 function padsItself(op: Conv2dOp, border: PadOp, program: Program): Op {
   const [x, ...weights] = op.inputs;
   const [from] = border.inputs;
-  if (x === undefined || from === undefined || border.before[2] > 0 || border.after[2] > 0) return op;
+  if (x === undefined || from === undefined || border.mode !== undefined) return op;
+  if (border.before[2] > 0 || border.after[2] > 0) return op;
   if (border.value !== (tensorOf(program, x).quant?.zeroPoint ?? 0)) return op;
   const { pad } = op.window;
   const wider = {

@@ -64,6 +64,11 @@ export class NodeContext {
     return { tensor: this.builder.tensor(value.id), perm };
   }
 
+  /** The tensor with its axes in another order, moved. */
+  permute(tensor: Tensor, perm: readonly number[]): TensorId {
+    return permuted(this, tensor, perm);
+  }
+
   operand(position: number): Value {
     const value = this.operands[position];
     if (value !== undefined) return value;

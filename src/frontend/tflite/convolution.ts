@@ -3,11 +3,13 @@ import { elementCountOf, isQuantized } from '../../ir/facts.js';
 import type { ConstantData, Tensor, TensorId } from '../../ir/types.js';
 import { unsupported } from '../onnx/problems.js';
 import { withFused } from './activation.js';
+import { POINT } from './binary-constant.js';
 import type { Constant } from './constant.js';
 import { activation, type Importer, type NodeContext } from './context.js';
 import { malformed } from './problems.js';
+import { sliced } from './slicing.js';
 import { weightOperands } from './weights.js';
-import { paddingOption, windowOver } from './window.js';
+import { paddingOption, type WindowOptions, windowOver } from './window.js';
 
 const CONV = { strideW: 1, strideH: 2, activation: 3, dilationW: 4, dilationH: 5 } as const;
 const DEPTHWISE = { strideW: 1, strideH: 2, activation: 4, dilationW: 5, dilationH: 6 } as const;
@@ -22,19 +24,22 @@ export const conv2d: Importer = (node) => {
     malformed('SW2107', node.loc, `weights of ${depth} input channels do not go with the ${channels} of '${x.name}'`);
   }
   const { options } = node;
-  const window = windowOver(node, x.shape, {
-    padding: paddingOption(node),
-    kernel: [kh, kw],
-    stride: [options.int32(CONV.strideH), options.int32(CONV.strideW)],
-    dilation: [options.int32(CONV.dilationH, 1), options.int32(CONV.dilationW, 1)],
-  });
-  const operands = weightOperands(node, x, weights, biasOf(node), {
-    shape: [m, kh, kw, depth],
-    scalesInFloat32: x.dtype === 'uint8',
-  });
-  const groups = channels / depth;
-  const spec = { kind: 'conv2d', window, groups, inputs: [x.id, ...operands], ...roundingOf(x) } as const;
-  return [finish(node, node.emit(spec, resultOf(node, x)), CONV.activation)];
+  const convolution: Convolution = {
+    window: {
+      padding: paddingOption(node),
+      kernel: [kh, kw],
+      stride: [options.int32(CONV.strideH), options.int32(CONV.strideW)],
+      dilation: [options.int32(CONV.dilationH, 1), options.int32(CONV.dilationW, 1)],
+    },
+    groups: channels / depth,
+    operands: (kernel) =>
+      weightOperands(node, x, weights, biasOf(node), {
+        shape: [m, ...kernel, depth],
+        scalesInFloat32: x.dtype === 'uint8',
+      }),
+    rounding: roundingOf(x),
+  };
+  return [finish(node, convolved(node, x, convolution), CONV.activation)];
 };
 
 export const depthwiseConv2d: Importer = (node) => {
@@ -47,20 +52,65 @@ export const depthwiseConv2d: Importer = (node) => {
     malformed('SW2107', node.loc, message);
   }
   const { options } = node;
-  const window = windowOver(node, x.shape, {
-    padding: paddingOption(node),
-    kernel: [kh, kw],
-    stride: [options.int32(DEPTHWISE.strideH), options.int32(DEPTHWISE.strideW)],
-    dilation: [options.int32(DEPTHWISE.dilationH, 1), options.int32(DEPTHWISE.dilationW, 1)],
-  });
-  const operands = weightOperands(node, x, weights, biasOf(node), {
-    shape: [m, kh, kw, 1],
-    reorder: (data) => transposed(data, kh * kw, m),
-    scalesInFloat32: x.dtype === 'uint8',
-  });
-  const spec = { kind: 'conv2d', window, groups: channels, inputs: [x.id, ...operands] } as const;
-  return [finish(node, node.emit(spec, resultOf(node, x)), DEPTHWISE.activation)];
+  const convolution: Convolution = {
+    window: {
+      padding: paddingOption(node),
+      kernel: [kh, kw],
+      stride: [options.int32(DEPTHWISE.strideH), options.int32(DEPTHWISE.strideW)],
+      dilation: [options.int32(DEPTHWISE.dilationH, 1), options.int32(DEPTHWISE.dilationW, 1)],
+    },
+    groups: channels,
+    operands: (kernel) =>
+      weightOperands(node, x, weights, biasOf(node), {
+        shape: [m, ...kernel, 1],
+        reorder: (data) => transposed(data, kh * kw, m),
+        scalesInFloat32: x.dtype === 'uint8',
+      }),
+    rounding: {},
+  };
+  return [finish(node, convolved(node, x, convolution), DEPTHWISE.activation)];
 };
+
+interface Convolution {
+  readonly window: WindowOptions;
+  readonly groups: number;
+  /** Weights, bias and requantisation for a kernel of the same elements. */
+  readonly operands: (kernel: readonly [number, number]) => readonly TensorId[];
+  readonly rounding: { readonly rounding?: 'once' };
+}
+
+/** Several images at once: rows or columns of one where the kernel allows it, else one after the other. */
+function convolved(node: NodeContext, x: Tensor, convolution: Convolution): TensorId {
+  const { window, groups, rounding } = convolution;
+  const [n = 1, h = 1, w = 1, c = 1] = x.shape;
+  const conv = (id: TensorId, options: WindowOptions, weights: readonly TensorId[]): TensorId => {
+    const shape = windowOver(node, node.builder.tensor(id).shape, options);
+    return node.emit(
+      { kind: 'conv2d', window: shape, groups, inputs: [id, ...weights], ...rounding },
+      resultOf(node, x),
+    );
+  };
+  const extent = (id: TensorId, axis: number): number => node.builder.tensor(id).shape[axis] ?? 1;
+  if (n === 1 || x.shape.length !== 4) return conv(x.id, window, convolution.operands(window.kernel));
+  if (window.kernel[0] === 1 && window.stride[0] === 1) {
+    const made = conv(node.reshape(x.id, [1, n * h, w, c]), window, convolution.operands(window.kernel));
+    return node.reshape(made, [n, h, extent(made, 2), extent(made, 3)]);
+  }
+  if (w === 1 && window.kernel[1] === 1) {
+    const turned: WindowOptions = {
+      padding: window.padding,
+      kernel: [1, window.kernel[0]],
+      stride: [1, window.stride[0]],
+      dilation: [1, window.dilation[0]],
+    };
+    const made = conv(node.reshape(x.id, [1, n, h, c]), turned, convolution.operands(turned.kernel));
+    return node.reshape(made, [n, extent(made, 2), 1, extent(made, 3)]);
+  }
+  if (n > 64) unsupported(`of ${n} images`);
+  const weights = convolution.operands(window.kernel);
+  const images = Array.from({ length: n }, (_, i) => conv(sliced(node, x.id, 0, i, 1), window, weights));
+  return node.emit({ kind: 'concat', axis: 0, inputs: images });
+}
 
 /** Over the last axis: one row is a vector times a matrix, several are a convolution of 1x1. */
 export const fullyConnected: Importer = (node) => {
@@ -92,13 +142,6 @@ export const fullyConnected: Importer = (node) => {
 function roundingOf(x: Tensor): { readonly rounding?: 'once' } {
   return x.dtype === 'int8' ? { rounding: 'once' } : {};
 }
-
-const POINT = {
-  kernel: [1, 1],
-  stride: [1, 1],
-  dilation: [1, 1],
-  pad: { top: 0, left: 0, bottom: 0, right: 0 },
-} as const;
 
 function weightsOf(node: NodeContext, rank: number): Constant {
   const weights = node.constant(1, 'weights');

@@ -1,10 +1,11 @@
 /** ADD, SUB, MUL, QUANTIZE, DEQUANTIZE, SOFTMAX. */
 import { isQuantized } from '../../ir/facts.js';
-import type { BinaryRescale, Quantization, Tensor } from '../../ir/types.js';
+import type { BinaryRescale, DType, Quantization, Tensor, TensorId } from '../../ir/types.js';
 import { unsupported } from '../onnx/problems.js';
 import { withFused } from './activation.js';
 import { activationType } from './activation-type.js';
 import { withConstant } from './binary-constant.js';
+import { type Together, together } from './broadcast.js';
 import { realsOf, remembered } from './constant.js';
 import { activation, type Importer, type NodeContext, type Value } from './context.js';
 import { asOrdered } from './look-up.js';
@@ -25,16 +26,24 @@ export const binary =
     }
     const [first, second] = [node.ordered(0), node.ordered(1)];
     // Two operands in one order stay in it.
-    const isOneOrder = first.perm?.join() === second.perm?.join();
+    const isOneOrder =
+      first.perm?.join() === second.perm?.join() &&
+      (first.perm === undefined || first.tensor.shape.join() === second.tensor.shape.join());
     const [a, b] = isOneOrder ? [first.tensor, second.tensor] : [node.input(0), node.input(1)];
-    if (a.shape.join() !== b.shape.join()) return unsupported(`of [${a.shape.join(', ')}] and [${b.shape.join(', ')}]`);
-    const spec = { kind, inputs: [a.id, b.id] } as const;
-    const id =
+    const { inputs, shape } = isOneOrder && first.perm !== undefined ? inOrder(a, b) : together(node, [a, b]);
+    const spec = { kind, inputs } as const;
+    const made =
       a.quant !== undefined && b.quant !== undefined
         ? node.emit({ ...spec, rescale: binaryRescale(node, kind, a, b.quant) }, { quant: node.resultQuant() })
         : node.emit(spec);
-    return [asOrdered(withFused(node, id, fused), isOneOrder ? first.perm : undefined)];
+    const id = node.reshape(withFused(node, made, fused), shape);
+    return [asOrdered(id, isOneOrder ? first.perm : undefined)];
   };
+
+/** Two operands whose axes are in one other order than the file's: of one shape, or read in the file's order. */
+function inOrder(a: Tensor, b: Tensor): Together {
+  return { inputs: [a.id, b.id], shape: a.shape };
+}
 
 export function binaryRescale(node: NodeContext, kind: BinaryKind, a: Tensor, b: Quantization): BinaryRescale {
   if (a.quant === undefined) return unsupported('operands without quantisation');
@@ -81,4 +90,20 @@ export const softmax: Importer = (node) => {
   if (x.dtype === 'int16') return unsupported('int16 operands');
   const fixed = softmaxScaling(beta, scaleOf(x.quant));
   return [activation(node.emit({ kind: 'softmax', fixedPoint: fixed, inputs: [x.id] }, { quant: node.resultQuant() }))];
+};
+
+/** Between numbers and truths: a bool is 1 or 0 in float32. */
+export const cast: Importer = (node) => {
+  const { tensor: x, perm } = node.ordered(0);
+  const to = node.result.type;
+  const convert = (type: DType, quant?: Quantization): TensorId =>
+    node.emit(
+      { kind: 'convert', to: type, multiplier: 0, shift: 0, inputs: [x.id] },
+      quant === undefined ? {} : { quant },
+    );
+  if (to === 'float32' && x.dtype === 'float32') return [asOrdered(x.id, perm)];
+  if (to === 'float32') return [asOrdered(convert('float32'), perm)];
+  if ((to === 'int32' || to === 'int64') && x.dtype === 'float32') return [asOrdered(convert('int32'), perm)];
+  if ((to === 'int32' || to === 'int64') && x.dtype === 'int32') return [asOrdered(x.id, perm)];
+  return unsupported(`from ${x.dtype} to ${to}`);
 };

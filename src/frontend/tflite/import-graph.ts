@@ -1,17 +1,15 @@
-import { SpillwayError } from '../../base/diagnostic.js';
+import { type SourceLoc, SpillwayError } from '../../base/diagnostic.js';
 import { ProgramBuilder } from '../../ir/builder.js';
-import { elementCountOf } from '../../ir/facts.js';
-import type { Program } from '../../ir/types.js';
+import { elementCountOf, isQuantized } from '../../ir/facts.js';
+import type { Program, TensorId } from '../../ir/types.js';
 import { type ProblemList, UnsupportedForm } from '../onnx/problems.js';
 import { activationQuant, activationType } from './activation-type.js';
 import { constantOf } from './constant.js';
 import { type Importer, NodeContext, shapeOf, type Value } from './context.js';
-import { MAX_ELEMENTS, type TfliteGraph, type TfliteModel, type TfliteOperator } from './model.js';
+import { inlineComposites } from './inline-composites.js';
+import { MAX_ELEMENTS, type TfliteGraph, type TfliteModel, type TfliteOperator, type TfliteTensor } from './model.js';
 import { IMPORTERS } from './operators.js';
 import { malformed } from './problems.js';
-
-/** How many operators of several hundred may be in one another's constants; a flood of small ones is still bounded. */
-const MAX_OPERATORS = 1 << 16;
 
 /**
  * The first graph of a file as a program. Activations keep the file's shapes and its quantisation.
@@ -19,11 +17,7 @@ const MAX_OPERATORS = 1 << 16;
  * @throws SpillwayError with all unsupported operators in one diagnostic, and everything else that was found
  */
 export function importGraph(model: TfliteModel, name: string, problems: ProblemList): Program {
-  const [graph] = model.graphs;
-  if (graph === undefined) return malformed('SW2102', { file: model.file }, 'the file holds no graph');
-  if (graph.operators.length > MAX_OPERATORS) {
-    malformed('SW2110', { file: model.file }, `the graph has ${graph.operators.length} operators`);
-  }
+  const graph = inlineComposites(model);
   refuseUnknown(graph, problems); // before any work
   const importer = new GraphImporter(model, graph, name, problems);
   importer.importInputs();
@@ -61,20 +55,31 @@ class GraphImporter {
       const loc = { file: this.model.file, node: tensor.name };
       if (this.values.has(index)) malformed('SW2103', loc, `'${tensor.name}' is an input twice`);
       if (!read.has(index) && !this.graph.outputs.includes(index)) continue; // the network does not depend on it
-      const dtype = activationType(tensor.type);
-      const { shape, name } = tensor;
-      if (dtype === undefined) {
-        const message = `input '${name}' is ${tensor.type}; float32, int8, uint8 and int16 are supported`;
-        this.problems.add({ code: 'SW2108', blame: 'unsupported', message, loc });
-        this.poisoned.add(index);
-        continue;
-      }
-      if (elementCountOf(shape) === 0) malformed('SW2107', loc, `input '${name}' [${shape.join(', ')}] is empty`);
-      // Bytes without a quantisation stand for themselves.
-      const quant = activationQuant(tensor, loc) ?? (dtype === 'float32' ? undefined : { scales: [1], zeroPoint: 0 });
-      const id = this.builder.addInput({ name, dtype, shape, loc, ...(quant === undefined ? {} : { quant }) });
-      this.values.set(index, { kind: 'activation', id });
+      const id = this.importInput(tensor, loc);
+      if (id === undefined) this.poisoned.add(index);
+      else this.values.set(index, { kind: 'activation', id });
     }
+  }
+
+  private importInput(tensor: TfliteTensor, loc: SourceLoc): TensorId | undefined {
+    const { name, shape, type } = tensor;
+    const dtype =
+      type === 'bool'
+        ? 'uint8'
+        : type === 'int64'
+          ? 'int32'
+          : (activationType(type) ?? (type === 'int32' ? type : undefined));
+    if (dtype === undefined) {
+      const message = `input '${name}' is ${type}; float32, int8, uint8, int16, int32, int64 and bool are supported`;
+      this.problems.add({ code: 'SW2108', blame: 'unsupported', message, loc });
+      return undefined;
+    }
+    if (elementCountOf(shape) === 0) malformed('SW2107', loc, `input '${name}' [${shape.join(', ')}] is empty`);
+    // Bytes without a quantisation stand for themselves.
+    const quant = activationQuant(tensor, loc) ?? (isQuantized(dtype) ? { scales: [1], zeroPoint: 0 } : undefined);
+    const id = this.builder.addInput({ name, dtype, shape, loc, ...(quant === undefined ? {} : { quant }) });
+    if (type !== 'bool') return id;
+    return this.builder.addOp({ kind: 'convert', to: 'float32', multiplier: 0, shift: 0, inputs: [id], name, loc });
   }
 
   importOperator(operator: TfliteOperator): void {

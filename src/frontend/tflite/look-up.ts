@@ -1,8 +1,8 @@
 /** Functions of one quantised value, as tables of all 256. */
 import { isQuantized, storedRange } from '../../ir/facts.js';
-import type { Quantization, Tensor, TensorId, UnaryFunction } from '../../ir/types.js';
+import type { Quantization, Tensor, TensorId } from '../../ir/types.js';
 import { unsupported } from '../onnx/problems.js';
-import type { Importer, NodeContext, Value } from './context.js';
+import type { NodeContext, Value } from './context.js';
 import { roundHalfAway, scaleOf } from './numbers.js';
 
 /**
@@ -28,18 +28,7 @@ export function asOrdered(id: TensorId, perm: readonly number[] | undefined): Va
   return { kind: 'activation', id, ...(perm === undefined ? {} : { perm }) };
 }
 
-/** A function of real values: in float32 as it is, for 8 bits as a table of float32 values, rounded to the result's scale. */
-export const realFunction =
-  (fn: UnaryFunction, real: (x: number) => number): Importer =>
-  (node) => {
-    const { tensor, perm } = node.ordered(0);
-    if (tensor.dtype === 'float32') {
-      return [asOrdered(node.emit({ kind: 'unary', fn, alpha: 0, beta: 0, inputs: [tensor.id] }), perm)];
-    }
-    return [asOrdered(realTable(node, tensor, real), perm)];
-  };
-
-/** Source: PopulateLookupTable of TFLite. */
+/** For 8 bits: a table of float32 values, rounded to the result's scale. Source: PopulateLookupTable of TFLite. */
 export function realTable(node: NodeContext, x: Tensor, real: (x: number) => number): TensorId {
   const { quant } = x;
   if (quant === undefined) return unsupported(`${x.dtype} operands without quantisation`);

@@ -7,6 +7,7 @@ import { withFused } from './activation.js';
 import { activation, type Importer, type NodeContext, type Value } from './context.js';
 import { asOrdered, lookUpInto } from './look-up.js';
 import { roundHalfAway, scaleOf } from './numbers.js';
+import { isIdentity } from './permutation.js';
 import { malformed } from './problems.js';
 
 const RESHAPE = { newShape: 0 } as const;
@@ -23,7 +24,25 @@ function reshaped(node: NodeContext, shape: readonly number[]): Value {
     malformed('SW2107', node.loc, `[${node.shape(0).join(', ')}] cannot become [${shape.join(', ')}]`);
   }
   if (operand.kind === 'constant') return { kind: 'constant', constant: { ...operand.constant, shape } };
+  const { tensor, perm } = node.ordered(0);
+  if (perm !== undefined && nonUnit(shape).join() === nonUnit(node.shape(0)).join()) {
+    return withOtherUnits(node, tensor, perm, shape);
+  }
   return activation(node.reshape(node.input(0).id, shape));
+}
+
+const nonUnit = (shape: readonly number[]): number[] => shape.filter((extent) => extent !== 1);
+
+/** Axes of extent 1 come and go without moving anything: they stand first in the tensor, in whatever order it is seen. */
+function withOtherUnits(node: NodeContext, x: Tensor, perm: readonly number[], shape: readonly number[]): Value {
+  const moving = perm.filter((axis) => x.shape[axis] !== 1);
+  const stored = [...moving].sort((a, b) => a - b);
+  const units = shape.length - moving.length;
+  const id = node.reshape(x.id, [...new Array<number>(units).fill(1), ...stored.map((axis) => x.shape[axis] ?? 1)]);
+  let nextUnit = 0;
+  let next = 0;
+  const order = shape.map((extent) => (extent === 1 ? nextUnit++ : units + stored.indexOf(moving[next++] ?? 0)));
+  return asOrdered(id, isIdentity(order) ? undefined : order);
 }
 
 export const reshape: Importer = (node) => {

@@ -1,0 +1,101 @@
+/** Functions of one or several float32 values; for 8 bits, tables and what keeps the stored order. */
+import { isQuantized } from '../../ir/facts.js';
+import type { BinaryFunction, Tensor, TensorId, UnaryFunction } from '../../ir/types.js';
+import { sameQuantization } from '../../ir/verify-numbers.js';
+import { unsupported } from '../onnx/problems.js';
+import { withFused } from './activation.js';
+import { together } from './broadcast.js';
+import { activation, type Importer, type NodeContext } from './context.js';
+import { asOrdered, realTable } from './look-up.js';
+
+const BINARY = { activation: 0 } as const;
+const ELU_ALPHA = 1;
+const GELU = { approximate: 0 } as const;
+
+const unary = (node: NodeContext, x: Tensor, fn: UnaryFunction, alpha = 0): TensorId =>
+  node.emit({ kind: 'unary', fn, alpha, beta: 0, inputs: [x.id] });
+
+/** @param real for 8 bits, where LiteRT has a table of float32 values; undefined where it has no such kernel */
+export const unaryFunction =
+  (fn: UnaryFunction, real?: (x: number) => number): Importer =>
+  (node) => {
+    const { tensor: x, perm } = node.ordered(0);
+    if (x.dtype === 'float32') return [asOrdered(unary(node, x, fn, fn === 'elu' ? ELU_ALPHA : 0), perm)];
+    if (real === undefined) return unsupported(`${x.dtype} operands`);
+    return [asOrdered(realTable(node, x, real), perm)];
+  };
+
+export const gelu: Importer = (node) => {
+  const approximate = node.node.options?.bool(GELU.approximate) ?? false;
+  return unaryFunction(approximate ? 'geluTanh' : 'gelu')(node);
+};
+
+/** A function of two operands in float32, extents of 1 repeated; `then` is applied to its result. */
+export const binaryFunction =
+  (fn: BinaryFunction | 'sub', then?: UnaryFunction): Importer =>
+  (node) => {
+    const operands = [node.input(0), node.input(1)];
+    const { inputs, shape } = together(node, operands);
+    const [first, second] = operands;
+    if (first !== undefined && first.dtype !== 'float32') return unsupported(`${first.dtype} operands`);
+    if (second !== undefined && second.dtype !== 'float32') return unsupported(`${second.dtype} operands`);
+    const made = fn === 'sub' ? node.emit({ kind: 'sub', inputs }) : node.emit({ kind: 'binary', fn, inputs });
+    const result = then === undefined ? made : unary(node, node.builder.tensor(made), then);
+    const fused = fn === 'div' && then === undefined ? node.activationOption(BINARY.activation) : 'none';
+    return [activation(node.reshape(withFused(node, result, fused), shape))];
+  };
+
+/** MAXIMUM and MINIMUM: of stored integers too, where all have one quantisation. */
+export const extremum =
+  (fn: 'max' | 'min'): Importer =>
+  (node) => {
+    const operands = [node.input(0), node.input(1)];
+    const [a, b] = operands;
+    if (a !== undefined && b !== undefined && isQuantized(a.dtype)) {
+      if (!sameQuantization(a.quant, b.quant)) return unsupported('operands of several quantisations');
+    }
+    const { inputs, shape } = together(node, operands);
+    return [activation(node.reshape(node.emit({ kind: 'binary', fn, inputs }), shape))];
+  };
+
+/** SELECT and SELECT_V2 of float32; the condition is 0 or not. */
+export const select: Importer = (node) => {
+  const operands = [node.input(0), node.input(1), node.input(2)];
+  const other = operands.find(({ dtype }) => dtype !== 'float32');
+  if (other !== undefined) return unsupported(`${other.dtype} operands`);
+  const { inputs, shape } = together(node, operands);
+  return [activation(node.reshape(node.emit({ kind: 'select', inputs }), shape))];
+};
+
+const MATMUL = { transposeA: 0, transposeB: 1 } as const;
+
+/** BATCH_MATMUL: the last two axes; those before are one for each product, or 1 in the second operand. */
+export const batchMatMul: Importer = (node) => {
+  const transposeA = node.node.options?.bool(MATMUL.transposeA) ?? false;
+  const transposeB = node.node.options?.bool(MATMUL.transposeB) ?? false;
+  const [a, b] = [transposeA ? swapped(node, 0) : node.input(0), node.input(1)];
+  if (a.dtype !== 'float32' || b.dtype !== 'float32') return unsupported(`${a.dtype} and ${b.dtype} operands`);
+  const outer = (x: Tensor): readonly number[] => x.shape.slice(0, -2);
+  const count = (shape: readonly number[]): number => shape.reduce((n, extent) => n * extent, 1);
+  const [batchA, batchB] = [count(outer(a)), count(outer(b))];
+  if (batchB !== 1 && (batchA !== batchB || outer(a).join() !== outer(b).join())) {
+    return unsupported(`of [${a.shape.join(', ')}] and [${b.shape.join(', ')}]`);
+  }
+  const inputs = [
+    node.reshape(a.id, [1, batchA, ...a.shape.slice(-2)]),
+    node.reshape(b.id, [1, batchB, ...b.shape.slice(-2)]),
+  ];
+  const id = node.emit({ kind: 'matmul', transposeB, inputs });
+  const made = node.builder.tensor(id).shape;
+  const lead = a.shape.length >= b.shape.length ? outer(a) : outer(b);
+  return [activation(node.reshape(id, [...lead, ...made.slice(-2)]))];
+};
+
+/** An operand with its last two axes exchanged. */
+function swapped(node: NodeContext, position: number): Tensor {
+  const { tensor, perm } = node.ordered(position);
+  const order = perm ?? tensor.shape.map((_, axis) => axis);
+  const last = order.length - 1;
+  const all = [...order.slice(0, -2), order[last] ?? 0, order[last - 1] ?? 0];
+  return node.builder.tensor(node.permute(tensor, all));
+}
