@@ -97,3 +97,17 @@ export function perfectPacking(heightUnits: number, steps: number, cuts: number,
   }));
   return { capacityBytes: heightUnits * 64, buffers };
 }
+
+/** Buffers of random sizes and lives, a few of them long. */
+export function randomBuffers(count: number, steps: number, seed: number): AllocationBuffer[] {
+  let state = seed;
+  const random = (): number => {
+    state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff;
+    return (state >>> 8) / 2 ** 23;
+  };
+  return Array.from({ length: count }, (_, index) => {
+    const length = 1 + Math.floor(random() ** 2 * (steps / 4));
+    const lower = Math.floor(random() * (steps - length));
+    return { id: `b${index}`, lower, upper: lower + length, sizeBytes: 1 + Math.floor(random() * 60_000) };
+  });
+}

@@ -2,12 +2,12 @@ import { conflictByLoad, conflictBySearch, fixedClash } from './conflict.js';
 import { type Arrangement, greedyPortfolio } from './greedy.js';
 import { buildInstance, type Instance } from './instance.js';
 import type { AllocationOptions, AllocationProblem, AllocationResult } from './problem.js';
-import { boundsOf, exactSearch } from './strategy.js';
+import { boundsOf, reachGoal } from './strategy.js';
 
 /** Enough for every published hard problem, and a few seconds at most. */
 export const DEFAULT_NODE_LIMIT = 400_000;
 
-/** First-fit rounds that learn from the round before: many while they are cheap, few on thousands of buffers. */
+/** First-fit rounds that learn from the round before. */
 function repairRounds(count: number): number {
   return count <= 100 ? 4 : count <= 1000 ? 8 : 12;
 }
@@ -16,7 +16,8 @@ function repairRounds(count: number): number {
  * Gives every buffer an offset.
  *
  * Simple heuristics first: most problems end there, in a millisecond. Then an exact search, first at the load, where every
- * wasted byte is a contradiction and the search is short, then relaxed towards the capacity.
+ * wasted byte is a contradiction and the search is short, then relaxed towards the capacity. Of thousands of buffers a local
+ * search comes in between.
  *
  * @throws RangeError if a size, time, offset or alignment is not a sensible integer, or an id appears twice
  */
@@ -49,7 +50,7 @@ export function allocate(problem: AllocationProblem, options: AllocationOptions 
     return resultOf(problem, instance, greedy, { loadBytes, boundBytes, nodes: 0, infeasible: false });
   }
   const nodeLimit = options.nodeLimit ?? DEFAULT_NODE_LIMIT;
-  const found = exactSearch(instance, {
+  const found = reachGoal(instance, {
     greedy,
     capacityBytes,
     boundBytes,

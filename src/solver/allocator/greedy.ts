@@ -1,5 +1,5 @@
 import { type Instance, sectionLoads, sharesSection } from './instance.js';
-import { skylineOrder } from './skyline.js';
+import { fillSkyline, skylineOrder } from './skyline.js';
 
 /** An arrangement in units of the instance, free of overlaps. */
 export interface Arrangement {
@@ -7,12 +7,15 @@ export interface Arrangement {
   readonly heightBytes: number;
 }
 
-const MANY_BUFFERS = 2_000;
+/** Of more than this each walk takes a good part of a second: fewer orders, no repairs; time goes to the local search. */
+const MANY_BUFFERS = 1_200;
+
+/** Keys for the skyline of many buffers: sections x size to this power. */
+const SKYLINE_POWERS = [0, 0.3, 0.5, 1] as const;
 
 // Of `staticKeys`.
 const AREA = 0;
 const DURATION = 2;
-const PEAK = 5;
 
 export function heightBytesOf(instance: Instance, offsetUnits: Float64Array): number {
   let heightBytes = 0;
@@ -141,14 +144,15 @@ export function greedyPortfolio(instance: Instance, goalBytes: number, repairRou
   const hinted = hints.some((hint) => hint >= 0);
   if (hinted && consider(orderBy(hints.map((hint) => (hint < 0 ? -Number.MAX_VALUE : -hint)))))
     return best ?? firstFit(instance, bestOrder);
-  // Of thousands of buffers each walk takes a good part of a second: fewer orders, and the time goes to the repairs.
   const keys = staticKeys(instance);
-  const many = instance.count > MANY_BUFFERS;
-  for (const key of many ? [keys[AREA], keys[PEAK]] : keys) {
-    if (key === undefined) continue;
+  if (instance.count > MANY_BUFFERS) {
+    consider(orderBy(keys[AREA] ?? instance.sizeUnits)) || consider(bestSkylineOrder(instance));
+    return best ?? firstFit(instance, bestOrder);
+  }
+  for (const key of keys) {
     if (consider(orderBy(key))) return best ?? firstFit(instance, bestOrder);
   }
-  for (const key of keys.slice(DURATION, many ? DURATION + 1 : DURATION + 2)) {
+  for (const key of keys.slice(DURATION, DURATION + 2)) {
     // long lives first does the skyline good
     if (consider(skylineOrder(instance, key))) return best ?? firstFit(instance, bestOrder);
   }
@@ -161,6 +165,19 @@ export function greedyPortfolio(instance: Instance, goalBytes: number, repairRou
     if (best.heightBytes <= goalBytes) return best;
   }
   return best ?? current;
+}
+
+function bestSkylineOrder(instance: Instance): number[] {
+  const widths = widthSections(instance);
+  let best: { order: number[]; heightUnits: number } | undefined;
+  for (const power of SKYLINE_POWERS) {
+    const filled = fillSkyline(
+      instance,
+      widths.map((width, b) => width * (instance.sizeUnits[b] ?? 0) ** power),
+    );
+    if (best === undefined || filled.heightUnits < best.heightUnits) best = filled;
+  }
+  return best?.order ?? [];
 }
 
 /** The order with the buffers that reach the top moved half way to the front. */

@@ -67,7 +67,7 @@ export interface AllocationResult {
   /** The best proven lower bound of the height: at least the load. */
   readonly boundBytes: number;
   readonly provenOptimal: boolean;
-  /** Nodes of the exact search; 0 when a simple heuristic was enough. */
+  /** Nodes of the exact search, and of the local search what takes as long; 0 when a simple heuristic was enough. */
   readonly nodes: number;
   /** When infeasible: ids of a small set that cannot live together within the capacity. */
   readonly conflict?: readonly string[];

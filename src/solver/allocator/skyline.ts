@@ -1,3 +1,4 @@
+import { BufferTree } from './buffer-tree.js';
 import type { Instance } from './instance.js';
 
 /**
@@ -11,113 +12,188 @@ import type { Instance } from './instance.js';
  * Gaps, alignments and fixed offsets are ignored: this is only an order, and first fit respects them.
  */
 export function skylineOrder(instance: Instance, key: Float64Array): number[] {
-  const skyline = new Skyline(instance, key);
-  while (skyline.order.length < instance.count) skyline.step();
-  return skyline.order;
+  return fillSkyline(instance, key).order;
 }
 
-/** Counts for this much more at each edge of the stretch that a buffer reaches. Measured: 1.3 is too greedy. */
-const SNUG = 1.1;
+/** The order, and how high it got: nearly what first fit will come to. */
+export function fillSkyline(instance: Instance, key: Float64Array): { order: number[]; heightUnits: number } {
+  const skyline = new Skyline(instance, key);
+  while (skyline.order.length < instance.count) skyline.step();
+  return { order: skyline.order, heightUnits: skyline.heightUnits };
+}
 
+const { POSITIVE_INFINITY } = Number;
+
+/** Stretches are known by their first section, and cover all sections from left to right. */
 class Skyline {
   readonly order: number[] = [];
+  heightUnits = 0;
   private readonly instance: Instance;
-  private readonly key: Float64Array;
-  private readonly heights: Float64Array;
-  private readonly rests: Float64Array;
-  private readonly waiting: Int32Array; // unplaced buffers per section
-  private readonly startingAt: number[][]; // unplaced buffers by their first section, greatest key first
+  private readonly tree: BufferTree;
+  private readonly rests: Float64Array; // units to come, per section
+  private readonly waiting: Int32Array; // unplaced buffers, per section
+  private readonly lastOf: Int32Array; // last section of the stretch that begins here
+  private readonly firstOf: Int32Array; // first section of the stretch that ends here
+  private readonly heightOf: Float64Array; // of the stretch that begins here; infinite where nothing is to come: a wall
+  private readonly restOf: Float64Array; // greatest of its `rests`
+  private readonly versionOf: Int32Array; // changes with the stretch, so that the heap knows what is outdated
+  private readonly heap: Entry[] = [];
 
   constructor(instance: Instance, key: Float64Array) {
     const { count, sectionCount } = instance;
     this.instance = instance;
-    this.key = key;
-    this.heights = new Float64Array(sectionCount);
+    this.tree = new BufferTree(instance, key);
     this.rests = new Float64Array(sectionCount);
     this.waiting = new Int32Array(sectionCount);
-    this.startingAt = Array.from({ length: sectionCount }, () => []);
-    const sorted = Array.from({ length: count }, (_, b) => b);
-    sorted.sort((a, b) => (key[b] ?? 0) - (key[a] ?? 0) || a - b);
-    for (const b of sorted) {
-      this.startingAt[this.firstOf(b)]?.push(b);
-      for (let s = this.firstOf(b); s <= this.lastOf(b); s++) {
-        this.rests[s] = (this.rests[s] ?? 0) + (instance.sizeUnits[b] ?? 0);
+    this.lastOf = new Int32Array(sectionCount);
+    this.firstOf = new Int32Array(sectionCount);
+    this.heightOf = new Float64Array(sectionCount);
+    this.restOf = new Float64Array(sectionCount);
+    this.versionOf = new Int32Array(sectionCount);
+    for (let b = 0; b < count; b++) {
+      const units = instance.sizeUnits[b] ?? 0;
+      const last = this.tree.lastSection[b] ?? 0;
+      for (let s = this.tree.firstSection[b] ?? 0; s <= last; s++) {
+        this.rests[s] = (this.rests[s] ?? 0) + units;
         this.waiting[s] = (this.waiting[s] ?? 0) + 1;
       }
     }
-  }
-
-  private firstOf(b: number): number {
-    return this.instance.rangeFirst[this.instance.rangeStart[b] ?? 0] ?? 0;
-  }
-
-  private lastOf(b: number): number {
-    return this.instance.rangeLast[(this.instance.rangeStart[b + 1] ?? 0) - 1] ?? 0;
+    if (sectionCount > 0) this.add(0, sectionCount - 1, 0);
   }
 
   /** Places one buffer, or lifts one stretch. */
   step(): void {
-    const { heights } = this;
-    const [first, last] = this.lowestStretch();
-    const height = heights[first] ?? 0;
-    const chosen = this.bestWithin(first, last);
+    const first = this.takeLowest();
+    const last = this.lastOf[first] ?? 0;
+    const height = this.heightOf[first] ?? 0;
+    const chosen = this.tree.takeBestWithin(first, last);
     if (chosen === undefined) {
-      const left = first === 0 ? Number.POSITIVE_INFINITY : (heights[first - 1] ?? 0);
-      const right = heights[last + 1] ?? Number.POSITIVE_INFINITY;
-      heights.fill(Math.min(left, right), first, last + 1);
+      const left = first === 0 ? POSITIVE_INFINITY : (this.heightOf[this.firstOf[first - 1] ?? 0] ?? 0);
+      const right = last + 1 === this.rests.length ? POSITIVE_INFINITY : (this.heightOf[last + 1] ?? 0);
+      this.add(first, last, Math.min(left, right));
       return;
     }
     this.order.push(chosen);
-    const list = this.startingAt[this.firstOf(chosen)] ?? [];
-    list.splice(list.indexOf(chosen), 1);
-    const size = this.instance.sizeUnits[chosen] ?? 0;
-    for (let s = this.firstOf(chosen); s <= this.lastOf(chosen); s++) {
-      this.rests[s] = (this.rests[s] ?? 0) - size;
-      this.waiting[s] = (this.waiting[s] ?? 0) - 1;
-      heights[s] = (this.waiting[s] ?? 0) > 0 ? height + size : Number.POSITIVE_INFINITY; // a finished section is a wall
+    const { rests, waiting } = this;
+    const units = this.instance.sizeUnits[chosen] ?? 0;
+    this.heightUnits = Math.max(this.heightUnits, height + units);
+    const from = this.tree.firstSection[chosen] ?? 0;
+    const to = this.tree.lastSection[chosen] ?? 0;
+    for (let s = from; s <= to; s++) {
+      rests[s] = (rests[s] ?? 0) - units;
+      waiting[s] = (waiting[s] ?? 0) - 1;
+    }
+    // The pieces are told before they are added, so that none of them merges with what the old stretch was.
+    const pieces: [number, number, number][] = from > first ? [[first, from - 1, height]] : [];
+    for (let s = from; s <= to; ) {
+      const start = s;
+      const isWall = waiting[s] === 0;
+      while (s <= to && (waiting[s] === 0) === isWall) s += 1;
+      pieces.push([start, s - 1, isWall ? POSITIVE_INFINITY : height + units]);
+    }
+    if (to < last) pieces.push([to + 1, last, height]);
+    for (const [start, end, at] of pieces) this.cover(start, end, at);
+    for (const [start, end, at] of pieces) this.add(start, end, at);
+  }
+
+  /** Tells of a stretch without merging it or making it known to the heap. */
+  private cover(first: number, last: number, height: number): void {
+    this.lastOf[first] = last;
+    this.firstOf[last] = first;
+    this.heightOf[first] = height;
+  }
+
+  /** A stretch, merged with equally high ones beside it. */
+  private add(first: number, last: number, height: number): void {
+    const { rests, lastOf, firstOf, heightOf, restOf, versionOf } = this;
+    let rest = 0;
+    for (let s = first; s <= last; s++) if ((rests[s] ?? 0) > rest) rest = rests[s] ?? 0;
+    let from = first;
+    let to = last;
+    if (height < POSITIVE_INFINITY) {
+      const before = first === 0 ? -1 : (firstOf[first - 1] ?? 0);
+      if (before >= 0 && heightOf[before] === height) {
+        from = before;
+        rest = Math.max(rest, restOf[before] ?? 0);
+      }
+      const after = last + 1;
+      if (after < rests.length && heightOf[after] === height) {
+        to = lastOf[after] ?? 0;
+        rest = Math.max(rest, restOf[after] ?? 0);
+        versionOf[after] = this.nextVersion();
+      }
+    }
+    lastOf[from] = to;
+    firstOf[to] = from;
+    heightOf[from] = height;
+    restOf[from] = rest;
+    const version = this.nextVersion();
+    versionOf[first] = version;
+    versionOf[from] = version;
+    if (height < POSITIVE_INFINITY) this.push({ height, rest, first: from, version });
+  }
+
+  private versions = 0;
+
+  private nextVersion(): number {
+    this.versions += 1;
+    return this.versions;
+  }
+
+  private takeLowest(): number {
+    for (;;) {
+      const entry = this.pop();
+      if (this.versionOf[entry.first] === entry.version) return entry.first;
     }
   }
 
-  private lowestStretch(): [number, number] {
-    const { heights, rests } = this;
-    const count = heights.length;
-    let lowest = Number.POSITIVE_INFINITY;
-    let best: [number, number] = [0, count - 1];
-    let bestRest = -1;
-    for (let s = 0; s < count; s++) {
-      const height = heights[s] ?? 0;
-      if (height > lowest || height === Number.POSITIVE_INFINITY) continue;
-      const first = s;
-      let rest = rests[s] ?? 0;
-      while (s + 1 < count && heights[s + 1] === height) {
-        s += 1;
-        const here = rests[s] ?? 0;
-        if (here > rest) rest = here;
-      }
-      if (height === lowest && rest <= bestRest) continue;
-      lowest = height;
-      bestRest = rest;
-      best = [first, s];
+  private push(entry: Entry): void {
+    const { heap } = this;
+    let i = heap.length;
+    heap.push(entry);
+    while (i > 0) {
+      const parent = (i - 1) >> 1;
+      const above = heap[parent];
+      if (above === undefined || !goesBefore(entry, above)) break;
+      heap[i] = above;
+      i = parent;
     }
-    return best;
+    heap[i] = entry;
   }
 
-  private bestWithin(first: number, last: number): number | undefined {
-    let best: number | undefined;
-    let bestScore = Number.NEGATIVE_INFINITY;
-    for (let s = first; s <= last; s++) {
-      const bonus = s === first ? SNUG : 1;
-      for (const b of this.startingAt[s] ?? []) {
-        const key = (this.key[b] ?? 0) * bonus;
-        if (key * SNUG <= bestScore) break;
-        const end = this.lastOf(b);
-        if (end > last) continue;
-        const score = end === last ? key * SNUG : key;
-        if (score <= bestScore) continue;
-        best = b;
-        bestScore = score;
+  private pop(): Entry {
+    const { heap } = this;
+    const top = heap[0];
+    const entry = heap.pop();
+    if (top === undefined || entry === undefined) throw new Error('the skyline has no stretch left');
+    if (heap.length === 0) return top;
+    let i = 0;
+    for (;;) {
+      let child = 2 * i + 1;
+      let below = heap[child];
+      if (below === undefined) break;
+      const other = heap[child + 1];
+      if (other !== undefined && goesBefore(other, below)) {
+        child += 1;
+        below = other;
       }
+      if (!goesBefore(below, entry)) break;
+      heap[i] = below;
+      i = child;
     }
-    return best;
+    heap[i] = entry;
+    return top;
   }
+}
+
+interface Entry {
+  readonly height: number;
+  readonly rest: number;
+  readonly first: number;
+  readonly version: number;
+}
+
+function goesBefore(a: Entry, b: Entry): boolean {
+  if (a.height !== b.height) return a.height < b.height;
+  return a.rest !== b.rest ? a.rest > b.rest : a.first < b.first;
 }

@@ -1,3 +1,4 @@
+import { lowerByEjection } from './ejection.js';
 import { type Arrangement, heightBytesOf } from './greedy.js';
 import type { Instance } from './instance.js';
 import type { AllocationProblem } from './problem.js';
@@ -6,7 +7,7 @@ import type { SearchTarget } from './search-state.js';
 
 /** Buffers times sections beyond which the search's tables would not pay: such problems are left to the heuristics. */
 const MOST_MEMBERSHIPS = 8_000_000;
-const MOST_BUFFERS = 4_000; // the search recurses once for each
+const MOST_BUFFERS = 1_200; // the search recurses once for each, in three frames
 
 /**
  * Two lower bounds of the height: the load, and the same sum with sizes rounded up to the grain of the offsets (all but
@@ -169,7 +170,39 @@ function keyFor(instance: Instance, turn: number): Float64Array {
   });
 }
 
-export function exactSearch(instance: Instance, goal: ExactGoal): ExactAnswer {
+/** Of fewer buffers the exact search does better, from the first to the last node. */
+const LOCAL_SEARCH_FROM = 400;
+
+/** What a node is worth in list entries of the local search: about the same time. */
+const WORK_PER_NODE = 600;
+
+/** Attempts at the exact search before the local search: where it finds anything, mostly in these. */
+const FIRST_ATTEMPTS = 8;
+
+/**
+ * Searches until the goal is reached or the limit is spent: hundreds of buffers exactly; thousands by local search; in between
+ * exactly for a while, then locally, then exactly again. Each search gets the whole limit.
+ */
+export function reachGoal(instance: Instance, goal: ExactGoal): ExactAnswer {
+  const { capacityBytes, minimize, nodeLimit } = goal;
+  const { count } = instance;
+  if (count < LOCAL_SEARCH_FROM) return exactSearch(instance, goal);
+  const aimBytes = (boundBytes: number): number => (minimize ? boundBytes : Math.max(boundBytes, capacityBytes));
+  // A node's time grows with the number of buffers and with that of sections.
+  const exactNodes = Math.ceil(nodeLimit * (LOCAL_SEARCH_FROM / count) ** 2);
+  const firstNodes = Math.min(exactNodes, FIRST_ATTEMPTS * (count + SPARE_NODES));
+  const first = exactSearch(instance, { ...goal, nodeLimit: firstNodes });
+  const { boundBytes } = first;
+  if (boundBytes > capacityBytes || first.best.heightBytes <= aimBytes(boundBytes)) return first;
+  const local = lowerByEjection(instance, first.best, aimBytes(boundBytes), nodeLimit * WORK_PER_NODE);
+  const nodes = first.nodes + Math.ceil(local.work / WORK_PER_NODE);
+  if (local.best.heightBytes <= aimBytes(boundBytes)) return { best: local.best, boundBytes, nodes };
+  const rest = { ...goal, greedy: local.best, boundBytes, nodeLimit: exactNodes - first.nodes };
+  const last = exactSearch(instance, rest);
+  return { ...last, nodes: nodes + last.nodes };
+}
+
+function exactSearch(instance: Instance, goal: ExactGoal): ExactAnswer {
   if (!searchable(instance)) return { best: goal.greedy, boundBytes: goal.boundBytes, nodes: 0 };
   const campaign = new Campaign(instance, goal);
   reachCapacity(campaign, goal.capacityBytes);
