@@ -16,6 +16,7 @@ import { imageShape, tensorOf } from '../src/ir/facts.js';
 import type { Program, TensorId } from '../src/ir/types.js';
 import { DTYPE_BYTES } from '../src/ir/types.js';
 import { type BlockForm, type BlockPlan, LEAST_FORM, planBlock } from '../src/schedule/block.js';
+import { rowsMadeAgain } from '../src/schedule/block-again.js';
 import { columnFlow } from '../src/schedule/block-pieces.js';
 import {
   type BlockRoot,
@@ -67,6 +68,8 @@ const MOST_STREAMED = 3;
 /** Stripes that are tried there. */
 const STREAMED_STRIPES = [2, 3, 4, 6, 8, 12];
 const TILE_COUNTS = [2, 4, 8, 16];
+/** Stripes that are tried where rows are made again: the taller, the fewer of them. */
+const AGAIN_MULTIPLES = [1, 2, 4, 8];
 
 export function formBlocks(program: Program, layers: readonly Layer[], options: FormOptions): BlockCandidate[] {
   const facts = rootFacts(program, layers);
@@ -100,12 +103,19 @@ function formsOf(shape: BlockShape, options: FormOptions): BlockForm[] {
   const forms = [LEAST_FORM];
   const held = heldWeights(shape, LEAST_FORM, options.alignmentBytes);
   const isTight = options.leastRoom === true || least.workspaceBytes * 8 > options.capacityBytes - held.bytes;
-  if (isTight && columnFlow(shape) !== undefined) forms.push({ ...LEAST_FORM, pieces: 1 });
+  if (isTight && columnFlow(shape) !== undefined) forms.push(...pieceForms(shape));
   if (least.workspaceBytes * 8 > options.capacityBytes && canTile(shape)) {
     const narrowest = Math.min(...shape.layers.map(({ output }) => output.w));
     for (const tiles of TILE_COUNTS) if (tiles * 4 <= narrowest) forms.push({ ...LEAST_FORM, tiles });
   }
   return [...forms, ...streamedForms(shape, least, options)];
+}
+
+/** In the least pieces: halo rows kept; those of cheap layers made again, in stripes low or tall. */
+function pieceForms(shape: BlockShape): BlockForm[] {
+  const kept = { ...LEAST_FORM, pieces: 1 };
+  const again = AGAIN_MULTIPLES.filter((multiple) => rowsMadeAgain(shape, multiple).size > 0);
+  return [kept, ...again.map((multiple) => ({ ...kept, multiple, again: true }))];
 }
 
 /** The largest weights loaded again for each of a few tall stripes. */
@@ -247,6 +257,7 @@ function candidateOf(one: Formed, mask: number, options: FormOptions): BlockCand
   const inputs = borders.flatMap(({ root }) => (root.role === 'input' ? [root] : []));
   const outputs = borders.flatMap(({ root }) => (root.role === 'output' ? [root] : []));
   const columns = one.form.pieces > 0 ? columnFlow(shape) : undefined;
+  const again = one.form.again ? rowsMadeAgain(shape, one.form.multiple) : undefined;
   const overwrites = new Map<TensorId, TensorId>();
   const taken = new Set<TensorId>(); // an input has room for one output
   for (const output of outputs) {
@@ -254,7 +265,9 @@ function candidateOf(one: Formed, mask: number, options: FormOptions): BlockCand
     if (!inSram.has(output.root) || one.form.tiles > 1) continue;
     const input = inputs.find(
       (candidate) =>
-        inSram.has(candidate.root) && !taken.has(candidate.root) && canOverwrite(shape, output, candidate, columns),
+        inSram.has(candidate.root) &&
+        !taken.has(candidate.root) &&
+        canOverwrite(shape, output, candidate, columns, again),
     );
     if (input === undefined) continue;
     taken.add(input.root);

@@ -58,16 +58,18 @@ function growBlock(schedule: Schedule, block: ScheduledBlock, loadBytes: number[
   return block;
 }
 
-/** The largest first: whole rows, as many as may be; else pieces, rather wide than tall. */
+/** The largest first: whole rows, as many as may be; else pieces, rather wide than tall, and without making rows again. */
 function* largerForms(form: BlockForm, isFixed: boolean): Generator<BlockForm> {
   const depths = [2, 1] as const;
   for (const multiple of isFixed ? [1] : [16, 8, 4, 2, 1])
-    for (const depth of depths) yield { ...form, multiple: form.multiple * multiple, depth, pieces: 0 };
+    for (const depth of depths) yield { ...form, multiple: form.multiple * multiple, depth, pieces: 0, again: false };
   if (form.pieces === 0) return;
   for (let area = 256; area >= 1; area /= 2) {
-    for (const multiple of isFixed ? [1] : [1, 2, 4, 8]) {
-      for (const depth of depths)
-        if (area >= multiple) yield { ...form, multiple: form.multiple * multiple, depth, pieces: area / multiple };
+    for (const again of form.again ? [false, true] : [false]) {
+      for (const multiple of isFixed ? [form.multiple] : [1, 2, 4, 8]) {
+        for (const depth of depths)
+          if (area >= multiple) yield { ...form, multiple, depth, pieces: area / multiple, again };
+      }
     }
   }
 }

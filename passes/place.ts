@@ -337,7 +337,7 @@ function withTails(
     if (first !== plan.first || !isOutput) return [];
     const inSram = new Set([...plan.form.inSram].filter((other) => other !== root));
     // Right behind the rows that stay, and of whole rows as they are.
-    const form = { ...plan.form, inSram, pieces: 0 };
+    const form = { ...plan.form, inSram, pieces: 0, again: false };
     const ring = planBlock(shape, form, alignmentBytes).rings.find((one) => one.root === root);
     return ring === undefined ? [] : [{ ring, keptRows: keptBytes / ring.rowBytes }];
   });

@@ -34,13 +34,14 @@ const fuzzCase: fc.Arbitrary<FuzzCase> = fc.record({
 });
 
 /** What schedules made use of: a promise that is kept by never being put to the test is none. */
-const used = { blocks: 0, tiles: 0, pieces: 0, streamed: 0, gathering: 0, tails: 0, passing: 0 };
+const used = { blocks: 0, tiles: 0, pieces: 0, again: 0, streamed: 0, gathering: 0, tails: 0, passing: 0 };
 
 function count({ schedule }: Compiled): void {
   const { blocks, evictions } = schedule;
   if (blocks.length > 0) used.blocks += 1;
   if (blocks.some(({ plan }) => plan.tiles.length > 1)) used.tiles += 1;
   if (blocks.some(({ plan }) => plan.pieces !== undefined)) used.pieces += 1;
+  if (blocks.some(({ plan }) => plan.layers.some(({ againRows }) => againRows > 0))) used.again += 1;
   if (blocks.some(({ plan }) => plan.chunks.length > 0)) used.streamed += 1;
   if (blocks.some(({ plan }) => plan.sums.length > 0)) used.gathering += 1;
   const tails = blocks.reduce((total, block) => total + block.tails.length, 0);

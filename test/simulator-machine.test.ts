@@ -82,6 +82,18 @@ describe('moves', () => {
     expect(result.outputs[0]?.data).toEqual(bytes16);
   });
 
+  test('a ring without a width holds a place for each row of a stripe; rows of other stripes are stale', () => {
+    const period = (first: number, rows: number) =>
+      stripes(2, 0)
+        .replace('width=4 height=2 kept=1', 'height=3')
+        .replaceAll('row0=0{+2@0} rows=2', 'row0=-1{+2@0} rows=3')
+        .replace(/(storeRows .*)row0=-1\{\+2@0\} rows=3/, `$1row0=${first}{+2@0} rows=${rows}`);
+    const result = run({ period: period(-1, 3) }, { inputs: given });
+    expect(result.faults).toEqual([]);
+    expect(result.outputs[0]?.data).toEqual(bytes16);
+    expect(faultsOf({ period: period(-2, 4) })).toContain('stale 5');
+  });
+
   test('a ring of stripes that is a column too short, in either part, or that nothing has described', () => {
     expect(faultsOf({ period: stripes(2, 5) })).toContain('stale 5');
     expect(faultsOf({ period: stripes(1, 6) })).toContain('stale 5');

@@ -193,7 +193,7 @@ function blockTiming(schedule: Schedule, block: ScheduledBlock, chip: Chip): Lay
   const pieces = plan.iterations * (plan.pieces?.pieces ?? 1) * plan.tiles.length;
   const widthOf = (columns: ColumnRange | undefined): number =>
     columns === undefined ? 0 : columns.end - columns.start;
-  const work = plan.layers.map(({ step }) => {
+  const work = plan.layers.map(({ step, rowsPerIteration, againRows }) => {
     const scheduled = schedule.layers[step];
     if (scheduled === undefined) return { cycles: 0, macs: 0 };
     const { layer } = scheduled;
@@ -207,9 +207,10 @@ function blockTiming(schedule: Schedule, block: ScheduledBlock, chip: Chip): Lay
           ? { count: 1, channels: rest }
           : undefined;
     const whole = computeWork(layer, pieces, resident, inChunks, chip);
-    // Halo columns are computed by two tiles.
+    // Halo columns are computed by two tiles, halo rows by two stripes where they are made again.
     const made = plan.tiles.reduce((total, tile) => total + widthOf(tile.layerColumns.get(step)), 0);
-    return { cycles: (whole.cycles * made) / layer.output.w, macs: whole.macs };
+    const rows = 1 + againRows / rowsPerIteration;
+    return { cycles: (whole.cycles * made * rows) / layer.output.w, macs: whole.macs };
   });
   const held = plan.layers.map(({ step }) => {
     const scheduled = schedule.layers[step];

@@ -74,7 +74,6 @@ function stripeRingProblems(fields: Command['fields']): string[] {
   const problems: string[] = [];
   if (value('index') < 1 || value('index') >= STRIPE_RINGS)
     problems.push(`there is no ring of stripes ${value('index')}; there are 1 to ${STRIPE_RINGS - 1}`);
-  if (value('width') < 1) problems.push('a ring of stripes has no columns');
   if (value('height') <= value('phase'))
     problems.push(`phase ${value('phase')} is not below height ${value('height')}`);
   if (value('kept') > value('height')) problems.push(`${value('kept')} rows are kept of ${value('height')}`);

@@ -215,7 +215,7 @@ export const INSTRUCTIONS: readonly Instruction[] = [
     queue: 'processor',
     fields: [
       u('index', 'which register, at least 1'),
-      u('width', 'columns of the image'),
+      u('width', 'columns of the image; 0 when every stripe begins in the first column of the rings'),
       u('height', 'rows of a stripe'),
       u('phase', 'rows that the first stripe reaches above the image; below height'),
       u('kept', 'last rows of each stripe that are in the long ring; at most height'),

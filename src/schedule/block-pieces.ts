@@ -23,7 +23,7 @@ export interface ColumnAdvance {
 
 /** A rolling buffer of stripes. */
 export interface RingStripes {
-  readonly width: number; // columns of the image
+  readonly width: number; // columns of the image; 0 where every stripe begins in the same place
   readonly height: number; // rows of a stripe
   readonly phase: number; // rows that the first stripe reaches above the image
   readonly kept: number; // last rows of a stripe
@@ -112,6 +112,7 @@ export interface StripeRows {
   readonly firstRow: number; // of stripe 0
   readonly imageRows: number;
   readonly layerAhead: ReadonlyMap<number, number>; // in rows
+  readonly again: ReadonlyMap<number, number>; // rows that layers make again in each stripe, by step
 }
 
 /** The least ring: of each kind of rows, the columns from the oldest that a reader still needs to the newest made. */
@@ -125,18 +126,22 @@ export function ringStripes(
   const { root, width } = ring;
   const { height } = rows;
   const aheadColumns = columnsAhead(ring, flow);
+  const again = root.writers.reduce((most, step) => Math.max(most, rows.again.get(step) ?? 0), 0);
   let kept = 0;
   let short = Math.min(perPiece, width);
   let long = 0;
   for (const { step, operand } of ring.isGathered ? [] : root.readers) {
-    const needed = rows.ahead - oldestNeeded(operand.rows, rows.layerAhead.get(step) ?? 0); // rows of stripes above
+    const first = (rows.layerAhead.get(step) ?? 0) - (rows.again.get(step) ?? 0);
+    const needed = rows.ahead - oldestNeeded(operand.rows, first); // rows of stripes above
     const span = aheadColumns + perPiece - oldestNeeded(operand.columns, flow.layerAhead.get(step) ?? 0);
     const columns = Math.min(span, width);
     short = Math.max(short, columns);
-    if (needed <= 0) continue;
+    if (needed <= again) continue;
     kept = Math.max(kept, Math.min(height, needed));
     long = Math.max(long, Math.ceil(needed / height) * width + columns);
   }
+  // Rows that are made again have a place of their own in each column, and every stripe begins in the first one.
+  if (again > 0) return { width: 0, height: height + again, phase: 0, kept: 0, shortColumns: short, longColumns: 0 };
   const phase = ((-rows.firstRow % height) + height) % height;
   const made = (Math.floor((Math.max(rows.imageRows, 1) - 1 + phase) / height) + 1) * width; // in all
   const more = loadsAhead ? perPiece : 0; // the next piece comes in while this one is at work

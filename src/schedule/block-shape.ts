@@ -225,8 +225,16 @@ function aheadOf(layers: readonly Layer[], roots: readonly BlockRoot[], axis: 'r
 /**
  * Whether an output of the block may be written over an input, both in SRAM as a whole: no row is overwritten before its
  * last reader has run, and no column where stripes come in pieces.
+ *
+ * @param again rows above a stripe that layers make again, by step
  */
-export function canOverwrite(shape: BlockShape, output: BlockRoot, input: BlockRoot, columns?: Flow): boolean {
+export function canOverwrite(
+  shape: BlockShape,
+  output: BlockRoot,
+  input: BlockRoot,
+  columns?: Flow,
+  again?: ReadonlyMap<number, number>,
+): boolean {
   const [writer] = output.writers;
   if (writer === undefined || output.writers.length !== 1 || input.role !== 'input' || output.role !== 'output')
     return false;
@@ -240,15 +248,18 @@ export function canOverwrite(shape: BlockShape, output: BlockRoot, input: BlockR
   if (output.readers.length > 0) return false;
   // Equal heights do not mean equal rates: a stride under much padding, an upsampling before a wide window.
   const rows: Flow = { layerRate: shape.layerRows, rootRate: shape.rootRows, layerAhead: shape.layerAhead };
-  const isBehind = (flow: Flow, step: number, map: AxisMap): boolean =>
+  const isBehind = (flow: Flow, step: number, map: AxisMap, more = 0): boolean =>
     map.scale === 1 &&
     map.stride === 1 &&
-    (flow.layerAhead.get(step) ?? 0) - map.pad >= (flow.layerAhead.get(writer) ?? 0);
+    (flow.layerAhead.get(step) ?? 0) - more - map.pad >= (flow.layerAhead.get(writer) ?? 0);
   const isSameRate = (flow: Flow): boolean => flow.rootRate.get(output.root) === flow.rootRate.get(input.root);
   if (!isSameRate(rows) || (columns !== undefined && !isSameRate(columns))) return false;
   return input.readers.every(({ step, operand }) => {
     if (step > writer || operand.rows.scale > 1) return false;
     if (step === writer) return operand.canBeOverwritten;
-    return isBehind(rows, step, operand.rows) && (columns === undefined || isBehind(columns, step, operand.columns));
+    const more = again?.get(step) ?? 0;
+    return (
+      isBehind(rows, step, operand.rows, more) && (columns === undefined || isBehind(columns, step, operand.columns))
+    );
   });
 }

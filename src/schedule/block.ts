@@ -24,6 +24,7 @@
  * Weights are resident or held; or, where stripes are few and tall, loaded in chunks again for each of them.
  */
 import type { TensorId } from '../ir/types.js';
+import { rowsMadeAgain } from './block-again.js';
 import {
   type ColumnAdvance,
   columnFlow,
@@ -65,6 +66,7 @@ export interface BlockLayerPlan {
   readonly step: number;
   readonly rowsPerIteration: number;
   readonly firstRow: number; // output rows [firstRow, firstRow + rowsPerIteration) in iteration 0
+  readonly againRows: number; // and so many above them, which the stripe above has made and not kept
 }
 
 /** Chunks in which the weights of a layer come in, for every stripe of every tile again. */
@@ -93,6 +95,8 @@ export interface BlockForm {
   readonly tiles: number; // of columns
   /** Each stripe comes in pieces of columns, of that many times the least width; 0: of all columns at once. */
   readonly pieces: number;
+  /** In pieces: halo rows of cheap layers are made again by each stripe, not kept (block-again.ts). */
+  readonly again: boolean;
   /** Layers whose weights are loaded for every stripe: channels of a chunk, by step. */
   readonly streamed: ReadonlyMap<number, number>;
 }
@@ -104,6 +108,7 @@ export const LEAST_FORM: BlockForm = {
   depth: 1,
   tiles: 1,
   pieces: 0,
+  again: false,
   streamed: new Map(),
 };
 
@@ -141,6 +146,7 @@ export function planBlock(shape: BlockShape, form: BlockForm, alignmentBytes: nu
     .filter((root) => root.role === 'internal' || !form.inSram.has(root.root))
     .filter((root) => !root.writers.some((step) => shape.gathering.has(step)))
     .map((root) => pendingRing(shape, root, form.multiple));
+  const again: ReadonlyMap<number, number> = form.again ? rowsMadeAgain(shape, form.multiple) : new Map();
   let shift = 0;
   let iterations = 0;
   for (const layer of layers) {
@@ -154,7 +160,7 @@ export function planBlock(shape: BlockShape, form: BlockForm, alignmentBytes: nu
   const inPieces = form.pieces > 0 ? piecesOf(shape, form, pending) : undefined;
   const rings = pending.map((ring) => {
     const whole = ringOf(shape, form, tiles, ring, shift, alignmentBytes);
-    return inPieces === undefined ? whole : inStripes(shape, form, ring, whole, inPieces, alignmentBytes);
+    return inPieces === undefined ? whole : inStripes(shape, form, ring, whole, { ...inPieces, again }, alignmentBytes);
   });
   const inputReadBytes = new Map<TensorId, number>();
   const outputWriteBytes = new Map<TensorId, number>();
@@ -180,6 +186,7 @@ export function planBlock(shape: BlockShape, form: BlockForm, alignmentBytes: nu
       step: layer.step,
       rowsPerIteration: rowsOf(layer.step),
       firstRow: (shape.layerAhead.get(layer.step) ?? 0) - shift * rowsOf(layer.step),
+      againRows: again.get(layer.step) ?? 0,
     })),
     tiles,
     rings,
@@ -276,12 +283,12 @@ function inStripes(
   form: BlockForm,
   pending: PendingRing,
   ring: BlockRing,
-  { flow, plan }: InPieces,
+  { flow, plan, again }: InPieces & { readonly again: ReadonlyMap<number, number> },
   alignmentBytes: number,
 ): BlockRing {
   const { firstRow, imageRows, pixelBytes, rowsPerIteration: height } = ring;
   const { perPiece }: ColumnAdvance = plan.roots.get(ring.root) ?? { first: 0, perPiece: ring.imageColumns };
-  const rows = { ahead: pending.ahead, height, firstRow, imageRows, layerAhead: shape.layerAhead };
+  const rows = { ahead: pending.ahead, height, firstRow, imageRows, layerAhead: shape.layerAhead, again };
   const loadsAhead = ring.role === 'input' && form.depth === 2;
   const stripes = ringStripes(pieceRoot(pending), rows, flow, perPiece, loadsAhead);
   return {

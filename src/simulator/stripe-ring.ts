@@ -86,7 +86,9 @@ export function roundPixels(ring: StripeRing, row: number, x: number): number {
   const j = made % height;
   const q = ((made - j) / height) * ring.width + x;
   const columns = j < height - kept ? ring.shortColumns : ring.longColumns;
-  return (q - (q % columns)) * (j < height - kept ? height - kept : kept);
+  // Without a width, stripes begin in the same place: each is a round of its own.
+  const rounds = q - (q % columns) + (ring.width === 0 ? (made - j) * 2 ** 20 : 0);
+  return rounds * (j < height - kept ? height - kept : kept);
 }
 
 export function isSameRing(a: StripeRing | undefined, b: StripeRing | undefined): boolean {
