@@ -4,7 +4,7 @@ import { lengthOf, pixelAddress, type Range, type View } from './geometry.js';
 import { COMPUTE, EVENT_HOST, EVENT_IMAGE, type Execution, Judge, LOAD, type Place, STORE } from './judge.js';
 import type { CodeLine } from './sequencer.js';
 import { ShadowMemory } from './shadow-memory.js';
-import { roundPixels } from './stripe-ring.js';
+import { roundPixels, rowGroups } from './stripe-ring.js';
 
 export interface Traffic {
   readBytes: number;
@@ -135,15 +135,29 @@ export class Accesses {
   private sramStripes(operand: Operand, view: View, rows: Range, cols: Range, bytes: Range, isWrite: boolean): void {
     const { stripes: ring, pixelPitch } = view;
     if (ring === undefined) return;
-    const place = { operand: operand.name, isMoving: true, ring: ring.height, pixelPitch };
-    for (let row = rows.lo; row < rows.hi && !this.isUnsafe; row += 1) {
+    const isDense = lengthOf(bytes) === pixelPitch;
+    let place: Place = { operand: operand.name, origin: Number.NaN, isMoving: true, ring: ring.height, pixelPitch };
+    let [start, end] = [0, 0];
+    const flush = () => {
+      if (end > start && !this.isUnsafe) this.sramRun(operand, place, start, end, isWrite);
+      start = end;
+    };
+    for (const group of rowGroups(ring, rows)) {
       for (let x = cols.lo; x < cols.hi; x += 1) {
-        // Pixels that take each other's place were made in different rounds of the ring.
-        const origin = view.base - roundPixels(ring, row, x) * pixelPitch;
-        const from = pixelAddress(view, row, x) + bytes.lo;
-        this.sramRun(operand, { ...place, origin }, from, from + lengthOf(bytes), isWrite);
+        for (let row = group.lo; row < group.hi; row += 1) {
+          // Pixels that take each other's place were made in different rounds of the ring.
+          const origin = view.base - roundPixels(ring, row, x) * pixelPitch;
+          const from = pixelAddress(view, row, x) + bytes.lo;
+          if (!isDense || from !== end || origin !== place.origin) {
+            flush();
+            if (origin !== place.origin) place = { ...place, origin };
+            start = from;
+          }
+          end = from + lengthOf(bytes);
+        }
       }
     }
+    flush();
   }
 
   /** [start, end) of SRAM; `origin` is where byte 0 of the region would be. */

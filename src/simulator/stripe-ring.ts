@@ -2,6 +2,7 @@
  * Rolling buffers of stripes, as the head of commands/instructions.ts defines them: what a register holds, and where the
  * pixel of a row and a column lies.
  */
+import type { Range } from './geometry.js';
 import type { Fields } from './sequencer.js';
 
 export interface StripeRing {
@@ -89,6 +90,18 @@ export function roundPixels(ring: StripeRing, row: number, x: number): number {
   // Without a width, stripes begin in the same place: each is a round of its own.
   const rounds = q - (q % columns) + (ring.width === 0 ? (made - j) * 2 ** 20 : 0);
   return rounds * (j < height - kept ? height - kept : kept);
+}
+
+/** The rows cut into runs of one stripe and one ring: their pixels of a column lie side by side. */
+export function rowGroups({ height, phase, kept }: StripeRing, rows: Range): Range[] {
+  const groups: Range[] = [];
+  for (let lo = rows.lo; lo < rows.hi; ) {
+    const j = (lo + phase) % height;
+    const end = lo + (j < height - kept ? height - kept : height) - j;
+    groups.push({ lo, hi: Math.min(end, rows.hi) });
+    lo = end;
+  }
+  return groups;
 }
 
 export function isSameRing(a: StripeRing | undefined, b: StripeRing | undefined): boolean {
