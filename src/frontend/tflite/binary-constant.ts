@@ -10,6 +10,9 @@ import { lookUpInto } from './look-up.js';
 import { additionRescale, multiplicationRescale, scaleOf } from './numbers.js';
 import { rescaled } from './rescale.js';
 
+/** More would be weights of no use: the general form repeats the constant. */
+const MAX_CHANNELS = 4096;
+
 type Kind = 'add' | 'sub' | 'mul';
 
 /** @returns undefined where the general form has to do */
@@ -33,6 +36,7 @@ export function withConstant(node: NodeContext, kind: Kind): Ordered | undefined
     }
   }
   const channels = shape.at(-1) ?? 1;
+  if (channels > MAX_CHANNELS) return undefined;
   const isByChannel = count === channels && (constant.shape.at(-1) ?? 1) === channels;
   if (!isByChannel && count !== 1) return undefined;
   const x = node.input(position);

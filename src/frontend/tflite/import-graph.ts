@@ -2,6 +2,7 @@ import { type SourceLoc, SpillwayError } from '../../base/diagnostic.js';
 import { ProgramBuilder } from '../../ir/builder.js';
 import { elementCountOf, isQuantized } from '../../ir/facts.js';
 import type { Program, TensorId } from '../../ir/types.js';
+import { wellFormed } from '../../ir/verify.js';
 import { type ProblemList, UnsupportedForm } from '../onnx/problems.js';
 import { activationQuant, activationType } from './activation-type.js';
 import { constantOf } from './constant.js';
@@ -24,7 +25,11 @@ export function importGraph(model: TfliteModel, name: string, problems: ProblemL
   for (const operator of graph.operators) importer.importOperator(operator);
   importer.exportOutputs();
   problems.throwIfAny();
-  return importer.builder.build();
+  const program = importer.builder.build();
+  // Quantisations that do not go together are in files only, so the last word is the verifier's.
+  for (const problem of wellFormed(program).slice(0, 8)) problems.add({ ...problem, code: 'SW2107', blame: 'model' });
+  problems.throwIfAny();
+  return program;
 }
 
 function refuseUnknown(graph: TfliteGraph, problems: ProblemList): void {

@@ -2,7 +2,8 @@
 import { elementCountOf } from '../../ir/facts.js';
 import type { TensorId } from '../../ir/types.js';
 import { unsupported } from '../onnx/problems.js';
-import { activation, type Importer, type NodeContext } from './context.js';
+import { activation, type Importer, type NodeContext, type Value } from './context.js';
+import { asOrdered } from './look-up.js';
 import { malformed } from './problems.js';
 
 const STRIDED_SLICE = { beginMask: 0, endMask: 1, ellipsisMask: 2, newAxisMask: 3, shrinkMask: 4, offset: 5 } as const;
@@ -33,16 +34,16 @@ const axisOf = (node: NodeContext, axis: number, rank: number): number => {
 };
 
 export const slice: Importer = (node) => {
-  const x = node.input(0);
+  const { tensor, perm } = node.ordered(0);
   const begins = node.integers(1, 'begins');
   const sizes = node.integers(2, 'sizes');
-  let id = x.id;
-  for (const [axis, extent] of x.shape.entries()) {
+  let { id } = tensor;
+  for (const [axis, extent] of node.shape(0).entries()) {
     const begin = begins[axis] ?? 0;
     const size = sizes[axis] ?? extent;
-    id = sliced(node, id, axis, begin, size === -1 ? extent - begin : size);
+    id = sliced(node, id, perm?.[axis] ?? axis, begin, size === -1 ? extent - begin : size);
   }
-  return [activation(id)];
+  return [asOrdered(id, perm)];
 };
 
 interface AxisRange {
@@ -78,6 +79,7 @@ export function stridedRanges(node: NodeContext, shape: readonly number[]): Axis
 }
 
 export const stridedSlice: Importer = (node) => {
+  if (node.operand(0).kind === 'activation' && !ranged(node)) return [partOf(node)];
   const x = node.input(0);
   const ranges = stridedRanges(node, x.shape);
   let id = x.id;
@@ -92,6 +94,20 @@ export const stridedSlice: Importer = (node) => {
     ),
   ];
 };
+
+const ranged = (node: NodeContext): boolean =>
+  stridedRanges(node, node.shape(0)).some(({ stride, isDropped }) => stride !== 1 || isDropped);
+
+/** Without strides and dropped axes: in whatever order the operand is. */
+function partOf(node: NodeContext): Value {
+  const { tensor, perm } = node.ordered(0);
+  let { id } = tensor;
+  for (const [axis, { begin, count }] of stridedRanges(node, node.shape(0)).entries()) {
+    if (count === 0) malformed('SW2107', node.loc, `the result is empty along axis ${axis}`);
+    id = sliced(node, id, perm?.[axis] ?? axis, begin, count);
+  }
+  return asOrdered(id, perm);
+}
 
 /** Every stride-th element: the axis as groups of `stride`, and one of each; else a pool of one element that skips. */
 function stridedAxis(node: NodeContext, id: TensorId, axis: number, { begin, count, stride }: AxisRange): TensorId {
@@ -131,14 +147,15 @@ function parts(node: NodeContext, id: TensorId, axis: number, sizes: readonly nu
 }
 
 export const split: Importer = (node) => {
-  const x = node.input(1);
+  const { tensor, perm } = node.ordered(1);
   const [given = 0] = node.integers(0, 'axes');
-  const axis = axisOf(node, given, x.shape.length);
+  const axis = axisOf(node, given, tensor.shape.length);
   const count = node.options.int32(SPLIT.count);
-  const extent = x.shape[axis] ?? 1;
-  if (count < 1 || extent % count !== 0) malformed('SW2107', node.loc, `${extent} elements in ${count} parts`);
-  const sizes = new Array<number>(Math.min(count, extent)).fill(extent / count);
-  return parts(node, x.id, axis, sizes).map(activation);
+  const extent = node.shape(1)[axis] ?? 1;
+  if (count !== node.results.length || extent % count !== 0)
+    malformed('SW2107', node.loc, `${extent} elements in ${count} parts`);
+  const sizes = new Array<number>(count).fill(extent / count);
+  return parts(node, tensor.id, perm?.[axis] ?? axis, sizes).map((id) => asOrdered(id, perm));
 };
 
 export const splitV: Importer = (node) => {
@@ -155,6 +172,8 @@ export const unpack: Importer = (node) => {
   const x = node.input(0);
   const axis = axisOf(node, node.options.int32(UNPACK.axis), x.shape.length);
   const extent = x.shape[axis] ?? 1;
+  if (extent !== node.results.length)
+    malformed('SW2107', node.loc, `${extent} elements as ${node.results.length} results`);
   const sizes = new Array<number>(extent).fill(1);
   return parts(node, x.id, axis, sizes).map((id) => activation(node.reshape(id, x.shape.toSpliced(axis, 1))));
 };

@@ -1,0 +1,132 @@
+/**
+ * Damaged and hostile TFLite files end in diagnostics, never in another error. SPILLWAY_FUZZ_RUNS multiplies the number of
+ * damaged files, SPILLWAY_FUZZ_SEED says where they begin.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { describe, expect, test } from '@jest/globals';
+import { SpillwayError } from '../src/base/diagnostic.js';
+import { importTflite } from '../src/frontend/tflite/load-tflite.js';
+import { wellFormed } from '../src/ir/verify.js';
+import { type FileModel, writeTflite } from './tflite-builder.js';
+import { OPERATOR_CASES } from './tflite-operator-cases.js';
+
+const RUNS = 12 * Number(process.env.SPILLWAY_FUZZ_RUNS ?? 1);
+let state = Number(process.env.SPILLWAY_FUZZ_SEED ?? 1);
+
+function random(limit: number): number {
+  state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff;
+  return Math.floor(((state >>> 8) / 2 ** 23) * limit);
+}
+
+/** Codes of the diagnostics, or 'accepted'. @throws what is no diagnostic, and programs that are none */
+function outcome(bytes: Uint8Array): string {
+  try {
+    const program = importTflite(bytes, 'hostile.tflite');
+    expect(wellFormed(program)).toEqual([]);
+    return 'accepted';
+  } catch (error) {
+    if (!(error instanceof SpillwayError)) throw error;
+    const codes = error.diagnostics.map(({ code }) => code);
+    expect(codes.filter((code) => !code.startsWith('SW21'))).toEqual([]);
+    return codes.join(' ');
+  }
+}
+
+/** A bit, a byte, or a whole number turned into what does the most harm. */
+function damaged(file: Uint8Array): Uint8Array {
+  const bytes = file.slice();
+  for (let left = 1 + random(3); left > 0; left--) {
+    const at = random(bytes.length);
+    const how = random(4);
+    if (how < 2) bytes[at] = (bytes[at] ?? 0) ^ (1 << random(8));
+    else if (how === 2) bytes[at] = [0, 1, 127, 128, 255][random(5)] ?? 0;
+    else bytes.set([255, 255, 255, 127].slice(0, bytes.length - at), at);
+  }
+  return bytes;
+}
+
+const files = OPERATOR_CASES.map(({ name, model }) => [name, writeTflite(model)] as const);
+
+test('the models that are damaged below are accepted as they are', () => {
+  for (const [name, file] of files) expect([name, outcome(file)]).toEqual([name, 'accepted']);
+});
+
+test('bits, bytes and numbers changed', () => {
+  for (const [, file] of files) for (let run = 0; run < RUNS; run++) outcome(damaged(file));
+});
+
+test('a real network, damaged', () => {
+  const path = '../shared/models/mlperf_kws_int8.tflite';
+  if (!existsSync(path)) return console.warn(`skipped: ${path} is not there`);
+  const file = new Uint8Array(readFileSync(path));
+  for (let run = 0; run < RUNS; run++) outcome(damaged(file));
+});
+
+test('cut short anywhere', () => {
+  const file = files[0]?.[1] ?? new Uint8Array();
+  for (let length = 0; length < file.length; length++) {
+    expect([length, outcome(file.subarray(0, length))]).not.toEqual([length, 'accepted']);
+  }
+});
+
+describe('claims', () => {
+  const x = { name: 'x', type: 'int8', shape: [1, 4, 4, 2], scales: [0.1], zeroPoints: [0] } as const;
+  const relu = { code: 19, inputs: [0], outputs: [1] };
+  const small: FileModel = { tensors: [x, { ...x, name: 'y' }], operators: [relu], inputs: [0], outputs: [1] };
+  const shaped = (shape: number[]): FileModel => ({
+    ...small,
+    tensors: [
+      { ...x, shape },
+      { ...x, name: 'y', shape },
+    ],
+  });
+  const cases: [string, FileModel, string][] = [
+    ['a dimension of 2^31 - 1', shaped([1, 2 ** 31 - 1, 2 ** 31 - 1, 2]), 'SW2110'],
+    ['a dimension below 0', shaped([1, -1, 4, 2]), 'SW2106'],
+    ['no elements', shaped([1, 0, 4, 2]), 'SW2107'],
+    ['nine dimensions', shaped(new Array(9).fill(1)), 'SW2110'],
+    [
+      'a scale of NaN',
+      {
+        ...small,
+        tensors: [
+          { ...x, scales: [Number.NaN] },
+          { ...x, name: 'y' },
+        ],
+      },
+      'SW2109',
+    ],
+    [
+      'a zero point of 300',
+      {
+        ...small,
+        tensors: [
+          { ...x, zeroPoints: [300] },
+          { ...x, name: 'y' },
+        ],
+      },
+      'SW2109',
+    ],
+    ['a tensor that is not there', { ...small, operators: [{ ...relu, inputs: [7] }] }, 'SW2103'],
+    ['an operator that reads its own result', { ...small, operators: [{ ...relu, inputs: [1] }] }, 'SW2103'],
+    ['a result made twice', { ...small, operators: [relu, relu] }, 'SW2103'],
+    ['an output that is never made', { ...small, operators: [] }, 'SW2103'],
+    ['an operator of no kind', { ...small, operators: [{ ...relu, code: 5000 }] }, 'SW2105'],
+    ['an input given twice', { ...small, inputs: [0, 0] }, 'SW2103'],
+  ];
+  test.each(cases)('%s', (_, model, code) => expect(outcome(writeTflite(model))).toBe(code));
+
+  test('constants of other sizes than their shapes say', () => {
+    const w = { ...x, name: 'w', shape: [2, 1, 1, 2], data: new Int8Array(3) };
+    const add = { code: 0, optionsType: 11, options: {}, inputs: [0, 1], outputs: [2] };
+    const model = { tensors: [x, w, { ...x, name: 'y' }], operators: [add], inputs: [0], outputs: [2] };
+    expect(outcome(writeTflite(model))).toBe('SW2104');
+  });
+
+  test('every operator that is not supported is named at once', () => {
+    const unknown = [2000, 2001].map((code, i) => ({ code, inputs: [i], outputs: [i + 1] }));
+    const tensors = [x, { ...x, name: 'y' }, { ...x, name: 'z' }];
+    const file = writeTflite({ tensors, operators: unknown, inputs: [0], outputs: [2] });
+    expect(() => importTflite(file, 'm')).toThrow(/2 node\(s\) not supported: operator 2000 .*; operator 2001/);
+  });
+});
