@@ -129,6 +129,26 @@ function binaries(): OperatorCase[] {
   );
 }
 
+/** Its first operand is the shape of the result, its second the weights. */
+function transposedConvolutions(): OperatorCase[] {
+  return KINDS.flatMap((type) => {
+    const make = (name: string, padding: number, stride: number, kernel: number, y: number[]): OperatorCase => {
+      const [w, b] = weights(type, [5, kernel, kernel, 4], 0);
+      const x = act('x', type, [1, 4, 5, 4]);
+      const options = { 0: i8(padding), 1: i32(stride), 2: i32(stride), 3: i8(0) };
+      const spec = { code: 67, optionsType: 49, options, version: type === 'uint8' ? 3 : 3 };
+      const operands = [int32('shape', [4], ...y), w, x, b].filter((tensor) => tensor !== undefined);
+      return one(`TRANSPOSE_CONV ${type} ${name}`, spec, operands, [act('y', type, y, 0.09, -7)]);
+    };
+    return [
+      make('same, stride 2, kernel 3', 0, 2, 3, [1, 8, 10, 5]),
+      make('same, stride 2, kernel 4', 0, 2, 4, [1, 7, 9, 5]),
+      make('valid, stride 3, kernel 2', 1, 3, 2, [1, 11, 14, 5]),
+      make('valid, stride 1, kernel 3', 1, 1, 3, [1, 6, 7, 5]),
+    ];
+  });
+}
+
 export const OPERATOR_CASES: readonly OperatorCase[] = [
   ...convolutions(),
   ...binaries(),
@@ -136,5 +156,6 @@ export const OPERATOR_CASES: readonly OperatorCase[] = [
   ...pools(),
   ...movements(),
   ...conversions(),
+  ...transposedConvolutions(),
   ...functions(),
 ];

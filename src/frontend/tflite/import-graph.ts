@@ -7,6 +7,7 @@ import { type ProblemList, UnsupportedForm } from '../onnx/problems.js';
 import { activationQuant, activationType } from './activation-type.js';
 import { constantOf } from './constant.js';
 import { type Importer, NodeContext, shapeOf, type Value } from './context.js';
+import { folder } from './fold.js';
 import { inlineComposites } from './inline-composites.js';
 import { MAX_ELEMENTS, type TfliteGraph, type TfliteModel, type TfliteOperator, type TfliteTensor } from './model.js';
 import { IMPORTERS } from './operators.js';
@@ -33,7 +34,7 @@ export function importGraph(model: TfliteModel, name: string, problems: ProblemL
 }
 
 function refuseUnknown(graph: TfliteGraph, problems: ProblemList): void {
-  const unknown = graph.operators.filter(({ operator }) => !IMPORTERS.has(operator));
+  const unknown = graph.operators.filter(({ operator }) => !IMPORTERS.has(operator) && folder(operator) === undefined);
   for (const { operator, index } of unknown) problems.addUnsupported(operator, `operator ${index}`);
   problems.throwIfAny();
 }
@@ -89,16 +90,20 @@ class GraphImporter {
 
   importOperator(operator: TfliteOperator): void {
     const run = IMPORTERS.get(operator.operator);
-    if (run === undefined) return;
+    const fold = folder(operator.operator);
+    if (run === undefined && fold === undefined) return;
     const isPoisoned = operator.inputs.some((index) => this.poisoned.has(index));
-    const imported = !isPoisoned && this.guarded(operator, () => this.importKnown(operator, run));
+    const imported = !isPoisoned && this.guarded(operator, () => this.importKnown(operator, run, fold));
     if (!imported) for (const index of operator.outputs) this.poisoned.add(index);
   }
 
-  private importKnown(operator: TfliteOperator, run: Importer): void {
+  private importKnown(operator: TfliteOperator, run: Importer | undefined, fold: Importer | undefined): void {
     const operands = operator.inputs.map((index) => (index < 0 ? undefined : this.value(index, operator)));
     const results = operator.outputs.map((index) => this.tensor(index));
-    const values = run(new NodeContext(operator, this.builder, operands, results, this.resultName(operator)));
+    const isConstant = operands.every((operand) => operand === undefined || operand.kind === 'constant');
+    const chosen = isConstant && fold !== undefined ? fold : run;
+    if (chosen === undefined) throw new UnsupportedForm('of activations');
+    const values = chosen(new NodeContext(operator, this.builder, operands, results, this.resultName(operator)));
     operator.outputs.forEach((index, position) => {
       const value = values[position];
       if (value === undefined) {

@@ -3,6 +3,7 @@ import { hardSwish, leakyRelu, limits, prelu } from './activation.js';
 import type { Importer } from './context.js';
 import { conv2d, depthwiseConv2d, fullyConnected } from './convolution.js';
 import { binary, cast, dequantize, quantize, softmax } from './elementwise.js';
+import { shape } from './fold.js';
 import { batchMatMul, binaryFunction, extremum, gelu, select, unaryFunction } from './functions.js';
 import { sigmoid } from './look-up.js';
 import { concatenation, expandDims, pad, reshape, resize, squeeze } from './movement.js';
@@ -10,6 +11,7 @@ import { pool } from './pool.js';
 import { depthToSpace, spaceToDepth, transpose } from './rearranging.js';
 import { argument, reduce } from './reductions.js';
 import { mirrorPad, pack, slice, split, splitV, stridedSlice, unpack } from './slicing.js';
+import { transposeConv } from './transpose-conv.js';
 
 export const IMPORTERS: ReadonlyMap<string, Importer> = new Map<string, Importer>([
   ['ABS', unaryFunction('abs')],
@@ -76,6 +78,7 @@ export const IMPORTERS: ReadonlyMap<string, Importer> = new Map<string, Importer
   ['RSQRT', unaryFunction('rsqrt')],
   ['SELECT', select],
   ['SELECT_V2', select],
+  ['SHAPE', shape],
   ['SIGN', unaryFunction('sign')],
   ['SIN', unaryFunction('sin')],
   ['SLICE', slice],
@@ -92,5 +95,6 @@ export const IMPORTERS: ReadonlyMap<string, Importer> = new Map<string, Importer
   ['SUM', reduce('sum')],
   ['TANH', unaryFunction('tanh', Math.tanh)],
   ['TRANSPOSE', transpose],
+  ['TRANSPOSE_CONV', transposeConv],
   ['UNPACK', unpack],
 ]);

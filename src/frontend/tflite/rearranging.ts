@@ -29,19 +29,21 @@ function imageAndBlock(node: NodeContext): { id: TensorId; h: number; w: number;
 
 /** Channels become block x block pixels. */
 export const depthToSpace: Importer = (node) => {
-  const { id, h, w, c, block } = imageAndBlock(node);
+  const { id, c, block } = imageAndBlock(node);
   if (c % (block * block) !== 0) malformed('SW2107', node.loc, `${c} channels in blocks of ${block}x${block}`);
-  return [activation(depthToSpaceOf(node, id, { h, w, c, block }))];
+  return [activation(depthToSpaceOf(node, id, { blockH: block, blockW: block }))];
 };
 
+/** [1, H, W, blockH * blockW * C] to [1, H * blockH, W * blockW, C]. */
 export function depthToSpaceOf(
   node: NodeContext,
   id: TensorId,
-  { h, w, c, block }: { h: number; w: number; c: number; block: number },
+  { blockH, blockW }: { blockH: number; blockW: number },
 ): TensorId {
-  const depth = c / (block * block);
-  const split = node.builder.tensor(node.reshape(id, [h, w, block, block * depth]));
-  return node.reshape(permuted(node, split, [0, 2, 1, 3]), [1, h * block, w * block, depth]);
+  const [, h = 1, w = 1, c = 1] = node.builder.tensor(id).shape;
+  const depth = c / (blockH * blockW);
+  const split = node.builder.tensor(node.reshape(id, [h, w, blockH, blockW * depth]));
+  return node.reshape(permuted(node, split, [0, 2, 1, 3]), [1, h * blockH, w * blockW, depth]);
 }
 
 export const spaceToDepth: Importer = (node) => {
