@@ -41,6 +41,7 @@ const ANCHORS: ReadonlySet<OpKind> = new Set<OpKind>([
   'reduce',
   'layerNorm',
   'matmul',
+  'gather',
   'broadcast',
   'softmax',
   'lrn',

@@ -40,6 +40,8 @@ export function enumerateTilings(layer: Layer, options: TileOptions): TilingChoi
   const all: TilingChoice[] = [];
   for (let mask = 0; mask < 1 << (roots.length + 1); mask += 1) {
     const operandsFromSram = layer.operands.map((operand) => (mask & (1 << roots.indexOf(operand.root))) !== 0);
+    // A table is never in SRAM: only the rows that are used are.
+    if (layer.kind === 'gather' && operandsFromSram[1] === true) continue;
     const toSram = (mask & (1 << roots.length)) !== 0;
     all.push(...undominated(tilingsFor(layer, operandsFromSram, toSram, options)));
   }
@@ -66,7 +68,11 @@ function tilingsFor(
   const streaming = isStreaming(whole);
   const list: Tiling[] = [];
   for (const tileColumns of streaming ? columnWidths(layer, options) : [layer.output.w]) {
-    const base = { ...whole, tileColumns, stripeRows: streaming ? leastStripe(layer) : layer.output.h };
+    const base = {
+      ...whole,
+      tileColumns,
+      stripeRows: streaming && layer.kind !== 'recurrent' ? leastStripe(layer) : layer.output.h,
+    };
     list.push(...withWeights(layer, base, streaming, options));
   }
   return measure(layer, list, options);

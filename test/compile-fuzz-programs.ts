@@ -327,6 +327,26 @@ const MAKERS: Readonly<Record<string, Maker>> = {
     if (p.dtype === 'int8' || a % 4 > 0) p.add({ kind, inputs, ...p.rescale() }, p.quant(a));
     else p.add({ kind: 'binary', fn: BINARY_FUNCTIONS[other % BINARY_FUNCTIONS.length] ?? 'max', inputs });
   },
+  recurrent: (p, operand, other, a) => {
+    const x = p.pick(operand, isImage);
+    if (x === undefined || p.dtype === 'int8') return;
+    const [, h = 1, w = 1, c = 1] = x.shape;
+    p.add({ kind: 'reshape', inputs: [x.id] }, { shape: [1, h * w, 1, c] });
+    const steps = p.pool.at(-1);
+    const cell = other % 2 === 0 ? ('lstm' as const) : ('gru' as const);
+    const hidden = 1 + (a % 5);
+    const [gates, size] = cell === 'lstm' ? [4, 2 * hidden] : [3, hidden];
+    const table = p.constant([gates * hidden * (c + hidden + 2)], 'float32');
+    const form = { cell, hidden, isReverse: a % 3 === 0, resetsAfter: cell === 'gru' && a % 2 === 0 };
+    if (steps === undefined) return;
+    p.add({ kind: 'recurrent', inputs: [steps, p.operand([1, 1, 1, size], other), table], ...form });
+  },
+  gather: (p, _operand, other, a) => {
+    const [entries, length, count] = [1 + (other % 7), 1 + (a % 9), 1 + (a % 13)];
+    const data = Int32Array.from({ length: count }, (_, i) => ((other * 7 + i * 5) % (entries + 3)) - 1);
+    const indices = p.builder.addConstant({ name: `i${p.pool.length}`, shape: [1, count, 1], data });
+    p.add({ kind: 'gather', inputs: [p.operand([entries, length], 1), indices] });
+  },
   broadcast: (p, operand, other, a) => {
     const x = p.pick(operand, (t) => isImage(t) && elementCountOf(t.shape) < MAX_ELEMENTS / 12);
     if (x === undefined) return;
@@ -402,7 +422,7 @@ const KINDS: readonly Weighted[] = [
   { weight: 3, arbitrary: fc.constant('pool') },
   { weight: 4, arbitrary: fc.constant('binary') },
   { weight: 2, arbitrary: fc.constantFrom('upsample', 'concat') },
-  { weight: 4, arbitrary: fc.constantFrom('repeated', 'broadcast', 'mirror', 'real', 'real') },
+  { weight: 4, arbitrary: fc.constantFrom('repeated', 'broadcast', 'mirror', 'real', 'real', 'gather', 'recurrent') },
   { weight: 3, arbitrary: fc.constantFrom('clamp', 'activation', 'softmax', 'lrn', 'globalPool') },
   { weight: 2, arbitrary: fc.constantFrom('slice', 'reshape', 'transpose', 'dense', 'concat') },
 ];

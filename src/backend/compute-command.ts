@@ -99,6 +99,7 @@ export function computeCommand(
 
 /** The view that each operand is to the command. */
 function prefixesOf({ kind }: Layer): Readonly<Record<OperandRole, string>> {
+  if (kind === 'gather') return { main: '', second: 'in', third: '', residual: 'add' };
   if (kind === 'select') return { main: 'in', second: 'a', third: 'b', residual: 'add' };
   const main = kind === 'binary' || kind === 'matmul' ? 'a' : 'in';
   return { main, second: 'b', third: '', residual: 'add' };
@@ -119,7 +120,9 @@ export function frameSteps(
   const { layer } = context.scheduled;
   const prefix = prefixesOf(layer);
   const steps = layer.operands.map((operand, i) =>
-    isWhole(operand, i) ? sramFrameStep(context, operand.root, `${prefix[operand.role]}Base`) : undefined,
+    isWhole(operand, i) && prefix[operand.role] !== ''
+      ? sramFrameStep(context, operand.root, `${prefix[operand.role]}Base`)
+      : undefined,
   );
   return [...steps, isOutputWhole ? sramFrameStep(context, layer.output.root, 'outBase') : undefined];
 }
@@ -283,6 +286,20 @@ export function commandAt(site: ComputeSite, run: RecordRun | undefined): { op: 
       const views = { ...viewFields('a', site.operandView(0)), ...viewFields('b', site.operandView(1)) };
       const bRepeat = repeatMask({ ...site.operand(1), w: 0, c: 0 }, layer);
       return { op: 'matmul', fields: { ...views, ...common, inC: main.c, mode: op.transposeB ? 1 : 0, bRepeat } };
+    }
+    case 'gather': {
+      const table = site.operand(1);
+      const own: Fields = { ...viewFields('in', site.operandView(1)), inH: table.h, inW: table.w, inC: table.c };
+      return { op: 'map', fields: { ...own, ...common, scaleH: 1, scaleW: 1, ...zeroFields(program, op) } };
+    }
+    case 'recurrent': {
+      if (op.kind !== 'recurrent') break;
+      const views = { ...viewFields('in', site.operandView(0)), ...viewFields('b', site.operandView(1)) };
+      const mode = (op.cell === 'lstm' ? 0 : 1) + (op.isReverse ? 2 : 0) + (op.resetsAfter ? 4 : 0);
+      return {
+        op: 'recurrent',
+        fields: { ...views, ...common, inC: main.c, mode, hidden: op.hidden, table: site.tableAddress },
+      };
     }
     case 'transpose':
       break;

@@ -106,6 +106,7 @@ export function tablesOf(program: Program, op: Op): ConstantData[] {
   const tables: ConstantData[] = [];
   const own = op.kind === 'lut' || op.kind === 'softmax' || op.kind === 'lrn' ? op.inputs[1] : undefined;
   if (own !== undefined) tables.push(constant(program, own));
+  if (op.kind === 'recurrent' && op.inputs[2] !== undefined) tables.push(constant(program, op.inputs[2]));
   if (op.kind === 'layerNorm') for (const id of op.inputs.slice(1)) tables.push(constant(program, id));
   for (const stage of op.epilogue) if (stage.kind === 'lut') tables.push(constant(program, stage.table));
   return tables;

@@ -2,6 +2,8 @@
  * The commands of one layer. Its loops are those drawn at the head of schedule/tiling.ts; each streamed operand has a ring
  * of rows, and semaphores let the queues run ahead of each other as far as the buffers allow.
  */
+
+import { tensorOf } from '../ir/facts.js';
 import { clippedRange, inputRange } from '../schedule/layer.js';
 import {
   chunkCount,
@@ -15,7 +17,14 @@ import { computeCommand } from './compute-command.js';
 import { dramAddressOf } from './dram-layout.js';
 import { emitTranspose } from './emit-transpose.js';
 import { type Emitter, type Level, mask, step } from './emitter.js';
-import { type ConstantLoad, dramFrameStep, emitPreloads, emitWholeRoot, forEachFrame } from './frames.js';
+import {
+  type ConstantLoad,
+  dramFrameStep,
+  emitPreloads,
+  emitWholeRoot,
+  forEachFrame,
+  sramFrameStep,
+} from './frames.js';
 import {
   bufferOffset,
   type ColumnTile,
@@ -333,6 +342,10 @@ function emitLoadRows(
   const columns = operandColumns(context, index, tile);
   const pixelBytes = streamedPixelBytes(context, index);
   const isSliced = operand.role === 'residual' && tiling.outer === 'channels';
+  if (layer.kind === 'gather' && index === 1) {
+    emitGatherRows(emitter, context, tile, loops, span, wait, signal);
+    return;
+  }
   emitter.add(
     'loadRows',
     {
@@ -354,6 +367,42 @@ function emitLoadRows(
       step('row0', loops.stripes, span.rowsPerStripe),
       isSliced ? step('dramBase', loops.chunks, pixelBytes) : undefined,
       dramFrameStep(context, operand.root),
+    ],
+  );
+}
+
+/** The rows of the table that the indices name, which are in SRAM by then: the queue loads in order. */
+function emitGatherRows(
+  emitter: Emitter,
+  context: LayerContext,
+  tile: ColumnTile,
+  loops: OpenLoops,
+  span: RowSpan,
+  wait: number,
+  signal: number,
+): void {
+  const { layer, tiling } = context.scheduled;
+  const table = operandAt(context, 1);
+  const indices = operandAt(context, 0);
+  const { shape } = tensorOf(context.schedule.program, table.tensor);
+  emitter.add(
+    'gatherRows',
+    {
+      wait,
+      signal,
+      dramBase: dramAddressOf(context.schedule, context.layout, table.tensor),
+      entries: shape[0] ?? 1,
+      entryBytes: table.c * table.elementBytes,
+      ...viewFields('index', operandView(context, 0, tile)),
+      ...viewFields('sram', operandView(context, 1, tile)),
+      imageH: layer.output.h,
+      row0: span.row0,
+      rows: span.rows,
+    },
+    [
+      step('row0', loops.stripes, span.rowsPerStripe),
+      dramFrameStep(context, table.root),
+      tiling.operandsFromSram[0] === true ? sramFrameStep(context, indices.root, 'indexBase') : undefined,
     ],
   );
 }

@@ -275,6 +275,12 @@ function computeWork(
   }
   const inner = layer.operands[0]?.c ?? 1;
   if (layer.kind === 'reduce') return { cycles: (pixels * inner) / lanes, macs: 0 };
+  if (op.kind === 'recurrent') {
+    const gates = (op.cell === 'lstm' ? 4 : 3) * op.hidden;
+    const taps = inner + op.hidden;
+    const passes = Math.ceil(taps / chip.mac.rows) * Math.ceil(gates / chip.mac.columns);
+    return { cycles: pixels * (passes + chip.mac.rows + chip.mac.columns), macs: pixels * gates * taps };
+  }
   if (layer.kind === 'matmul') {
     const passes = Math.ceil(inner / chip.mac.rows) * Math.ceil(output.c / chip.mac.columns);
     return { cycles: pixels * passes + pieces * (chip.mac.rows + chip.mac.columns), macs: elements * inner };

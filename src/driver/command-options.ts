@@ -10,6 +10,7 @@ export interface CompileFlags {
   readonly target?: string;
   readonly batch?: number;
   readonly param?: ReadonlyMap<string, string>;
+  readonly input?: ReadonlyMap<string, readonly number[]>;
   readonly blocks: boolean;
   readonly parts: boolean;
   readonly resident: boolean;
@@ -74,6 +75,18 @@ export function addPair(option: string) {
   };
 }
 
+/** `--input x=1x3x640x640`, repeatable; a lone number is the value of a scalar input. */
+export function addShape(text: string, previous: ReadonlyMap<string, readonly number[]> = new Map()) {
+  const at = text.lastIndexOf('=');
+  const [name, shape] = [text.slice(0, at), text.slice(at + 1)];
+  const numbers = shape.split('x').map((part) => (/^-?\d+(\.\d+)?$/.test(part) ? Number(part) : Number.NaN));
+  if (at <= 0 || numbers.some(Number.isNaN)) {
+    throw usageError(`--input is '${text}'; it must have the form name=1x3x640x640`);
+  }
+  if (previous.has(name)) throw usageError(`--input gives '${name}' twice`);
+  return new Map([...previous, [name, numbers]]);
+}
+
 export function addToList(text: string, previous: readonly string[] = []): readonly string[] {
   return [...previous, text];
 }
@@ -84,6 +97,11 @@ export function addCompileOptions(command: Command): Command {
     .option('-t, --target <target>', 'needed: a chip in targets/, or the path of a chip file')
     .option('--batch <n>', "frames per period (default: the model's own, or 1)", integerFrom('--batch', 1, 4096))
     .option('-p, --param <name=value>', 'set a parameter of a .model.ts file; repeatable', addPair('--param'))
+    .option(
+      '-i, --input <name=shape>',
+      'shape of an input with open dimensions, e.g. x=1x3x640x640; repeatable',
+      addShape,
+    )
     .option('--dtype <type>', 'numbers to compute in: int8 or float32', oneOf('--dtype', ['int8', 'float32']), 'int8')
     .option('--sram <bytes>', "another SRAM size than the chip file's, e.g. 512KiB or 2MiB", bytesFrom('--sram'))
     .option(

@@ -6,21 +6,31 @@ import type { Program } from '../ir/types.js';
 
 export interface ImportOptions {
   readonly params: ReadonlyMap<string, string>;
+  readonly shapes?: ReadonlyMap<string, readonly number[]>; // of inputs with open dimensions
   readonly dtype: 'int8' | 'float32';
 }
 
 export interface ImportedModel {
   readonly program: Program;
   readonly batch: number; // the model's own default
+  readonly note?: string; // what the user should know about the numbers
 }
 
 /** @throws SpillwayError for a missing file, an unknown kind, and whatever the front end finds wrong */
 export async function importModel(path: string, options: ImportOptions): Promise<ImportedModel> {
-  const { program, batch } = await readModel(path, options.params);
+  const { program, batch } = await readModel(path, options.params, options.shapes);
   if (options.dtype === 'float32' || isQuantizedProgram(program)) {
     // What is left of real numbers in a file that comes quantised stays real.
     const { toFloat32 } = await import('../frontend/quantize/to-float32.js');
     return { program: toFloat32(program), batch };
+  }
+  const { operatorsInFloatOnly } = await import('../frontend/quantize/float-only.js');
+  const floats = operatorsInFloatOnly(program);
+  if (floats.length > 0) {
+    const { toFloat32 } = await import('../frontend/quantize/to-float32.js');
+    const names = floats.length > 4 ? `${floats.slice(0, 4).join(', ')} ...` : floats.join(', ');
+    const note = `kept in float32: ${floats.length} kind(s) of operators have no form in integers (${names})`;
+    return { program: toFloat32(program), batch, note };
   }
   const { quantizeProgram } = await import('../frontend/quantize/quantize-program.js');
   return { program: quantizeProgram(program), batch };
@@ -32,7 +42,11 @@ function isQuantizedProgram(program: Program): boolean {
 }
 
 /** The model in float32 or in the file's own numbers, before quantisation. @throws SpillwayError as importModel */
-export async function readModel(path: string, params: ReadonlyMap<string, string>): Promise<ImportedModel> {
+export async function readModel(
+  path: string,
+  params: ReadonlyMap<string, string>,
+  shapes: ReadonlyMap<string, readonly number[]> = new Map(),
+): Promise<ImportedModel> {
   if (!existsSync(path)) {
     throw new SpillwayError([
       { code: 'SW8002', blame: 'input', message: `there is no file '${path}'`, loc: { file: path } },
@@ -45,7 +59,7 @@ export async function readModel(path: string, params: ReadonlyMap<string, string
   if (path.endsWith('.onnx')) {
     refuseParams(path, params);
     const { loadOnnx } = await import('../frontend/onnx/load-onnx.js');
-    return { program: loadOnnx(path), batch: 1 };
+    return { program: loadOnnx(path, { shapes }), batch: 1 };
   }
   if (path.endsWith('.tflite')) {
     refuseParams(path, params);

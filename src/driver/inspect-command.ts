@@ -1,9 +1,10 @@
 /** `spillway inspect`: what a model is made of, before any decision about memory. */
 import type { Command } from 'commander';
-import { addPair } from './command-options.js';
+import { addPair, addShape } from './command-options.js';
 
 interface Flags {
   readonly param?: ReadonlyMap<string, string>;
+  readonly input?: ReadonlyMap<string, readonly number[]>;
   readonly target?: string;
   readonly minSram?: true;
   readonly json?: true;
@@ -29,6 +30,11 @@ export function registerInspect(program: Command): void {
     .description('Shows the layers of a model with their sizes, the largest ones, the peak of live bytes, and totals.')
     .argument('<model>', 'a .model.ts or .onnx file')
     .option('-p, --param <name=value>', 'set a parameter of a .model.ts file; repeatable', addPair('--param'))
+    .option(
+      '-i, --input <name=shape>',
+      'shape of an input with open dimensions, e.g. x=1x3x640x640; repeatable',
+      addShape,
+    )
     .option('-t, --target <target>', 'say for each layer whether this chip computes or moves for longer')
     .option('--min-sram', 'the least SRAM that moves no activation, and the least that compiles at all')
     .option('--json', 'print one JSON document, and nothing else, on stdout')
@@ -38,7 +44,7 @@ export function registerInspect(program: Command): void {
       const { inspectProgram, formatInspection } = await import('./inspection.js');
       const { loadChip } = await import('../target/chip.js');
       const chip = flags.target === undefined ? undefined : loadChip(flags.target);
-      const { program: graph } = await readModel(model, flags.param ?? new Map());
+      const { program: graph } = await readModel(model, flags.param ?? new Map(), flags.input);
       const inspection = inspectProgram(graph, chip);
       if (flags.minSram) {
         const { leastSramOf } = await import('./least-sram.js');

@@ -18,7 +18,12 @@ export async function prepare(model: string, flags: CompileFlags): Promise<Prepa
   }
   const file = loadChip(flags.target);
   const chip = flags.sram === undefined ? file : { ...file, sram: { ...file.sram, bytes: flags.sram } };
-  const imported = await importModel(model, { params: flags.param ?? new Map(), dtype: flags.dtype });
+  const imported = await importModel(model, {
+    params: flags.param ?? new Map(),
+    shapes: flags.input ?? new Map(),
+    dtype: flags.dtype,
+  });
+  if (imported.note !== undefined) process.stderr.write(`${model}: ${imported.note}\n`);
   return { program: imported.program, chip, batch: flags.batch ?? imported.batch };
 }
 

@@ -135,6 +135,10 @@ export function macsOf(op: Op, program: Pick<Program, 'tensors'>): number {
       elementCount(tensorOf(program, op.output)) * (a === undefined ? 0 : (tensorOf(program, a).shape.at(-1) ?? 0))
     );
   }
+  if (op.kind === 'recurrent') {
+    const [, steps = 1, , inputs = 1] = tensorOf(program, op.inputs[0] ?? op.output).shape;
+    return steps * (op.cell === 'lstm' ? 4 : 3) * op.hidden * (inputs + op.hidden);
+  }
   if (op.kind !== 'conv2d' && op.kind !== 'dense') return 0;
   const [, weightsId] = op.inputs;
   if (weightsId === undefined) return 0;
@@ -157,6 +161,7 @@ export function keepsQuantization(kind: OpKind): boolean {
     case 'binary':
     case 'select':
     case 'broadcast':
+    case 'gather':
     case 'upsample':
     case 'resize':
     case 'pad':
@@ -180,6 +185,7 @@ export function keepsQuantization(kind: OpKind): boolean {
     case 'reduce':
     case 'layerNorm':
     case 'matmul':
+    case 'recurrent':
       return false;
     default:
       return assertNever(kind);
@@ -271,6 +277,8 @@ export function inputRowsFor(op: Op, outputs: RowRange, inputRows: number): RowR
       if (op.mode !== undefined) return { start: 0, end: inputRows };
       return { start: outputs.start - op.before[0], end: outputs.end - op.before[0] };
     case 'resize':
+    case 'gather':
+    case 'recurrent':
     case 'dense':
     case 'transpose':
     case 'concat':

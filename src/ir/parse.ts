@@ -275,6 +275,13 @@ const KINDS: Readonly<Record<OpKind, (s: Scanner, kind: OpKind) => Body>> = {
     return { kind: 'layerNorm', isCentred, epsilon: labelled(s, 'epsilon') };
   },
   matmul: (s) => ({ kind: 'matmul', transposeB: s.acceptWord('transposed') }),
+  gather: () => ({ kind: 'gather' }),
+  recurrent: (s) => {
+    const cell = oneOf(s, ['lstm', 'gru'] as const);
+    const hidden = labelled(s, 'hidden');
+    const isReverse = s.acceptWord('reverse');
+    return { kind: 'recurrent', cell, hidden, isReverse, resetsAfter: s.acceptWord('resets-after') };
+  },
   broadcast: () => ({ kind: 'broadcast' }),
   clamp: (s) => ({ kind: 'clamp', ...parseLimits(s) }),
   unary: (s) => ({ kind: 'unary', ...parseUnary(s) }),

@@ -146,6 +146,10 @@ function printAttributes(op: Op): string {
       return op.fn;
     case 'layerNorm':
       return `${op.isCentred ? '' : 'rms '}epsilon ${printNumber(op.epsilon)}`;
+    case 'recurrent': {
+      const flags = `${op.isReverse ? ' reverse' : ''}${op.resetsAfter ? ' resets-after' : ''}`;
+      return `${op.cell} hidden ${op.hidden}${flags}`;
+    }
     case 'matmul':
       return op.transposeB ? 'transposed' : '';
     case 'clamp':
@@ -176,6 +180,7 @@ function printAttributes(op: Op): string {
       return `perm [${printList(op.perm)}]`;
     case 'select':
     case 'broadcast':
+    case 'gather':
     case 'lut':
     case 'reshape':
     case 'copy':

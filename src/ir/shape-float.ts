@@ -12,7 +12,7 @@ import {
   repeatedShape,
   sameShape,
 } from './inferred.js';
-import type { FloatOp } from './types.js';
+import type { FloatOp, RecurrentOp } from './types.js';
 
 type Body = OmitEach<FloatOp, 'id' | 'output' | 'name' | 'loc'>;
 
@@ -41,6 +41,10 @@ export function inferFloat(
       return arity('layerNorm', inputs, 3) ?? inferLayerNorm(inputs, x);
     case 'matmul':
       return arity('matmul', inputs, 2) ?? inferMatMul(op.transposeB, inputs, x);
+    case 'gather':
+      return arity('gather', inputs, 2) ?? inferGather(inputs, x);
+    case 'recurrent':
+      return arity('recurrent', inputs, 3) ?? inferRecurrent(op, inputs, x);
     case 'broadcast':
       return arity('broadcast', inputs, 1) ?? inferBroadcast(x, declaredShape);
     default:
@@ -90,6 +94,32 @@ function inferMatMul(transposeB: boolean, inputs: readonly Operand[], a: Operand
     return fail(`operands of matmul do not go together: ${describe('a', a)}, ${describe('b', b)}`);
   }
   return done([1, batch, rows, columns], 'float32');
+}
+
+function inferGather([, indices]: readonly Operand[], table: Operand): Inferred {
+  const [, count = 0] = indices?.shape ?? [];
+  const isValid = table.shape.length === 2 && indices?.dtype === 'int32' && sameShape(indices.shape, [1, count, 1]);
+  if (isValid) return done([1, count, table.shape[1] ?? 1], table.dtype);
+  return fail(`gather of ${describe('table', table)} takes int32 indices [1, N, 1]`);
+}
+
+function inferRecurrent(
+  op: Pick<RecurrentOp, 'cell' | 'hidden'>,
+  [, state, table]: readonly Operand[],
+  x: Operand,
+): Inferred {
+  const [, steps = 0, , inputs = 0] = x.shape;
+  const { hidden } = op;
+  const isLstm = op.cell === 'lstm';
+  const size = isLstm ? 2 * hidden : hidden;
+  const total = (isLstm ? 4 : 3) * hidden * (inputs + hidden + 2);
+  const isImage = x.dtype === 'float32' && sameShape(x.shape, [1, steps, 1, inputs]);
+  if (!isImage || state === undefined || table === undefined || !sameShape(state.shape, [1, 1, 1, size])) {
+    return fail(`${op.cell} of ${describe('operand', x)} takes a state [1, 1, 1, ${size}]`);
+  }
+  return sameShape(table.shape, [total])
+    ? done([1, steps, 1, size], 'float32')
+    : fail(`${op.cell} needs a table [${total}]`);
 }
 
 function inferBroadcast(x: Operand, declared: readonly number[] | undefined): Inferred {

@@ -60,6 +60,8 @@ export function inferResult(op: OpBody, inputs: readonly Operand[], declaredShap
     case 'reduce':
     case 'layerNorm':
     case 'matmul':
+    case 'gather':
+    case 'recurrent':
     case 'broadcast':
       return inferFloat(op, inputs, declaredShape);
     case 'clamp':

@@ -258,6 +258,26 @@ export interface MatMulOp extends OpBase {
   readonly kind: 'matmul';
   readonly transposeB: boolean;
 }
+/**
+ * inputs: table [V,D], a constant or an activation, and int32 indices [1,N,1]; result [1,N,D]. Row i of the result is the row of the
+ * table that index i names; negative ones count from the end, those outside are limited.
+ */
+export interface GatherOp extends OpBase {
+  readonly kind: 'gather';
+}
+/**
+ * inputs: x [1,T,1,I], initial state [1,1,1,S], constant table float32 [G*H*(I+H+2)]; result [1,T,1,S], the state after each step
+ * (row t, steps in reverse order where isReverse). lstm: S = 2H, h then c, gates i, f, g, o; gru: S = H, gates z, r, h. The table holds
+ * rows of the inputs' weights for each gate, rows of the recurrent weights, the inputs' biases, the recurrent biases.
+ */
+export interface RecurrentOp extends OpBase {
+  readonly kind: 'recurrent';
+  readonly cell: 'lstm' | 'gru';
+  readonly hidden: number;
+  readonly isReverse: boolean;
+  /** gru: the reset gate applies after the product with the recurrent weights. */
+  readonly resetsAfter: boolean;
+}
 /** inputs: x [1,H,W,C] with extents of 1 that are repeated to those of the output. */
 export interface BroadcastOp extends OpBase {
   readonly kind: 'broadcast';
@@ -384,7 +404,15 @@ export type Op =
   | CopyOp;
 
 /** Operators that quantisation has no integers for. */
-export type FloatOp = BinaryMathOp | SelectOp | ReduceOp | LayerNormOp | MatMulOp | BroadcastOp;
+export type FloatOp =
+  | BinaryMathOp
+  | SelectOp
+  | ReduceOp
+  | LayerNormOp
+  | MatMulOp
+  | GatherOp
+  | RecurrentOp
+  | BroadcastOp;
 
 export type OpKind = Op['kind'];
 

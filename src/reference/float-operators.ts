@@ -3,6 +3,7 @@ import { assertNever } from '../base/assert-never.js';
 import { elementCountOf } from '../ir/facts.js';
 import type { BinaryFunction, FloatOp, LayerNormOp, MatMulOp, Reduction, Tensor } from '../ir/types.js';
 import { type Elements, emptyLike } from './movement.js';
+import { recurrent } from './recurrent.js';
 
 interface Operand {
   readonly tensor: Tensor;
@@ -31,11 +32,25 @@ export function runFloatOp(op: FloatOp, input: (position: number) => Operand, ou
       return layerNorm(op, x.data, input(1).data, input(2).data);
     case 'matmul':
       return matMul(op, x, input(1));
+    case 'gather':
+      return gather(x, input(1).data);
+    case 'recurrent':
+      return recurrent(op, x.data, x.tensor.shape, input(1).data, input(2).data);
     case 'broadcast':
       return repeated(x.data, x.tensor.shape, output.shape).slice();
     default:
       return assertNever(op);
   }
+}
+
+function gather({ tensor, data }: Operand, indices: Elements): Elements {
+  const [entries = 1, length = 1] = tensor.shape;
+  const out = emptyLike(data, indices.length * length);
+  for (const [i, raw] of indices.entries()) {
+    const entry = Math.min(entries - 1, Math.max(0, raw < 0 ? raw + entries : raw));
+    out.set(data.subarray(entry * length, (entry + 1) * length), i * length);
+  }
+  return out;
 }
 
 /** Elements of `shape` with its extents of 1 repeated to those of `to`. */

@@ -82,6 +82,8 @@ function runAnchor(op: Op, operands: Operands): Elements {
     case 'reduce':
     case 'layerNorm':
     case 'matmul':
+    case 'gather':
+    case 'recurrent':
     case 'broadcast':
       return runFloatOp(op, (position) => input(op, position, operands), tensorOf(operands.program, op.output));
     case 'sumPool':

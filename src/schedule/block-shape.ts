@@ -52,7 +52,14 @@ export interface RootFacts {
 /** Layers that can be cut into stripes of rows. */
 export function canFlow(layer: Layer): boolean {
   if (gathersRows(layer)) return true;
-  if (layer.kind === 'transpose' || layer.kind === 'matmul' || layer.output.h < 2) return false;
+  if (
+    layer.kind === 'transpose' ||
+    layer.kind === 'matmul' ||
+    layer.kind === 'gather' ||
+    layer.kind === 'recurrent' ||
+    layer.output.h < 2
+  )
+    return false;
   return layer.operands.every((operand) => operand.h > 1 && operand.rows.extent < operand.h);
 }
 

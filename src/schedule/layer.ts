@@ -82,6 +82,8 @@ export type LayerKind =
   | 'reduce'
   | 'layerNorm'
   | 'matmul'
+  | 'gather'
+  | 'recurrent'
   | 'transpose';
 
 export interface Layer {
@@ -111,8 +113,13 @@ export function layerOf(program: Program, op: Op, step: number): Layer {
     operands.push(operandOf(program, op, role, tensor, output));
   };
   const [first, second, third] = op.inputs;
+  if (kind === 'gather' && first !== undefined && second !== undefined) {
+    const operands = [operandOf(program, op, 'main', second, output), tableOperand(program, op, first, output)];
+    return { step, op, kind, operands, output, weights: weightsOf(program, op) };
+  }
   if (first !== undefined) add('main', first);
-  if ((kind === 'binary' || kind === 'matmul' || kind === 'select') && second !== undefined) add('second', second);
+  const hasSecond = kind === 'binary' || kind === 'matmul' || kind === 'select' || kind === 'recurrent';
+  if (hasSecond && second !== undefined) add('second', second);
   if (kind === 'select' && third !== undefined) add('third', third);
   for (const stage of op.epilogue) if (stage.kind === 'add') add('residual', stage.operand);
   return { step, op, kind, operands: withoutSharedOverwrites(operands), output, weights: weightsOf(program, op) };
@@ -136,6 +143,8 @@ function kindOf(program: Program, op: Op): LayerKind {
     case 'reduce':
     case 'layerNorm':
     case 'matmul':
+    case 'gather':
+    case 'recurrent':
       return op.kind;
     case 'broadcast':
       return 'map';
@@ -222,6 +231,12 @@ function operandOf(program: Program, op: Op, role: OperandRole, id: TensorId, ou
   };
 }
 
+/** The rows of a table that are read, as an image of the output's size: the load queue gathers them from DRAM. */
+function tableOperand(program: Program, op: Op, id: TensorId, output: LayerOutput): Operand {
+  const table = operandOf(program, op, 'second', id, output);
+  return { ...table, h: output.h, w: 1, rows: IDENTITY, columns: IDENTITY, canBeOverwritten: false };
+}
+
 function axesOfOperand(
   op: Op,
   role: OperandRole,
@@ -232,6 +247,7 @@ function axesOfOperand(
   if (op.kind === 'matmul' && role === 'second') {
     return { rows: repeatedAxis(shape.h, output.h), columns: allOf(shape.w) };
   }
+  if (op.kind === 'recurrent') return { rows: allOf(shape.h), columns: IDENTITY };
   if (canRepeat(op)) return { rows: repeatedAxis(shape.h, output.h), columns: repeatedAxis(shape.w, output.w) };
   return axesOf(op, shape);
 }
@@ -285,7 +301,8 @@ function weightsOf(program: Program, op: Op): LayerWeights {
   if (op.kind === 'lut') headerBytes += 256;
   const isInteger = isQuantized(tensorOf(program, op.inputs[0] ?? op.output).dtype);
   const isTabled = op.kind === 'softmax' || op.kind === 'lrn';
-  const tables = isTabled ? op.inputs.slice(1, 2) : op.kind === 'layerNorm' ? op.inputs.slice(1) : [];
+  const own = op.kind === 'layerNorm' ? op.inputs.slice(1) : op.kind === 'recurrent' ? op.inputs.slice(2) : [];
+  const tables = isTabled ? op.inputs.slice(1, 2) : own;
   for (const table of tables) headerBytes += sizeBytes(tensorOf(program, table));
   if (op.kind !== 'conv2d' && op.kind !== 'dense')
     return { headerBytes, channels: 0, recordBytes: 0, totalBytes: headerBytes };

@@ -232,6 +232,27 @@ export class Accesses {
     else this.dram.read(start, end, execution.sequence, false, this.dramJudge);
   }
 
+  /** Some `count` entries of the table in [start, end) of DRAM, read by a command of the load queue. */
+  dramEntries(start: number, end: number, entryBytes: number, count: number): void {
+    const { execution } = this;
+    if (execution === undefined) throw new Error('no command is being executed');
+    this.dramJudge.visit({ operand: 'DRAM side', origin: 0, isMoving: false, ring: 0, pixelPitch: 0 });
+    const region = this.regionAt(start);
+    const isInside = region !== undefined && end <= region.dramAddress + region.bytes;
+    const problem = region === undefined || !isInside ? 'DRAM that belongs to nothing' : misuse(region, false);
+    if (region === undefined || problem !== undefined) {
+      this.isUnsafe = true;
+      this.dramJudge.fault('out-of-range', start, `[${start}, ${end}): reads ${problem}`);
+      return;
+    }
+    const burst = this.manifest.chip.dram.burstBytes;
+    this.traffic.occupiedBytes += Math.ceil(entryBytes / burst) * burst * count;
+    this.traffic.readBytes += entryBytes * count;
+    this.traffic.byClass[region.class] += entryBytes * count;
+    this.label = region.name;
+    this.dram.read(start, end, execution.sequence, false, this.dramJudge);
+  }
+
   private regionAt(address: number): ManifestRegion | undefined {
     const cached = this.region;
     if (cached !== undefined && address >= cached.dramAddress && address < cached.dramAddress + cached.bytes)

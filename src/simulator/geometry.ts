@@ -288,6 +288,7 @@ export function illegalValue(op: string, fields: Fields): string | undefined {
       onePixel(fields)
     );
   }
+  if (op === 'gatherRows') return least('entries') ?? least('entryBytes');
   if (op === 'binary') {
     return (
       limit('mode', BINARY_MODES.length - 1) ??
@@ -312,6 +313,7 @@ export function illegalValue(op: string, fields: Fields): string | undefined {
       (at(fields, 'dtype') === 1 ? undefined : `${op} exists for float32 only`)
     );
   }
+  if (op === 'recurrent') return recurrentProblem(fields) ?? limit('mode', 7) ?? least('hidden');
   if (op === 'pad') return limit('mode', 2) ?? noEmptyInput(fields);
   if (op === 'map') {
     return (
@@ -342,6 +344,8 @@ const MUST_NOT_BE_NEGATIVE = new Set(
     'offset',
     'limit',
     'pixelBytes',
+    'entries',
+    'entryBytes',
     'elementBytes',
     'wait',
     'signal',
@@ -366,6 +370,15 @@ function binaryProblem(fields: Fields): string | undefined {
   const [mode, dtype] = [at(fields, 'mode'), at(fields, 'dtype')];
   if (mode < 3 || dtype === 1 || isOrderMode(mode)) return undefined;
   return `mode = ${mode} exists for float32 only`;
+}
+
+function recurrentProblem(fields: Fields): string | undefined {
+  const size = at(fields, 'hidden') * (at(fields, 'mode') % 2 === 0 ? 2 : 1);
+  if (at(fields, 'dtype') !== 1) return 'recurrent exists for float32 only';
+  if (at(fields, 'outW') !== 1 || at(fields, 'outC') !== size)
+    return `a state of ${size} elements is stored in ${at(fields, 'outC')}`;
+  const isWhole = at(fields, 'row0') === 0 && at(fields, 'rows') >= at(fields, 'outH');
+  return isWhole ? undefined : 'recurrent must run over all its steps';
 }
 
 function weightProblem(fields: Fields): string | undefined {

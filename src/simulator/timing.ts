@@ -47,6 +47,12 @@ export function computeCost(op: string, fields: Fields, chip: ChipNumbers): Comp
     const passesOfArray = Math.ceil(at(fields, 'inC') / chip.mac.rows) * Math.ceil(channels / chip.mac.columns);
     return { cycles: pixels * passesOfArray + chip.mac.rows + chip.mac.columns, macs };
   }
+  if (op === 'recurrent') {
+    const gates = (at(fields, 'mode') % 2 === 0 ? 4 : 3) * at(fields, 'hidden');
+    const taps = at(fields, 'inC') + at(fields, 'hidden');
+    const passesOfArray = Math.ceil(taps / chip.mac.rows) * Math.ceil(gates / chip.mac.columns);
+    return { cycles: pixels * (passesOfArray + chip.mac.rows + chip.mac.columns), macs: pixels * gates * taps };
+  }
   if (op === 'reduce') return { cycles: Math.ceil((pixels * at(fields, 'inC')) / lanes), macs: 0 };
   const passes = op === 'softmax' || op === 'lrn' || op === 'layerNorm' ? 3 : 1;
   return { cycles: Math.ceil((elements * passes) / lanes), macs: 0 };

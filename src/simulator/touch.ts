@@ -34,6 +34,9 @@ export function touch(accesses: Accesses, line: CodeLine, fields: Fields): void 
     case 'storeRows':
       touchRows(accesses, line, fields);
       return;
+    case 'gatherRows':
+      touchGather(accesses, line, fields);
+      return;
     case 'load':
     case 'store':
       touchLinear(accesses, line, fields);
@@ -60,6 +63,7 @@ export function touch(accesses: Accesses, line: CodeLine, fields: Fields): void 
     case 'reduce':
     case 'layerNorm':
     case 'matmul':
+    case 'recurrent':
     case 'softmax':
     case 'lrn':
       touchImages(accesses, line, fields, op);
@@ -92,6 +96,21 @@ function touchRows(accesses: Accesses, line: CodeLine, fields: Fields): void {
 /** The bytes of the region that `load` and `store` move, after clipping. */
 export function linearRange(fields: Fields): Range {
   return clip(at(fields, 'offset'), at(fields, 'bytes'), at(fields, 'limit'));
+}
+
+/** Which entries are read is a matter of the data: the table must be there as a whole, and the bytes are those of the rows. */
+function touchGather(accesses: Accesses, line: CodeLine, fields: Fields): void {
+  const rows = clip(at(fields, 'row0'), at(fields, 'rows'), at(fields, 'imageH'));
+  if (lengthOf(rows) === 0) return;
+  const cols = { lo: 0, hi: 1 };
+  const entryBytes = at(fields, 'entryBytes');
+  // Only this queue overwrites indices while it runs, and it works in order.
+  const index = { ...imageOperand(line, 'index', 4), isInPlace: true };
+  accesses.sramImage(index, viewOf(fields, 'index'), rows, cols, { lo: 0, hi: 4 }, false);
+  const base = at(fields, 'dramBase');
+  accesses.dramEntries(base, base + at(fields, 'entries') * entryBytes, entryBytes, lengthOf(rows));
+  const bytes = { lo: 0, hi: entryBytes };
+  accesses.sramImage(imageOperand(line, 'sram', 1), viewOf(fields, 'sram'), rows, cols, bytes, true);
 }
 
 function touchLinear(accesses: Accesses, line: CodeLine, fields: Fields): void {
@@ -247,6 +266,7 @@ function touchImages(accesses: Accesses, line: CodeLine, fields: Fields, op: str
   } else if (op === 'select') {
     for (const prefix of ['in', 'a', 'b']) touchRepeated(accesses, line, fields, task, prefix);
   } else if (op === 'reduce') touchReduced(accesses, line, fields, task);
+  else if (op === 'recurrent') touchRecurrent(accesses, line, fields, task);
   else if (op === 'matmul') touchProduct(accesses, line, fields, task);
   else touchPixels(accesses, line, 'in', viewOf(fields, 'in'), task.rows, task.cols, bytes, task, true);
   const hasTable = op === 'softmax' && at(fields, 'multiplier') === 0;
@@ -276,6 +296,20 @@ function touchReduced(accesses: Accesses, line: CodeLine, fields: Fields, task: 
   const unit = inDtype === 0 ? task.elementBytes : elementType(inDtype - 1).bytes;
   const bytes = { lo: 0, hi: at(fields, 'inC') * unit };
   accesses.sramImage(imageOperand(line, 'in', unit), viewOf(fields, 'in'), task.rows, task.cols, bytes, false);
+}
+
+function touchRecurrent(accesses: Accesses, line: CodeLine, fields: Fields, task: ImageTask): void {
+  const [inputs, hidden] = [at(fields, 'inC'), at(fields, 'hidden')];
+  const read = (prefix: string, rows: Range, elements: number): void => {
+    const bytes = { lo: 0, hi: 4 * elements };
+    accesses.sramImage(imageOperand(line, prefix, 4), viewOf(fields, prefix), rows, { lo: 0, hi: 1 }, bytes, false);
+  };
+  read('in', task.rows, inputs);
+  read('b', { lo: 0, hi: 1 }, at(fields, 'outC'));
+  const table = at(fields, 'table');
+  const gates = at(fields, 'mode') % 2 === 0 ? 4 : 3;
+  const end = table + 4 * gates * hidden * (inputs + hidden + 2);
+  accesses.sramBytes({ name: 'table', isMoving: false, alignBytes: 4 }, table, end, table, false);
 }
 
 /** The rows of a that become rows of the product, and all of b that goes with them. */

@@ -18,13 +18,17 @@ import {
   realView,
   requiredConstant,
   type Value,
+  withColumn,
+  withoutColumn,
 } from './value.js';
-import { placeWindow } from './window.js';
+import { asKernel, placeWindow } from './window.js';
 
 /** Conv of an image [1, C, H, W] with constant weights [M, C / group, KH, KW]. */
 export function importConv(ctx: NodeContext): Value[] {
-  const value = paddedActivation(ctx, 0);
-  const weights = requiredConstant(ctx, 1);
+  const given = paddedActivation(ctx, 0);
+  const isFlat = given.view.axes.length === 3;
+  const value = isFlat ? { ...given, view: withColumn(given.view) } : given;
+  const weights = isFlat ? withOneColumn(requiredConstant(ctx, 1)) : requiredConstant(ctx, 1);
   const bias = constantOperand(ctx, 2);
   const groups = intAttribute(ctx.node, 'group', 1);
   if (weights.dims.length !== 4) unsupported(`${weights.dims.length - 2}-D convolution`);
@@ -45,7 +49,7 @@ export function importConv(ctx: NodeContext): Value[] {
   );
   const image = imageOf(ctx, integer === undefined ? realView(ctx, value) : value.view);
   checkChannels(ctx, image, weights, bias, groups);
-  const kernel = intsAttribute(ctx.node, 'kernel_shape') ?? [kernelRows, kernelColumns];
+  const kernel = asKernel(intsAttribute(ctx.node, 'kernel_shape') ?? [kernelRows, kernelColumns]);
   if (kernel[0] !== kernelRows || kernel[1] !== kernelColumns) {
     malformed(
       'SW2007',
@@ -58,7 +62,7 @@ export function importConv(ctx: NodeContext): Value[] {
     const inputs = [image.tensor, ...integer.constants];
     const spec = { kind: 'conv2d' as const, inputs, window: placed.window, groups };
     const view = emitImage(ctx, spec, placed.outHeight, placed.outWidth, outChannels, integer.to);
-    return [quantizedResult(view, integer.to)];
+    return [quantizedResult(isFlat ? withoutColumn(view) : view, integer.to)];
   }
   const layer: ConvLayer = {
     image,
@@ -68,7 +72,16 @@ export function importConv(ctx: NodeContext): Value[] {
     weights: (affine) => channelsLast(weights, affine),
     bias: () => bias?.elements(),
   };
-  return [computed(emitConv(ctx, layer, placed.outHeight, placed.outWidth))];
+  const result = emitConv(ctx, layer, placed.outHeight, placed.outWidth);
+  return [computed(isFlat ? withoutColumn(result) : result)];
+}
+
+/** [M, C, K] as [M, C, K, 1]. */
+function withOneColumn(weights: Const): Const {
+  const dims = [...weights.dims, 1];
+  const { quantized } = weights;
+  if (quantized === undefined) return { ...weights, dims };
+  return { ...weights, dims, quantized: { ...quantized, base: { ...quantized.base, dims } } };
 }
 
 export interface ConvLayer {

@@ -4,6 +4,7 @@ import type { ConstantElements } from './builder.js';
 import { type Const, elementCountOf, type NumericArray, shapeText } from './constant.js';
 import { emitConv, POINT_WINDOW } from './conv.js';
 import { type IntegerLayer, integerLayer } from './integer-layer.js';
+import { importActivationGemm, importProduct } from './matmul.js';
 import { malformed, unsupported } from './problems.js';
 import { quantizationOf } from './quantization.js';
 import { quantizedResult } from './quantize-linear.js';
@@ -31,6 +32,9 @@ interface Matrix {
 
 /** Gemm with a constant matrix: y = alpha * x * B + beta * C. */
 export function importGemm(ctx: NodeContext): Value[] {
+  const isPlain = ctx.operands[1]?.kind === 'constant' && intAttribute(ctx.node, 'transA', 0) === 0;
+  const addend = ctx.operands[2];
+  if (!isPlain || addend?.kind === 'activation') return importActivationGemm(ctx);
   const { node } = ctx;
   const view = viewOf(ctx, 0);
   const b = requiredConstant(ctx, 1);
@@ -45,6 +49,8 @@ export function importGemm(ctx: NodeContext): Value[] {
 
 /** MatMul with a constant matrix on the right, for any number of leading axes. */
 export function importMatMul(ctx: NodeContext): Value[] {
+  const right = ctx.operands[1];
+  if (right?.kind !== 'constant' || right.constant.dims.length !== 2) return importProduct(ctx);
   const matrix = readMatrix(ctx, requiredConstant(ctx, 1), false, 1);
   return [importMatrix(ctx, matrix, undefined, undefined, 0)];
 }

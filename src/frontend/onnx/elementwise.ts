@@ -1,11 +1,12 @@
 import type { RealRescale, UnaryFunction } from '../../ir/types.js';
 import { unaryFunction } from '../quantize/real-functions.js';
-import { floatAttribute, intAttribute, normaliseAxis } from './attributes.js';
-import { dtypeOfCode, shapeText } from './constant.js';
+import { importArithmetic } from './arithmetic.js';
+import { floatAttribute, intAttribute, normaliseAxis, stringAttribute } from './attributes.js';
+import { dtypeOfCode, isIntegral, shapeText } from './constant.js';
 import { malformed, unsupported } from './problems.js';
 import { type QuantizedType, quantized, sameQuantizedType } from './quantization.js';
 import { integerOperand, lookedUp, quantizedResult } from './quantize-linear.js';
-import { importWithConstant } from './scale-shift.js';
+import { canScaleShift, importWithConstant } from './scale-shift.js';
 import { typeAttribute } from './shape-arguments.js';
 import {
   activation,
@@ -13,6 +14,7 @@ import {
   constantOperand,
   emitImage,
   emitLike,
+  floatView,
   imageOf,
   type NodeContext,
   outputName,
@@ -30,6 +32,28 @@ const UNARY: Readonly<Record<string, { fn: UnaryFunction; alpha?: number; beta?:
   Sigmoid: { fn: 'sigmoid' },
   Tanh: { fn: 'tanh' },
   HardSwish: { fn: 'hardSwish' },
+  Abs: { fn: 'abs' },
+  Neg: { fn: 'neg' },
+  Floor: { fn: 'floor' },
+  Ceil: { fn: 'ceil' },
+  Round: { fn: 'round' },
+  Sign: { fn: 'sign' },
+  Log: { fn: 'log' },
+  Erf: { fn: 'erf' },
+  Sin: { fn: 'sin' },
+  Cos: { fn: 'cos' },
+  Reciprocal: { fn: 'reciprocal' },
+  Softplus: { fn: 'softplus' },
+  Softsign: { fn: 'softsign' },
+  Mish: { fn: 'mish' },
+  Not: { fn: 'not' },
+  'com.microsoft::Gelu': { fn: 'gelu' },
+  'com.microsoft::FastGelu': { fn: 'geluTanh' },
+  'com.microsoft::QuickGelu': { fn: 'silu' },
+  Selu: { fn: 'selu' },
+  Celu: { fn: 'elu', alpha: 1 },
+  Gelu: { fn: 'gelu' },
+  Swish: { fn: 'silu' },
   HardSigmoid: { fn: 'hardSigmoid', alpha: 0.2, beta: 0.5 },
   Elu: { fn: 'elu', alpha: 1 },
   Exp: { fn: 'exp' },
@@ -39,14 +63,35 @@ const UNARY: Readonly<Record<string, { fn: UnaryFunction; alpha?: number; beta?:
 export const UNARY_OPERATORS: readonly string[] = Object.keys(UNARY);
 
 export function importUnary(ctx: NodeContext): Value[] {
-  const known = UNARY[ctx.node.operator];
-  if (known === undefined) throw new Error(`${ctx.node.operator} is not a unary function`);
+  const known = functionOf(ctx);
   const alpha = known.alpha === undefined ? 0 : floatAttribute(ctx.node, 'alpha', known.alpha);
   const beta = known.beta === undefined ? 0 : floatAttribute(ctx.node, 'beta', known.beta);
-  const looked = byTable(ctx, unaryFunction(known.fn, Math.fround(alpha), Math.fround(beta)));
+  return unaryValue(ctx, known.fn, alpha, beta);
+}
+
+function functionOf(ctx: NodeContext): { fn: UnaryFunction; alpha?: number; beta?: number } {
+  const { node } = ctx;
+  const known = UNARY[node.operator];
+  if (known === undefined) throw new Error(`${node.operator} is not a unary function`);
+  if (node.operator === 'Gelu' && stringAttribute(node, 'approximate', 'none') === 'tanh') return { fn: 'geluTanh' };
+  if (node.operator === 'Celu' && floatAttribute(node, 'alpha', 1) !== 1) unsupported('an alpha other than 1');
+  if (node.operator === 'com.microsoft::QuickGelu' && floatAttribute(node, 'alpha', 1.702) !== 1) {
+    unsupported('an alpha other than 1');
+  }
+  if (node.operator.endsWith('FastGelu') && ctx.operands[1] !== undefined) unsupported('a bias');
+  return known;
+}
+
+export function importSelu(ctx: NodeContext): Value[] {
+  const alpha = floatAttribute(ctx.node, 'alpha', 1.6732632);
+  return unaryValue(ctx, 'selu', alpha, floatAttribute(ctx.node, 'gamma', 1.0507));
+}
+
+function unaryValue(ctx: NodeContext, fn: UnaryFunction, alpha: number, beta: number): Value[] {
+  const looked = byTable(ctx, unaryFunction(fn, Math.fround(alpha), Math.fround(beta)));
   if (looked !== undefined) return [looked];
   const view = activation(ctx, 0);
-  return [computed(emitLike(ctx, { kind: 'unary', inputs: [view.tensor], fn: known.fn, alpha, beta }, view))];
+  return [computed(emitLike(ctx, { kind: 'unary', inputs: [view.tensor], fn, alpha, beta }, view))];
 }
 
 export function importRelu(ctx: NodeContext): Value[] {
@@ -102,28 +147,32 @@ const BINARY: Readonly<Record<string, BinaryKind>> = { Add: 'add', Sum: 'add', S
 /** Add, Sub, Mul, Div of two activations, or of one and a constant. */
 export function importBinary(ctx: NodeContext): Value[] {
   const [a, b] = ctx.operands;
-  if (a?.kind === 'constant') return importWithConstant(ctx, 1);
-  if (b?.kind === 'constant') return importWithConstant(ctx, 0);
+  if (a?.kind === 'constant' && canScaleShift(ctx, 1)) return importWithConstant(ctx, 1);
+  if (b?.kind === 'constant' && canScaleShift(ctx, 0)) return importWithConstant(ctx, 0);
   const kind = BINARY[ctx.node.operator];
-  if (kind === undefined) return unsupported('two activations');
+  if (kind === undefined || a?.kind === 'constant' || b?.kind === 'constant') return importArithmetic(ctx);
   const [first, second, to] = [integerOperand(ctx, 0), integerOperand(ctx, 1), ctx.resultType()];
   if (first !== undefined && second !== undefined && to !== undefined) {
-    if (first.type.dtype === to.dtype && second.type.dtype === to.dtype) {
+    const isKnown = sameDims(dimsOf(first.view), dimsOf(second.view)) || isGate(first.view, second.view);
+    if (isKnown && first.type.dtype === to.dtype && second.type.dtype === to.dtype) {
       const rescale = realRescale(kind, first.type, second.type, to);
       return [quantizedResult(combine(ctx, kind, first.view, second.view, { rescale, to }), to)];
     }
   }
-  return [computed(combine(ctx, kind, activation(ctx, 0), activation(ctx, 1)))];
+  const [left, right] = [activation(ctx, 0), activation(ctx, 1)];
+  const [dimsA, dimsB] = [dimsOf(left), dimsOf(right)];
+  if (!sameDims(dimsA, dimsB)) return importArithmetic(ctx);
+  return [computed(combine(ctx, kind, left, right))];
 }
+
+const sameDims = (a: readonly number[], b: readonly number[]): boolean =>
+  a.length === b.length && a.every((dim, axis) => dim === b[axis]);
 
 /** Sum of any number of activations, as a chain of additions from the left. */
 export function importSum(ctx: NodeContext): Value[] {
   const { operands } = ctx;
   if (operands.length === 2) return importBinary(ctx);
-  let sum = activation(ctx, 0);
-  if (operands.length === 1) return [relabelled(ctx, 0, sum)];
-  for (let i = 1; i < operands.length; i++) sum = combine(ctx, 'add', sum, activation(ctx, i));
-  return [computed(sum)];
+  return importArithmetic(ctx);
 }
 
 /** As onnxruntime's QLinearAdd and QLinearMul have it, every step in float32. */
@@ -145,12 +194,14 @@ interface IntegerForm {
 function combine(ctx: NodeContext, kind: BinaryKind, a: View, b: View, form?: IntegerForm): View {
   const dimsA = dimsOf(a);
   const dimsB = dimsOf(b);
-  if (dimsA.length === dimsB.length && dimsA.every((dim, axis) => dim === dimsB[axis]))
-    return combineSame(ctx, kind, a, b, form);
+  if (sameDims(dimsA, dimsB)) return combineSame(ctx, kind, a, b, form);
   if (isChannelVector(dimsB, dimsA)) return combineSame(ctx, kind, a, spreadOver(ctx, b, dimsA), form);
   if (isChannelVector(dimsA, dimsB)) return combineSame(ctx, kind, spreadOver(ctx, a, dimsB), b, form);
   return unsupported(`activations of shapes ${shapeText(dimsA)} and ${shapeText(dimsB)}`);
 }
+
+const isGate = (a: View, b: View): boolean =>
+  isChannelVector(dimsOf(a), dimsOf(b)) || isChannelVector(dimsOf(b), dimsOf(a));
 
 /** [1, C, 1, 1] beside [1, C, H, W]: the gate of a squeeze-and-excitation block. */
 function isChannelVector(small: readonly number[], large: readonly number[]): boolean {
@@ -220,8 +271,34 @@ export function importIdentity(ctx: NodeContext): Value[] {
   return [relabelled(ctx, 0, viewOf(ctx, 0))];
 }
 
+/** Integers stay real numbers without a fraction; what is cast to truth is 1 or 0. */
 export function importCast(ctx: NodeContext): Value[] {
   const code = typeAttribute(ctx.node, 'to');
-  if (dtypeOfCode(code) !== 'float32') unsupported(`an activation to element type ${code}`);
-  return importIdentity(ctx);
+  const dtype = code === 0 ? 'float32' : dtypeOfCode(code);
+  if (dtype === undefined) unsupported(`an activation to element type ${code}`);
+  const value = ctx.operands[0];
+  const isInteger = value?.kind === 'activation' && ctx.builder.typeOf(value.view.tensor).dtype === 'int32';
+  if (dtype === 'bool' && !ctx.isTruth(0)) {
+    const once = emitLike(ctx, unarySpec('not', floatView(ctx, 0)), floatView(ctx, 0));
+    return [computed(emitLike(ctx, unarySpec('not', once), once))];
+  }
+  if (isIntegral(dtype) && isInteger) return [relabelled(ctx, 0, viewOf(ctx, 0))];
+  const view = floatView(ctx, 0);
+  if (!isIntegral(dtype) || ctx.isTruth(0)) return [{ ...relabelled(ctx, 0, view), dequantized: undefined }];
+  return [computed(emitLike(ctx, unarySpec('trunc', view), view))];
+}
+
+const unarySpec = (fn: UnaryFunction, view: View) => ({
+  kind: 'unary' as const,
+  inputs: [view.tensor],
+  fn,
+  alpha: 0,
+  beta: 0,
+});
+
+/** Softmax, then its logarithm. */
+export function importLogSoftmax(ctx: NodeContext): Value[] {
+  const [value] = importSoftmax(ctx);
+  if (value?.kind !== 'activation') throw new Error('softmax has a result');
+  return [computed(emitLike(ctx, unarySpec('log', value.view), value.view))];
 }

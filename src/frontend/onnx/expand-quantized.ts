@@ -69,7 +69,15 @@ class Expander {
   ): string {
     const { node } = this;
     const output = `${node.outputs[0] ?? node.name}:${what}`;
-    this.nodes.push({ name: `${node.name}:${what}`, operator, inputs, outputs: [output], attributes, loc: node.loc });
+    this.nodes.push({
+      name: `${node.name}:${what}`,
+      operator,
+      inputs,
+      outputs: [output],
+      attributes,
+      captured: [],
+      loc: node.loc,
+    });
     return output;
   }
 
@@ -94,7 +102,7 @@ class Expander {
     const { name, loc, outputs } = node;
     const attributes = node.attributes;
     if (scale === '') {
-      this.nodes.push({ name, operator, inputs, outputs, attributes, loc });
+      this.nodes.push({ name, operator, inputs, outputs, attributes, captured: [], loc });
       return;
     }
     const real = this.emit(operator, inputs, 'real', attributes);
@@ -104,6 +112,7 @@ class Expander {
       inputs: [real, scale, zero],
       outputs,
       attributes: new Map(),
+      captured: [],
       loc,
     });
   }

@@ -10,6 +10,7 @@ import {
 } from './constant.js';
 import type { OnnxNode } from './graph.js';
 import { malformed } from './problems.js';
+import { halfEven } from './quantization.js';
 
 type BinaryFunction = (a: number, b: number) => number;
 
@@ -24,6 +25,12 @@ export const CONSTANT_BINARY: Readonly<Record<string, BinaryFunction>> = {
   Equal: (a, b) => (a === b ? 1 : 0),
   Greater: (a, b) => (a > b ? 1 : 0),
   Less: (a, b) => (a < b ? 1 : 0),
+  GreaterOrEqual: (a, b) => (a >= b ? 1 : 0),
+  LessOrEqual: (a, b) => (a <= b ? 1 : 0),
+  And: (a, b) => (a !== 0 && b !== 0 ? 1 : 0),
+  Or: (a, b) => (a !== 0 || b !== 0 ? 1 : 0),
+  Xor: (a, b) => ((a !== 0) !== (b !== 0) ? 1 : 0),
+  Mod: (a, b) => a - b * Math.floor(a / b),
 };
 
 export const CONSTANT_UNARY: Readonly<Record<string, (x: number) => number>> = {
@@ -36,9 +43,25 @@ export const CONSTANT_UNARY: Readonly<Record<string, (x: number) => number>> = {
   Abs: Math.abs,
   Reciprocal: (x) => 1 / x,
   Relu: (x) => Math.max(x, 0),
+  Not: (x) => (x === 0 ? 1 : 0),
+  Sigmoid: (x) => 1 / (1 + Math.exp(-x)),
+  Tanh: Math.tanh,
+  Sin: Math.sin,
+  Cos: Math.cos,
+  Round: halfEven,
+  Sign: Math.sign,
 };
 
-const COMPARISONS: ReadonlySet<string> = new Set(['Equal', 'Greater', 'Less']);
+const COMPARISONS: ReadonlySet<string> = new Set([
+  'Equal',
+  'Greater',
+  'Less',
+  'GreaterOrEqual',
+  'LessOrEqual',
+  'And',
+  'Or',
+  'Xor',
+]);
 
 export function foldUnary(input: Const, apply: (x: number) => number): Const {
   return lazyConst(input.dtype, input.dims, () => {
@@ -140,6 +163,17 @@ export function broadcastSteps(operand: readonly number[], dims: readonly number
     step *= dim;
   }
   return steps;
+}
+
+/** a where the condition is not 0, b elsewhere. */
+export function foldWhere(node: OnnxNode, condition: Const, a: Const, b: Const): Const {
+  const dims = broadcastDims(node, broadcastDims(node, condition.dims, a.dims), b.dims);
+  return lazyConst(a.dtype, dims, () => {
+    const [which, x, y] = [condition, a, b].map((part) => gather(part, dims, broadcastSteps(part.dims, dims), 0));
+    const result = allocate(a.dtype, elementCountOf(dims));
+    for (let i = 0; i < result.length; i++) result[i] = (which?.[i] !== 0 ? x?.[i] : y?.[i]) ?? 0;
+    return result;
+  });
 }
 
 export function foldExpand(node: OnnxNode, input: Const, shape: readonly number[]): Const {

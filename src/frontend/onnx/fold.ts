@@ -14,7 +14,15 @@ import {
   shapeText,
   splatConst,
 } from './constant.js';
-import { CONSTANT_BINARY, CONSTANT_UNARY, foldBinary, foldExpand, foldUnary, gather } from './fold-elementwise.js';
+import {
+  CONSTANT_BINARY,
+  CONSTANT_UNARY,
+  foldBinary,
+  foldExpand,
+  foldUnary,
+  foldWhere,
+  gather,
+} from './fold-elementwise.js';
 import type { OnnxNode } from './graph.js';
 import { malformed, unsupported } from './problems.js';
 import { dequantizeConst, quantizeConst } from './quantization.js';
@@ -101,6 +109,13 @@ const MAKERS: Readonly<Record<string, Folder>> = {
     quantizeConst(node, required(node, operands, 0), required(node, operands, 1), operands[2]),
   ],
   Range: foldRange,
+  Where: (node, operands) => [
+    foldWhere(node, required(node, operands, 0), required(node, operands, 1), required(node, operands, 2)),
+  ],
+  ReduceProd: (node, operands) => [foldReduce(node, operands, (a, b) => a * b, 1)],
+  ReduceSum: (node, operands) => [foldReduce(node, operands, (a, b) => a + b, 0)],
+  ReduceMax: (node, operands) => [foldReduce(node, operands, Math.max, Number.NEGATIVE_INFINITY)],
+  ReduceMin: (node, operands) => [foldReduce(node, operands, Math.min, Number.POSITIVE_INFINITY)],
 };
 
 const FOLDERS: ReadonlyMap<string, Folder> = new Map([
@@ -347,4 +362,39 @@ function foldRange(node: OnnxNode, operands: Operands): Const[] {
       return result;
     }),
   ];
+}
+
+/** Over all axes, or those that are named. */
+function foldReduce(
+  node: OnnxNode,
+  operands: Operands,
+  combine: (a: number, b: number) => number,
+  start: number,
+): Const {
+  const input = required(node, operands, 0);
+  const given = integerListOrAttribute(node, operands[1], 'axes');
+  const all = input.dims.map((_, axis) => axis);
+  const isAll = given === undefined || given.length === 0;
+  const axes = new Set(isAll ? all : given.map((axis) => normaliseAxis(node, axis, input.dims.length)));
+  const keeps = intAttribute(node, 'keepdims', 1) !== 0;
+  const dims = keeps
+    ? input.dims.map((dim, axis) => (axes.has(axis) ? 1 : dim))
+    : input.dims.filter((_, axis) => !axes.has(axis));
+  return lazyConst(input.dtype, dims, () => {
+    const result = allocate(input.dtype, elementCountOf(dims)).fill(start);
+    const steps = input.dims.map((_, axis) =>
+      axes.has(axis) ? 0 : elementCountOf(input.dims.slice(axis + 1).filter((_, i) => !axes.has(axis + 1 + i))),
+    );
+    input.elements().forEach((value, i) => {
+      let rest = i;
+      let to = 0;
+      for (let axis = input.dims.length - 1; axis >= 0; axis--) {
+        const dim = input.dims[axis] ?? 1;
+        to += (rest % dim) * (steps[axis] ?? 0);
+        rest = Math.floor(rest / dim);
+      }
+      result[to] = combine(result[to] ?? 0, value);
+    });
+    return result;
+  });
 }

@@ -18,6 +18,8 @@ export interface OnnxNode {
   readonly inputs: readonly string[]; // '' for an optional input that is absent
   readonly outputs: readonly string[];
   readonly attributes: ReadonlyMap<string, AttributeMessage>;
+  /** Values of this graph that graphs inside the node read. */
+  readonly captured: readonly string[];
   readonly loc: SourceLoc;
 }
 
@@ -31,6 +33,8 @@ export interface OnnxGraph {
   readonly initializers: ReadonlyMap<string, TensorMessage>;
   readonly inputs: readonly ValueInfoMessage[]; // without those that are initializers
   readonly outputs: readonly string[];
+  /** Element type of each output as the format numbers it; 0 where the file does not say. */
+  readonly outputTypes: ReadonlyMap<string, number>;
   /** How often each value is read, being a graph output counted as one read. */
   readonly useCounts: ReadonlyMap<string, number>;
   /** The node that reads a value, for values that are read once, by a node. */
@@ -39,6 +43,10 @@ export interface OnnxGraph {
 
 /** Checks the structure of a decoded file and orders its nodes. Problems are added to `problems`. */
 export function readGraph(model: ModelMessage, message: GraphMessage, file: string, problems: ProblemList): OnnxGraph {
+  return { ...structureOf(message, file, problems), opset: opsetOf(model) };
+}
+
+function structureOf(message: GraphMessage, file: string, problems: ProblemList): OnnxGraph {
   const initializers = new Map<string, TensorMessage>();
   for (const tensor of message.initializer ?? []) initializers.set(tensor.name ?? '', tensor);
   const inputs = (message.input ?? []).filter((input) => !initializers.has(input.name ?? ''));
@@ -53,11 +61,14 @@ export function readGraph(model: ModelMessage, message: GraphMessage, file: stri
   return {
     name: message.name ?? '',
     file,
-    opset: opsetOf(model),
+    opset: 1,
     nodes,
     initializers,
     inputs,
     outputs,
+    outputTypes: new Map(
+      (message.output ?? []).map((output) => [output.name ?? '', output.type?.tensorType?.elemType ?? 0]),
+    ),
     useCounts,
     soleReaders: findSoleReaders(nodes, useCounts),
   };
@@ -75,6 +86,7 @@ function readNode(message: NodeMessage, index: number, file: string): OnnxNode {
     inputs: message.input ?? [],
     outputs: message.output ?? [],
     attributes,
+    captured: capturedBy(message),
     loc: { file, node: name },
   };
 }
@@ -84,6 +96,40 @@ function opsetOf(model: ModelMessage): number {
     if ((entry.domain ?? '') === '' || entry.domain === 'ai.onnx') return toInteger(entry.version ?? 1);
   }
   return 1; // files older than the field
+}
+
+const dependenciesOf = (node: OnnxNode): readonly string[] =>
+  node.captured.length === 0 ? node.inputs : [...node.inputs, ...node.captured];
+
+/** Names that graphs in attributes read and do not define themselves. */
+function capturedBy(message: NodeMessage): string[] {
+  const captured = new Set<string>();
+  for (const { g } of message.attribute ?? []) {
+    if (g === undefined || g === null) continue;
+    const own = new Set<string>([
+      ...(g.input ?? []).map(({ name }) => name ?? ''),
+      ...(g.initializer ?? []).map(({ name }) => name ?? ''),
+      ...(g.node ?? []).flatMap((node) => node.output ?? []),
+    ]);
+    const read = [
+      ...(g.node ?? []).flatMap((node) => [...(node.input ?? []), ...capturedBy(node)]),
+      ...(g.output ?? []).map(({ name }) => name ?? ''),
+    ];
+    for (const name of read) if (name !== '' && !own.has(name)) captured.add(name);
+  }
+  return [...captured];
+}
+
+/** A graph inside a node, in order, with the values that it reads from outside taken as given. */
+export function readBranch(
+  message: GraphMessage,
+  captured: readonly string[],
+  outer: OnnxGraph,
+  problems: ProblemList,
+): OnnxGraph {
+  const given = captured.map((name) => ({ name }));
+  const graph = structureOf({ ...message, input: [...(message.input ?? []), ...given] }, outer.file, problems);
+  return { ...graph, opset: outer.opset };
 }
 
 type Producer = OnnxNode | 'given';
@@ -128,7 +174,7 @@ function orderNodes(
     const stack: { node: OnnxNode; next: number }[] = [{ node: start, next: 0 }];
     state.set(start, 'open');
     for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
-      const name = top.node.inputs[top.next++];
+      const name = dependenciesOf(top.node)[top.next++];
       if (name === undefined) {
         state.set(top.node, 'done');
         ordered.push(top.node);
@@ -167,7 +213,7 @@ function reachableFrom(
     }
     if (producer === undefined || producer === 'given' || needed.has(producer)) continue;
     needed.add(producer);
-    for (const name of producer.inputs) if (name !== '') pending.push({ name, loc: producer.loc });
+    for (const name of dependenciesOf(producer)) if (name !== '') pending.push({ name, loc: producer.loc });
   }
   return needed;
 }
@@ -180,7 +226,6 @@ function findSoleReaders(nodes: readonly OnnxNode[], useCounts: ReadonlyMap<stri
 
 function countUses(nodes: readonly OnnxNode[], outputs: readonly string[]): Map<string, number> {
   const counts = new Map<string, number>();
-  for (const name of [...outputs, ...nodes.flatMap((node) => node.inputs)])
-    counts.set(name, (counts.get(name) ?? 0) + 1);
+  for (const name of [...outputs, ...nodes.flatMap(dependenciesOf)]) counts.set(name, (counts.get(name) ?? 0) + 1);
   return counts;
 }

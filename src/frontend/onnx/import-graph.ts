@@ -1,15 +1,18 @@
 import { SpillwayError } from '../../base/diagnostic.js';
 import type { Program } from '../../ir/types.js';
 import type { AffineTable } from './affine.js';
-import { exportOutput, importInput } from './boundary.js';
+import { importWhere } from './arithmetic.js';
+import { exportOutput, importInput, inputShapes } from './boundary.js';
 import { ProgramBuilder } from './builder.js';
 import { type Const, constOfTensor, elementCountOf, MAX_RANK, remembered } from './constant.js';
 import { canFold, foldNode, shapeConst } from './fold.js';
-import type { OnnxGraph, OnnxNode } from './graph.js';
+import { type OnnxGraph, type OnnxNode, readBranch } from './graph.js';
 import { IMPORTERS } from './operators.js';
 import { malformed, type ProblemList, UnsupportedForm } from './problems.js';
 import { type QuantizedType, quantizedType } from './quantization.js';
-import type { NodeContext, Value } from './value.js';
+import { scaleChannels } from './scale-shift.js';
+import { typeAttribute } from './shape-arguments.js';
+import { floatView, indexView, type NodeContext, type Value } from './value.js';
 import { dimsOf } from './view.js';
 
 /** Constants up to this many elements are kept once computed: shapes, biases, scales are read again and again. */
@@ -18,8 +21,43 @@ const SMALL_ELEMENTS = 4096;
 const MAX_FOLDED_ELEMENTS = 2 ** 31;
 /** Activation larger than this: the shape is hostile. */
 const MAX_ACTIVATION_ELEMENTS = 2 ** 32;
+const MAX_BRANCH_DEPTH = 16;
 /** Lazy constants are evaluated by recursion; a longer chain is evaluated piece by piece. */
 const MAX_LAZY_DEPTH = 100;
+
+/** Operators whose result is 1 or 0. */
+const TRUTHS: ReadonlySet<string> = new Set([
+  'Equal',
+  'Less',
+  'LessOrEqual',
+  'Greater',
+  'GreaterOrEqual',
+  'And',
+  'Or',
+  'Xor',
+  'Not',
+  'IsNaN',
+  'IsInf',
+]);
+const MOVING: ReadonlySet<string> = new Set([
+  'Reshape',
+  'Squeeze',
+  'Unsqueeze',
+  'Flatten',
+  'Transpose',
+  'Slice',
+  'Split',
+  'Gather',
+  'Expand',
+  'Tile',
+  'Identity',
+]);
+
+/** What the user says about a file. */
+export interface OnnxOptions {
+  /** Shapes of inputs with open dimensions, by name. */
+  readonly shapes: ReadonlyMap<string, readonly number[]>;
+}
 
 /** A value that could not be imported: what depends on it is skipped, and only checked for unknown operators. */
 type Known = Value | 'poisoned';
@@ -29,8 +67,14 @@ type Known = Value | 'poisoned';
  * unevaluated; only when nothing is wrong are the weights computed.
  * @throws SpillwayError with all unsupported operators in one diagnostic, and everything else that was found
  */
-export function importGraph(graph: OnnxGraph, name: string, baseDir: string, problems: ProblemList): Program {
-  const importer = new GraphImporter(graph, baseDir, problems);
+export function importGraph(
+  graph: OnnxGraph,
+  name: string,
+  baseDir: string,
+  problems: ProblemList,
+  options: OnnxOptions,
+): Program {
+  const importer = new GraphImporter(graph, baseDir, problems, options);
   importer.importGivenValues();
   for (const node of graph.nodes) importer.importNode(node);
   importer.exportOutputs();
@@ -43,18 +87,29 @@ class GraphImporter {
   private readonly values = new Map<string, Known>();
   private readonly affines: AffineTable = new Map();
   private readonly lazyDepths = new Map<Const, number>();
+  /** Values of type bool. */
+  private readonly truths = new Set<string>();
   private foldedElements = 0;
-  private readonly graph: OnnxGraph;
+  private graph: OnnxGraph; // that is being imported: the file's, or one inside a node
+  private branchDepth = 0;
   private readonly baseDir: string;
   private readonly problems: ProblemList;
 
-  constructor(graph: OnnxGraph, baseDir: string, problems: ProblemList) {
+  private readonly options: OnnxOptions;
+
+  constructor(graph: OnnxGraph, baseDir: string, problems: ProblemList, options: OnnxOptions) {
+    this.options = options;
     this.graph = graph;
     this.baseDir = baseDir;
     this.problems = problems;
   }
 
   importGivenValues(): void {
+    this.importInitializers();
+    this.importInputs();
+  }
+
+  private importInitializers(): void {
     const { graph } = this;
     for (const [name, tensor] of graph.initializers) {
       if (this.usesOf(name) === 0) continue;
@@ -69,18 +124,25 @@ class GraphImporter {
         this.define(name, { kind: 'constant', constant: this.kept(constant, name) });
       });
     }
+  }
+
+  private importInputs(): void {
+    const { graph } = this;
+    const shapes = inputShapes(graph, this.options.shapes, this.problems);
     for (const info of graph.inputs) {
       const name = info.name ?? '';
       if (this.usesOf(name) === 0) continue; // the network does not depend on it, so it need not be moved
-      const value = importInput(info, graph, this.builder, this.problems);
+      const value = importInput(info, graph, this.builder, this.problems, shapes);
       if (value !== undefined) this.define(name, value);
+      if (info.type?.tensorType?.elemType === 9) this.truths.add(name);
     }
   }
 
   importNode(node: OnnxNode): void {
     const operands = node.inputs.map((name) => (name === '' ? undefined : (this.values.get(name) ?? 'poisoned')));
     const known = operands.filter((operand) => operand !== 'poisoned');
-    const importable = IMPORTERS.has(node.operator) || node.operator === 'Shape' || node.operator === 'Size';
+    const importable =
+      IMPORTERS.has(node.operator) || node.operator === 'If' || node.operator === 'Shape' || node.operator === 'Size';
     if (!importable && !canFold(node.operator)) {
       this.problems.addUnsupported(node.operator, node.name);
       return;
@@ -90,6 +152,10 @@ class GraphImporter {
   }
 
   private importKnownNode(node: OnnxNode, operands: readonly (Value | undefined)[]): void {
+    if (node.operator === 'If') {
+      this.importIf(node, operands[0]);
+      return;
+    }
     const constants = operands.flatMap((operand) => (operand?.kind === 'constant' ? [operand.constant] : []));
     const allConstant = constants.length === operands.filter((operand) => operand !== undefined).length;
     if (allConstant && canFold(node.operator)) {
@@ -111,22 +177,72 @@ class GraphImporter {
     if (allConstant || run === undefined)
       throw new UnsupportedForm(allConstant ? 'of constants only' : 'of activations');
     const results = run(this.context(node, operands));
+    if (TRUTHS.has(node.operator) || (node.operator === 'Cast' && typeAttribute(node, 'to') === 9)) {
+      for (const name of node.outputs) this.truths.add(name);
+    }
+    const isMoved = MOVING.has(node.operator) && this.truths.has(node.inputs[0] ?? '');
+    if (isMoved) for (const name of node.outputs) this.truths.add(name);
     results.forEach((value, i) => {
       this.checkSize(node, value);
       this.define(node.outputs[i] ?? '', value);
     });
   }
 
+  /** If: the branch that a constant condition takes; else both, and a choice between their results. */
+  private importIf(node: OnnxNode, condition: Value | undefined): void {
+    const branch = (name: string): readonly Known[] | undefined => this.importBranch(node, name);
+    if (condition?.kind === 'constant') {
+      const results = branch((condition.constant.elements()[0] ?? 0) !== 0 ? 'then_branch' : 'else_branch') ?? [];
+      results.forEach((value, i) => {
+        if (value !== 'poisoned') this.define(node.outputs[i] ?? '', value);
+      });
+      return;
+    }
+    const [taken, other] = [branch('then_branch'), branch('else_branch')];
+    if (taken === undefined || other === undefined || condition === undefined) return;
+    node.outputs.forEach((output, i) => {
+      const [a, b] = [taken[i], other[i]];
+      if (a === undefined || b === undefined || a === 'poisoned' || b === 'poisoned') return;
+      const choice = { ...node, operator: 'Where', inputs: [node.inputs[0] ?? '', '', ''], outputs: [output] };
+      const [value] = importWhere(this.context(choice, [condition, a, b]));
+      if (value !== undefined) this.define(output, value);
+    });
+  }
+
+  /** Results of a graph inside the node, in the values of this one. */
+  private importBranch(node: OnnxNode, attribute: string): readonly Known[] | undefined {
+    const message = node.attributes.get(attribute)?.g;
+    if (message === undefined || message === null) malformed('SW2007', node.loc, `If without ${attribute}`);
+    if (this.branchDepth > MAX_BRANCH_DEPTH) malformed('SW2010', node.loc, `If inside If, ${MAX_BRANCH_DEPTH} deep`);
+    const outer = this.graph;
+    const graph = readBranch(message, node.captured, outer, this.problems);
+    const useCounts = new Map([...outer.useCounts, ...graph.useCounts]);
+    // What is read outside of the branch as well is read more than once.
+    for (const name of node.captured) useCounts.set(name, 2 + (outer.useCounts.get(name) ?? 0));
+    this.graph = { ...graph, useCounts, soleReaders: graph.soleReaders };
+    this.branchDepth += 1;
+    try {
+      this.importInitializers();
+      for (const inner of graph.nodes) this.importNode(inner);
+      return graph.outputs.map((name) => this.values.get(name) ?? 'poisoned');
+    } finally {
+      this.graph = outer;
+      this.branchDepth -= 1;
+    }
+  }
+
   exportOutputs(): void {
     for (const name of this.graph.outputs) {
       const value = this.values.get(name);
       if (value === undefined || value === 'poisoned') continue; // its cause is among the problems
-      exportOutput(name, value, this.builder, this.problems, { name, loc: { file: this.graph.file, node: name } });
+      const origin = { name, loc: { file: this.graph.file, node: name } };
+      const elemType = this.graph.outputTypes.get(name) ?? 0;
+      this.guarded(() => exportOutput(name, value, this.builder, this.problems, origin, elemType));
     }
   }
 
   private context(node: OnnxNode, operands: readonly (Value | undefined)[]): NodeContext {
-    return {
+    const ctx: NodeContext = {
       node,
       origin: { name: node.name, loc: node.loc },
       opset: this.graph.opset,
@@ -136,7 +252,12 @@ class GraphImporter {
       usesOfOutput: (position) => this.usesOf(node.outputs[position] ?? ''),
       resultType: (position = 0) => this.resultType(node.outputs[position] ?? '', 0),
       usesOfOperand: (position) => this.usesOf(node.inputs[position] ?? ''),
+      floatView: (position) => floatView(ctx, position),
+      indexView: (position) => indexView(ctx, position),
+      isTruth: (position) => this.truths.has(node.inputs[position] ?? ''),
+      scaleChannels: (view, gamma, beta) => scaleChannels(ctx, view, gamma, beta),
     };
+    return ctx;
   }
 
   /** See NodeContext. */

@@ -4,9 +4,11 @@ import { SpillwayError } from '../../base/diagnostic.js';
 import type { Program } from '../../ir/types.js';
 import { toInteger } from './constant.js';
 import { readGraph } from './graph.js';
-import { importGraph } from './import-graph.js';
+import { importGraph, type OnnxOptions } from './import-graph.js';
 import { malformed, ProblemList } from './problems.js';
 import { MODEL_PROTO, type ModelMessage } from './schema.js';
+
+const NO_OPTIONS: OnnxOptions = { shapes: new Map() };
 
 /**
  * Reads an ONNX file as a float32 program: activations stored channels last with N = 1, weights [M, KH, KW, C / groups].
@@ -14,7 +16,7 @@ import { MODEL_PROTO, type ModelMessage } from './schema.js';
  * @param path of the file; diagnostics name it as given
  * @throws SpillwayError SW2001 ... SW2010, all problems of the file at once where possible
  */
-export function loadOnnx(path: string): Program {
+export function loadOnnx(path: string, options: OnnxOptions = NO_OPTIONS): Program {
   let bytes: Uint8Array;
   try {
     bytes = readFileSync(path);
@@ -22,7 +24,7 @@ export function loadOnnx(path: string): Program {
     const reason = error instanceof Error && 'code' in error ? String(error.code) : 'unreadable';
     return malformed('SW2001', { file: path }, `cannot read the file (${reason})`);
   }
-  return importOnnx(bytes, path, dirname(path));
+  return importOnnx(bytes, path, dirname(path), options);
 }
 
 /**
@@ -30,7 +32,12 @@ export function loadOnnx(path: string): Program {
  * @param file name for diagnostics and as the program's source
  * @param baseDir folder in which external data is looked for
  */
-export function importOnnx(bytes: Uint8Array, file: string, baseDir: string): Program {
+export function importOnnx(
+  bytes: Uint8Array,
+  file: string,
+  baseDir: string,
+  options: OnnxOptions = NO_OPTIONS,
+): Program {
   const model = decodeModel(bytes, file);
   const graphMessage = model.graph;
   if (graphMessage === undefined || graphMessage === null) {
@@ -43,7 +50,7 @@ export function importOnnx(bytes: Uint8Array, file: string, baseDir: string): Pr
   const graph = readGraph(model, graphMessage, file, problems);
   problems.throwIfAny();
   const name = basename(file).replace(/\.onnx$/, '');
-  return importGraph(graph, name, baseDir, problems);
+  return importGraph(graph, name, baseDir, problems, options);
 }
 
 function decodeModel(bytes: Uint8Array, file: string): ModelMessage {

@@ -1,8 +1,13 @@
 import { floatAttribute, intAttribute, normaliseAxis, stringAttribute } from './attributes.js';
 import { elementCountOf, shapeText } from './constant.js';
+import { importConvTranspose } from './conv-transpose.js';
+import { everyNth, importGatherByActivation, importGatherByConstant } from './gather.js';
+import { constantView } from './matmul.js';
+import { padded } from './pad.js';
 import { malformed, unsupported } from './problems.js';
 import { type QuantizedType, sameQuantizedType } from './quantization.js';
 import { integerOperand, lookedUp } from './quantize-linear.js';
+import { importRecurrent } from './recurrent.js';
 import {
   flattenedDims,
   integerListOrAttribute,
@@ -15,7 +20,6 @@ import {
 } from './shape-arguments.js';
 import {
   type ActivationValue,
-  activation,
   constantOperand,
   moved,
   type NodeContext,
@@ -105,8 +109,14 @@ function concatenated(ctx: NodeContext): { readonly views: readonly View[]; read
   const to = isSame ? first?.type : ctx.resultType();
   const isInteger = to !== undefined && operands.every((operand) => operand?.type.dtype === to.dtype);
   if (!isInteger) {
+    const typeOf = (value: Value | undefined) =>
+      value?.kind === 'activation' ? ctx.builder.typeOf(value.view.tensor).dtype : undefined;
     const stored = ctx.operands.every((value) => value?.kind === 'activation' && value.dequantized === undefined);
-    return { views: ctx.operands.map((_, i) => (stored ? viewOf(ctx, i) : activation(ctx, i))), type: undefined };
+    const isInteger32 = ctx.operands.some((value) => typeOf(value) === 'int32');
+    const views = ctx.operands.map((value, i) =>
+      value?.kind === 'constant' ? constantView(ctx, i) : stored && !isInteger32 ? viewOf(ctx, i) : ctx.floatView(i),
+    );
+    return { views, type: undefined };
   }
   const views = operands.map((operand, i) => {
     if (operand === undefined) throw new Error('every operand is quantised');
@@ -124,37 +134,29 @@ export function importConcat(ctx: NodeContext): Value[] {
   if (first === undefined) malformed('SW2007', node.loc, 'Concat without operands');
   const dims = dimsOf(first);
   const axis = normaliseAxis(node, intAttribute(node, 'axis', 1), dims.length);
-  let total = 0;
   for (const view of views) {
     const other = dimsOf(view);
     if (other.length !== dims.length || other.some((dim, i) => i !== axis && dim !== dims[i])) {
       malformed('SW2007', node.loc, `Concat of ${shapeText(dims)} and ${shapeText(other)} along axis ${axis}`);
     }
-    total += other[axis] ?? 0;
   }
   if (views.length === 1) return [relabelled(ctx, 0, viewOf(ctx, 0))];
+  return [{ kind: 'activation', view: joined(ctx, views, axis, outputName(ctx)), sole: true, dequantized: type }];
+}
+
+/** The views side by side along an axis. */
+function joined(ctx: NodeContext, views: readonly View[], axis: number, name: string): View {
+  const [first] = views;
+  const dims = first === undefined ? [] : dimsOf(first);
+  const total = views.reduce((sum, view) => sum + (dimsOf(view)[axis] ?? 0), 0);
   const layout = axisLayout(dims, bestOrder(views), axis);
   const inputs = views.map((view) => {
     const stored = ctx.builder.materialise(view, atomsInOrder(view, layout.order), ctx.origin);
     return ctx.builder.asShape(stored.tensor, layout.shapeWith(dimsOf(view)[axis] ?? 1), ctx.origin);
   });
-  const shape = layout.shapeWith(total);
-  const tensor = ctx.builder.emit(
-    { kind: 'concat', inputs, axis: layout.dimension },
-    outputName(ctx),
-    shape,
-    ctx.origin,
-  );
-  const joined = (view: View): Value => ({ kind: 'activation', view, sole: true, dequantized: type });
-  return [
-    joined(
-      viewInOrder(
-        tensor,
-        dims.map((dim, i) => (i === axis ? total : dim)),
-        layout.order,
-      ),
-    ),
-  ];
+  const spec = { kind: 'concat' as const, inputs, axis: layout.dimension };
+  const tensor = ctx.builder.emit(spec, name, layout.shapeWith(total), ctx.origin);
+  return viewInOrder(tensor, dims.with(axis, total), layout.order);
 }
 
 function sliceOnce(ctx: NodeContext, view: View, axis: number, start: number, size: number, name: string): View {
@@ -176,15 +178,36 @@ function sliceOnce(ctx: NodeContext, view: View, axis: number, start: number, si
   );
 }
 
+type Slicer = (view: View, axis: number, start: number, size: number) => View;
+
+const slicer =
+  (ctx: NodeContext): Slicer =>
+  (view, axis, start, size) =>
+    sliceOnce(ctx, view, axis, start, size, outputName(ctx));
+
+const joiner =
+  (ctx: NodeContext) =>
+  (views: readonly View[], axis: number): View =>
+    joined(ctx, views, axis, outputName(ctx));
+
+export function importRecurrentCell(ctx: NodeContext): Value[] {
+  return importRecurrent(ctx, { slice: slicer(ctx), join: joiner(ctx) });
+}
+
+export function importTransposedConv(ctx: NodeContext): Value[] {
+  return importConvTranspose(ctx, slicer(ctx));
+}
+
 export function importSlice(ctx: NodeContext): Value[] {
   const value = viewOf(ctx, 0);
   const operands = ctx.operands.map((_, position) => (position === 0 ? undefined : constantOperand(ctx, position)));
   const ranges = sliceRanges(ctx.node, dimsOf(value), operands);
-  if (ranges.some((range) => range.step !== 1)) unsupported('a step other than 1');
   if (ranges.some((range) => range.size === 0)) unsupported('an empty result');
   let view = value;
-  for (const { axis, start, size } of ranges) {
-    if (size !== dimsOf(view)[axis]) view = sliceOnce(ctx, view, axis, start, size, outputName(ctx));
+  for (const range of ranges) {
+    const { axis, start, size, step } = range;
+    if (step !== 1) view = everyNth(ctx, view, axis, range, slicer(ctx), joiner(ctx));
+    else if (size !== dimsOf(view)[axis]) view = sliceOnce(ctx, view, axis, start, size, outputName(ctx));
   }
   return [view === value ? relabelled(ctx, 0, view) : moved(ctx, 0, view)];
 }
@@ -205,6 +228,11 @@ export function importSplit(ctx: NodeContext): Value[] {
 
 /** Gather of one index along an axis, which is a slice. */
 export function importGather(ctx: NodeContext): Value[] {
+  const [data, indices] = ctx.operands;
+  if (data?.kind === 'constant' || indices?.kind === 'activation') return importGatherByActivation(ctx);
+  if (indices?.kind === 'constant' && (indices.constant.elementCount !== 1 || indices.constant.dims.length > 1)) {
+    return importGatherByConstant(ctx, slicer(ctx), joiner(ctx));
+  }
   const view = viewOf(ctx, 0);
   const dims = dimsOf(view);
   const axis = normaliseAxis(ctx.node, intAttribute(ctx.node, 'axis', 0), dims.length);
@@ -226,7 +254,7 @@ export function importPad(ctx: NodeContext): Value[] {
   const value = paddedActivation(ctx, 0);
   const rank = value.view.axes.length;
   const mode = stringAttribute(node, 'mode', 'constant');
-  if (mode !== 'constant') unsupported(`mode '${mode}'`);
+  if (mode !== 'constant' && mode !== 'reflect' && mode !== 'edge') unsupported(`mode '${mode}'`);
   const pads = integerListOrAttribute(node, constantOperand(ctx, 1), 'pads');
   if (pads === undefined) malformed('SW2007', node.loc, 'Pad without pads');
   const axes =
@@ -238,14 +266,29 @@ export function importPad(ctx: NodeContext): Value[] {
     return at < 0 ? 0 : (pads[at + end * axes.length] ?? 0);
   };
   if (pads.every((pad) => pad === 0)) return [{ ...value, sole: value.sole && ctx.usesOfOperand(0) === 1 }];
-  if (pads.some((pad) => pad < 0 || pad > 2 ** 20)) unsupported(`pads ${shapeText(pads)}`);
-  if (rank !== 4 || [0, 1].some((axis) => amount(axis, 0) !== 0 || amount(axis, 1) !== 0)) {
-    unsupported('padding of axes other than rows and columns');
-  }
+  if (pads.some((pad) => Math.abs(pad) > 2 ** 20)) unsupported(`pads ${shapeText(pads)}`);
   const fill = constantOperand(ctx, 2)?.elements()[0] ?? floatAttribute(node, 'value', 0);
-  return [
-    withPad(ctx, value, { top: amount(2, 0), left: amount(3, 0), bottom: amount(2, 1), right: amount(3, 1), fill }),
-  ];
+  const isPending = rank === 4 && mode === 'constant' && pads.every((pad) => pad >= 0);
+  if (isPending && ![0, 1].some((axis) => amount(axis, 0) !== 0 || amount(axis, 1) !== 0)) {
+    const pad = { top: amount(2, 0), left: amount(3, 0), bottom: amount(2, 1), right: amount(3, 1), fill };
+    if (value.pad === undefined || value.pad.fill === fill) return [withPad(ctx, value, pad)];
+  }
+  const all = Array.from({ length: rank }, (_, axis) => ({ axis, before: amount(axis, 0), after: amount(axis, 1) }));
+  let view = viewOf(ctx, 0);
+  for (const { axis, before, after } of all) {
+    if (before >= 0 && after >= 0) continue;
+    const size = (dimsOf(view)[axis] ?? 1) + Math.min(0, before) + Math.min(0, after);
+    if (size < 1) malformed('SW2007', node.loc, `Pad of ${shapeText(dimsOf(view))} by ${shapeText(pads)}`);
+    view = sliceOnce(ctx, view, axis, Math.max(0, -before), size, outputName(ctx));
+  }
+  const grown = all.filter(({ before, after }) => before > 0 || after > 0);
+  const rest = grown.map(({ axis, before, after }) => ({
+    axis,
+    before: Math.max(0, before),
+    after: Math.max(0, after),
+  }));
+  if (rest.length === 0) return [moved(ctx, 0, view)];
+  return [moved(ctx, 0, padded(ctx, view, rest, mode, fill, value.dequantized))];
 }
 
 function withPad(ctx: NodeContext, value: ActivationValue, pad: NonNullable<ActivationValue['pad']>): Value {

@@ -1,3 +1,4 @@
+import { ARITHMETIC_OPERATORS, importArithmetic, importMean, importWhere } from './arithmetic.js';
 import { importConv } from './conv.js';
 import { importGemm, importMatMul } from './dense.js';
 import {
@@ -5,23 +6,35 @@ import {
   importCast,
   importClip,
   importIdentity,
+  importLogSoftmax,
   importRelu,
+  importSelu,
   importSoftmax,
   importSum,
   importUnary,
   UNARY_OPERATORS,
 } from './elementwise.js';
+import { importDepthToSpace, importExpand, importTile } from './gather.js';
 import {
   importConcat,
   importGather,
   importPad,
+  importRecurrentCell,
   importReshape,
   importSlice,
   importSplit,
   importTranspose,
+  importTransposedConv,
 } from './movement.js';
 import { importAveragePool, importGlobalPool, importLrn, importMaxPool } from './pool.js';
 import { importDequantizeLinear, importQuantizeLinear } from './quantize-linear.js';
+import {
+  importArgument,
+  importInstanceNormalization,
+  importLayerNormalization,
+  importReduce,
+  REDUCE_OPERATORS,
+} from './reduce.js';
 import { importResize } from './resize.js';
 import { importBatchNormalization } from './scale-shift.js';
 import type { NodeContext, Value } from './value.js';
@@ -47,6 +60,26 @@ export const IMPORTERS: ReadonlyMap<string, Importer> = new Map<string, Importer
   ['Clip', importClip],
   ...UNARY_OPERATORS.map((name): [string, Importer] => [name, importUnary]),
   ['Softmax', importSoftmax],
+  ['LogSoftmax', importLogSoftmax],
+  ['Selu', importSelu],
+  ...ARITHMETIC_OPERATORS.map((name): [string, Importer] => [name, importArithmetic]),
+  ['Where', importWhere],
+  ['Mean', importMean],
+  ...REDUCE_OPERATORS.map((name): [string, Importer] => [name, importReduce]),
+  ['ArgMax', importArgument],
+  ['ArgMin', importArgument],
+  ['LayerNormalization', importLayerNormalization],
+  ['RMSNormalization', importLayerNormalization],
+  ['SimplifiedLayerNormalization', importLayerNormalization],
+  ['InstanceNormalization', importInstanceNormalization],
+  ['GroupNormalization', importInstanceNormalization],
+  ['LSTM', importRecurrentCell],
+  ['GRU', importRecurrentCell],
+  ['ConvTranspose', importTransposedConv],
+  ['DepthToSpace', importDepthToSpace],
+  ['SpaceToDepth', importDepthToSpace],
+  ['Expand', importExpand],
+  ['Tile', importTile],
   ['Add', importBinary],
   ['Sub', importBinary],
   ['Mul', importBinary],

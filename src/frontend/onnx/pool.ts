@@ -5,7 +5,6 @@ import { malformed, unsupported } from './problems.js';
 import type { QuantizedType } from './quantization.js';
 import { integerOperand, quantizedResult } from './quantize-linear.js';
 import {
-  activation,
   computed,
   emitImage,
   type Image,
@@ -17,11 +16,31 @@ import {
   realView,
   type Value,
   viewOf,
+  withColumn,
+  withoutColumn,
 } from './value.js';
 import type { View } from './view.js';
-import { placeWindow } from './window.js';
+import { asKernel, placeWindow } from './window.js';
 
-export function importMaxPool(ctx: NodeContext): Value[] {
+/** Pools of sequences run on images of one column. */
+function asImages(run: (ctx: NodeContext) => Value[]): (ctx: NodeContext) => Value[] {
+  return (ctx) => {
+    const value = ctx.operands[0];
+    if (value?.kind !== 'activation' || value.view.axes.length !== 3) return run(ctx);
+    const lifted = { ...value, view: withColumn(value.view) };
+    const operands = ctx.operands.with(0, lifted);
+    const results = run({ ...ctx, operands });
+    return results.map((result) =>
+      result.kind === 'activation' ? { ...result, view: withoutColumn(result.view) } : result,
+    );
+  };
+}
+
+export const importMaxPool = asImages(maxPool);
+export const importAveragePool = asImages(averagePool);
+export const importGlobalPool = asImages(globalPool);
+
+function maxPool(ctx: NodeContext): Value[] {
   const { node } = ctx;
   if (node.outputs.length > 1 && ctx.usesOfOutput(1) > 0) unsupported('indices as an output');
   const value = paddedActivation(ctx, 0);
@@ -41,7 +60,7 @@ function maxIgnores(ctx: NodeContext, tensor: Parameters<typeof ctx.builder.prod
   return producer?.kind === 'clamp' && producer.lo >= pad.fill;
 }
 
-export function importAveragePool(ctx: NodeContext): Value[] {
+function averagePool(ctx: NodeContext): Value[] {
   const { node } = ctx;
   const value = paddedActivation(ctx, 0);
   const to = ctx.resultType();
@@ -83,12 +102,12 @@ function emitMean(
   return emitImage(ctx, spec, height, width, image.channels, to);
 }
 
-export function importGlobalPool(ctx: NodeContext): Value[] {
+function globalPool(ctx: NodeContext): Value[] {
   const isMaximum = ctx.node.operator === 'GlobalMaxPool';
   const operand = integerOperand(ctx, 0);
   const to = ctx.resultType();
   const isMean = !isMaximum && operand !== undefined && operand.type.dtype === to?.dtype;
-  const image = imageOf(ctx, isMaximum || isMean ? viewOf(ctx, 0) : activation(ctx, 0));
+  const image = imageOf(ctx, isMaximum || isMean ? viewOf(ctx, 0) : realOperand(ctx));
   const window = { ...POINT_WINDOW, kernel: [image.height, image.width] as const };
   if (isMean && to !== undefined) {
     return [quantizedResult(emitMean(ctx, image, window, [1, 1], operand.type, to), to)];
@@ -98,15 +117,21 @@ export function importGlobalPool(ctx: NodeContext): Value[] {
   return [isMaximum ? moved(ctx, 0, view) : computed(view)];
 }
 
+/** The first operand in float32; the context may hold it as an image. */
+function realOperand(ctx: NodeContext): View {
+  const value = paddedActivation(ctx, 0);
+  return value.pad === undefined ? realView(ctx, value) : viewOf(ctx, 0);
+}
+
 function kernelShape(ctx: NodeContext): readonly number[] {
   const kernel = intsAttribute(ctx.node, 'kernel_shape');
   if (kernel === undefined) malformed('SW2007', ctx.node.loc, `${ctx.node.operator} without kernel_shape`);
-  return kernel;
+  return asKernel(kernel);
 }
 
 export function importLrn(ctx: NodeContext): Value[] {
   const { node } = ctx;
-  const image = imageOf(ctx, activation(ctx, 0));
+  const image = imageOf(ctx, realOperand(ctx));
   const size = intAttribute(node, 'size', 0);
   if (!(size >= 1)) malformed('SW2007', node.loc, `LRN of size ${size}`);
   const spec = {

@@ -43,7 +43,32 @@ export function importBatchNormalization(ctx: NodeContext): Value[] {
   return [scaleShift(ctx, 0, view, 1, { scale, shift })];
 }
 
+/** gamma and beta along axis 1, for a result of this node. */
+export function scaleChannels(ctx: NodeContext, view: View, gamma: Const | undefined, beta: Const | undefined): Value {
+  const channels = dimsOf(view)[1] ?? 1;
+  const of = (constant: Const | undefined, fallback: number): Float64Array => {
+    const elements = constant?.elements();
+    return Float64Array.from({ length: channels }, (_, c) => elements?.[elements.length === 1 ? 0 : c] ?? fallback);
+  };
+  return scaleShift(ctx, 0, view, 1, { scale: of(gamma, 1), shift: of(beta, 0) });
+}
+
 /** Add, Sub, Mul or Div of an activation at `position` and a constant at the other. */
+/** Whether a constant beside the activation at `position` scales or shifts its channels, or all of it alike. */
+export function canScaleShift(ctx: NodeContext, position: 0 | 1): boolean {
+  if (!SCALING.has(ctx.node.operator) || (ctx.node.operator === 'Div' && position === 1)) return false;
+  const constant = requiredConstant(ctx, position === 0 ? 1 : 0);
+  const dims = dimsOf(ctx.floatView(position));
+  const lead = constant.dims.length - dims.length;
+  if (lead > 0 && constant.dims.slice(0, lead).some((dim) => dim !== 1)) return false;
+  const aligned = dims.map((_, axis) => constant.dims[axis + lead] ?? 1);
+  const varying = aligned.flatMap((dim, axis) => (dim === 1 ? [] : [axis]));
+  if (varying.some((axis) => aligned[axis] !== dims[axis])) return false;
+  return varying.length <= 1 && constant.elementCount > 0;
+}
+
+const SCALING: ReadonlySet<string> = new Set(['Add', 'Sum', 'Sub', 'Mul', 'Div']);
+
 export function importWithConstant(ctx: NodeContext, position: 0 | 1): Value[] {
   const view = activation(ctx, position);
   const constant = requiredConstant(ctx, position === 0 ? 1 : 0);

@@ -3,6 +3,7 @@ import type { AffineTable } from './affine.js';
 import type { OpSpec, Origin, ProgramBuilder } from './builder.js';
 import { type Const, elementCountOf, shapeText } from './constant.js';
 import type { OnnxNode } from './graph.js';
+import { withPendingPad } from './pad.js';
 import { malformed, unsupported } from './problems.js';
 import { type QuantizedType, quantizationOf } from './quantization.js';
 import { atomsInOrder, dimsOf, reshaped, type View, viewInOrder } from './view.js';
@@ -36,6 +37,14 @@ export interface NodeContext {
   readonly builder: ProgramBuilder;
   readonly affines: AffineTable;
   readonly operands: readonly (Value | undefined)[];
+  /** The operand in float32, converted where it is stored otherwise. */
+  floatView(position: number): View;
+  /** The operand as int32 indices. */
+  indexView(position: number): View;
+  /** Whether the operand is 1 or 0 already: a comparison or logic made it, or the model says that it is of type bool. */
+  isTruth(position: number): boolean;
+  /** A rank-4 (or lower) activation scaled and shifted by constants of its axis 1. */
+  scaleChannels(view: View, gamma: Const | undefined, beta: Const | undefined): Value;
   /** How often the model reads an output of this node; 0 for one that is never read. */
   usesOfOutput(position: number): number;
   /** The type to which the only reader of an output quantises it, directly or behind a Relu or Clip; undefined without one. */
@@ -72,11 +81,37 @@ export function activation(ctx: NodeContext, position: number): View {
 
 export function floatView(ctx: NodeContext, position: number): View {
   const value = paddedActivation(ctx, position);
-  if (value.pad !== undefined) unsupported('reads a padded image; only convolutions and pools take padding over');
-  if (value.dequantized !== undefined) return inFloat(ctx, value.view);
-  const { dtype } = ctx.builder.typeOf(value.view.tensor);
-  if (dtype !== 'float32') unsupported(`operand ${position} of type ${dtype}`);
-  return value.view;
+  const view = storedView(ctx, value);
+  const { dtype } = ctx.builder.typeOf(view.tensor);
+  if (value.dequantized !== undefined || dtype === 'int32') return inFloat(ctx, view);
+  if (dtype === 'float32') return view;
+  // The integers themselves: what a Cast or an integer product makes of them.
+  const { quant } = ctx.builder.typeOf(view.tensor);
+  if (quant?.scales[0] === 1 && quant.zeroPoint === 0) return inFloat(ctx, view);
+  return unsupported(`operand ${position} of type ${dtype}`);
+}
+
+/** Indices in int32. */
+export function indexView(ctx: NodeContext, position: number): View {
+  const view = storedView(ctx, paddedActivation(ctx, position));
+  if (ctx.builder.typeOf(view.tensor).dtype === 'int32') return view;
+  const real = floatView(ctx, position);
+  return asInt32(ctx, real);
+}
+
+export function asInt32(ctx: Pick<NodeContext, 'builder' | 'origin'>, view: View): View {
+  const { builder } = ctx;
+  const spec = { kind: 'convert' as const, inputs: [view.tensor], to: 'int32' as const, multiplier: 0, shift: 0 };
+  const origin = { ...ctx.origin, name: `${ctx.origin.name}:integers` };
+  const tensor = builder.once(`${view.tensor} in int32`, () =>
+    builder.emit(spec, `${builder.nameOf(view.tensor)}:integers`, builder.shapeOf(view.tensor), origin),
+  );
+  return { ...view, tensor };
+}
+
+/** The view with its pending padding made. */
+function storedView(ctx: NodeContext, value: ActivationValue): View {
+  return value.pad === undefined ? value.view : withPendingPad(ctx, value.view, value.pad, value.dequantized);
 }
 
 /** The view in float32, whatever padding waits beside it. */
@@ -97,9 +132,7 @@ export function inFloat(ctx: Pick<NodeContext, 'builder' | 'origin'>, view: View
 
 /** The operand as it is stored, whatever its type: for what only moves elements. */
 export function viewOf(ctx: NodeContext, position: number): View {
-  const value = paddedActivation(ctx, position);
-  if (value.pad !== undefined) unsupported('reads a padded image; only convolutions and pools take padding over');
-  return value.view;
+  return storedView(ctx, paddedActivation(ctx, position));
 }
 
 /** A value made of moved elements of an operand: dequantised if that one is. */
@@ -150,6 +183,10 @@ export function emitLike(ctx: NodeContext, spec: OpSpec, view: View, type?: Quan
   const tensor = ctx.builder.emit(spec, outputName(ctx), ctx.builder.shapeOf(view.tensor), ctx.origin, quant);
   return { ...view, tensor };
 }
+
+/** A sequence [N, C, L] as an image of one column, and back. */
+export const withColumn = (view: View): View => ({ ...view, axes: [...view.axes, []] });
+export const withoutColumn = (view: View): View => ({ ...view, axes: view.axes.slice(0, -1) });
 
 export interface Image {
   readonly tensor: TensorId; // [1, H, W, C]

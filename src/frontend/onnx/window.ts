@@ -25,7 +25,7 @@ export function placeWindow(
   const strides = pair(node, 'strides', 1);
   const dilations = pair(node, 'dilations', 1);
   checkRange(node, 'kernel_shape', kernel, 2, 1);
-  const pads = intsAttribute(node, 'pads') ?? [0, 0, 0, 0];
+  const pads = asTwoPads(intsAttribute(node, 'pads') ?? [0, 0, 0, 0]);
   checkRange(node, 'pads', pads, 4, 0);
   const autoPad = stringAttribute(node, 'auto_pad', 'NOTSET');
   if (pending !== undefined && autoPad.startsWith('SAME')) unsupported('auto_pad after a Pad');
@@ -108,8 +108,19 @@ function placeAxis(
   return { outSize, before, after, ceilPadding };
 }
 
+/** Attributes of a one-dimensional operator, seen as one on images of a single column. */
+function asTwo(values: readonly number[], fallback: number): readonly number[] {
+  return values.length === 1 ? [values[0] ?? fallback, fallback] : values;
+}
+
+export function asTwoPads(values: readonly number[]): readonly number[] {
+  return values.length === 2 ? [values[0] ?? 0, 0, values[1] ?? 0, 0] : values;
+}
+
+export const asKernel = (values: readonly number[]): readonly number[] => asTwo(values, 1);
+
 function pair(node: OnnxNode, name: string, fallback: number): readonly number[] {
-  const values = intsAttribute(node, name) ?? [fallback, fallback];
+  const values = asTwo(intsAttribute(node, name) ?? [fallback, fallback], fallback);
   checkRange(node, name, values, 2, 1);
   return values;
 }

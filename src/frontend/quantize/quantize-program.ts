@@ -123,6 +123,8 @@ class Quantizer {
       case 'reduce':
       case 'layerNorm':
       case 'matmul':
+      case 'gather':
+      case 'recurrent':
       case 'broadcast':
         throw new Error(`'${op.name}' (${op.kind}) has no form in integers`);
       default:

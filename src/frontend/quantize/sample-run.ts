@@ -131,6 +131,8 @@ function runSample(op: Op, program: Program, shapes: SampleShapes, operand: (id:
     case 'reduce':
     case 'layerNorm':
     case 'matmul':
+    case 'gather':
+    case 'recurrent':
     case 'broadcast':
       throw new Error(`'${op.name}' (${op.kind}) has no form in integers`);
     default:

@@ -23,6 +23,18 @@ export function runRows(memory: Memory, fields: Fields, isLoad: boolean): void {
   }
 }
 
+/** Entries of a table in DRAM by the indices of the rows. */
+export function runGather(memory: Memory, fields: Fields): void {
+  const rows = clip(at(fields, 'row0'), at(fields, 'rows'), at(fields, 'imageH'));
+  const [indices, target] = [viewOf(fields, 'index'), viewOf(fields, 'sram')];
+  const [entries, bytes] = [at(fields, 'entries'), at(fields, 'entryBytes')];
+  for (let row = rows.lo; row < rows.hi; row++) {
+    const raw = memory.int32[pixelAddress(indices, row, 0) / 4] ?? 0;
+    const entry = Math.max(0, Math.min(entries - 1, raw < 0 ? raw + entries : raw));
+    move(memory, at(fields, 'dramBase') + entry * bytes, pixelAddress(target, row, 0), bytes, true);
+  }
+}
+
 export function runLinear(memory: Memory, fields: Fields, isLoad: boolean): void {
   const { lo, hi } = linearRange(fields);
   if (hi <= lo) return;

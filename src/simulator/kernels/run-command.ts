@@ -2,7 +2,8 @@ import type { Memory } from '../memory.js';
 import type { Fields } from '../sequencer.js';
 import { runConv } from './conv.js';
 import { runBinary, runLrn, runMap, runPad, runPool, runPoolRows, runResize, runSoftmax } from './images.js';
-import { runLinear, runPermute, runRows, runStrided } from './moves.js';
+import { runGather, runLinear, runPermute, runRows, runStrided } from './moves.js';
+import { runRecurrent } from './recurrent.js';
 import { runLayerNorm, runMatMul, runReduce, runSelect } from './vector.js';
 
 /** Does to the memories what the command says. Its accesses must have been found to be inside of them. */
@@ -13,6 +14,9 @@ export function runCommand(memory: Memory, op: string, fields: Fields): void {
       return;
     case 'storeRows':
       runRows(memory, fields, false);
+      return;
+    case 'gatherRows':
+      runGather(memory, fields);
       return;
     case 'load':
       runLinear(memory, fields, true);
@@ -58,6 +62,9 @@ export function runCommand(memory: Memory, op: string, fields: Fields): void {
       return;
     case 'layerNorm':
       runLayerNorm(memory, fields);
+      return;
+    case 'recurrent':
+      runRecurrent(memory, fields);
       return;
     case 'matmul':
       runMatMul(memory, fields);

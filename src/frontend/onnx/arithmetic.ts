@@ -1,0 +1,84 @@
+/** Operators on several operands, element by element, with numpy's repetition of extents of 1. */
+import type { BinaryFunction, Op } from '../../ir/types.js';
+import { intAttribute } from './attributes.js';
+import type { OpSpec } from './builder.js';
+import { unsupported } from './problems.js';
+import { bringTogether, type Part, partOf, togetherView } from './together.js';
+import { computed, type NodeContext, outputName, relabelled, type Value, viewOf } from './value.js';
+import type { View } from './view.js';
+
+type BinaryKind = Extract<Op['kind'], 'add' | 'sub' | 'mul'> | BinaryFunction;
+
+const BINARY: Readonly<Record<string, BinaryKind>> = {
+  Add: 'add',
+  Sum: 'add',
+  Sub: 'sub',
+  Mul: 'mul',
+  Div: 'div',
+  Pow: 'pow',
+  Max: 'max',
+  Min: 'min',
+  Mod: 'mod',
+  Equal: 'equal',
+  Less: 'less',
+  LessOrEqual: 'lessOrEqual',
+  Greater: 'greater',
+  GreaterOrEqual: 'greaterOrEqual',
+  And: 'and',
+  Or: 'or',
+  Xor: 'xor',
+  PRelu: 'prelu',
+};
+
+export const ARITHMETIC_OPERATORS: readonly string[] = Object.keys(BINARY);
+
+export function binarySpec(kind: BinaryKind, inputs: OpSpec['inputs']): OpSpec {
+  if (kind === 'add' || kind === 'sub' || kind === 'mul') return { kind, inputs };
+  return { kind: 'binary', fn: kind, inputs };
+}
+
+export function emitBinary(ctx: NodeContext, kind: BinaryKind, a: Part, b: Part): View {
+  const together = bringTogether(ctx, [a, b]);
+  const tensor = ctx.builder.emit(binarySpec(kind, together.tensors), outputName(ctx), together.shape, ctx.origin);
+  return togetherView(together, tensor);
+}
+
+/** Any number of operands, from the left. */
+export function importArithmetic(ctx: NodeContext): Value[] {
+  const kind = BINARY[ctx.node.operator];
+  if (kind === undefined) throw new Error(`${ctx.node.operator} is no arithmetic`);
+  if (kind === 'mod' && intAttribute(ctx.node, 'fmod', 0) !== 0) unsupported('fmod');
+  const parts = ctx.operands.map((_, position) => partOf(ctx, position));
+  const [first] = parts;
+  if (first === undefined) return unsupported('no operands');
+  if (parts.length === 1) return [relabelled(ctx, 0, viewOf(ctx, 0))];
+  let result: Part = first;
+  for (const part of parts.slice(1)) result = { kind: 'view', view: emitBinary(ctx, kind, result, part) };
+  if (result.kind === 'constant') throw new Error('constants are folded');
+  return [computed(result.view)];
+}
+
+/** The mean of any number of operands. */
+export function importMean(ctx: NodeContext): Value[] {
+  const parts = ctx.operands.map((_, position) => partOf(ctx, position));
+  let sum = parts[0];
+  if (sum === undefined) return unsupported('no operands');
+  for (const part of parts.slice(1)) sum = { kind: 'view', view: emitBinary(ctx, 'add', sum, part) };
+  return [computed(emitBinary(ctx, 'div', sum, scalar(parts.length)))];
+}
+
+export function scalar(value: number): Part {
+  const elements = Float32Array.of(value);
+  return {
+    kind: 'constant',
+    constant: { dtype: 'float32', dims: [], elementCount: 1, splat: value, elements: () => elements },
+  };
+}
+
+export function importWhere(ctx: NodeContext): Value[] {
+  const parts = [0, 1, 2].map((position) => partOf(ctx, position));
+  const together = bringTogether(ctx, parts);
+  const spec = { kind: 'select' as const, inputs: together.tensors };
+  const tensor = ctx.builder.emit(spec, outputName(ctx), together.shape, ctx.origin);
+  return [computed(togetherView(together, tensor))];
+}

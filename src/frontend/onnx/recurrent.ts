@@ -1,0 +1,185 @@
+/** LSTM and GRU: one operator for each direction, whose rows are the steps. */
+import type { TensorId } from '../../ir/types.js';
+import { floatAttribute, intAttribute, stringAttribute } from './attributes.js';
+import { type Const, elementCountOf, shapeText } from './constant.js';
+import { constantView } from './matmul.js';
+import { malformed, unsupported } from './problems.js';
+import {
+  activation,
+  computed,
+  constantOperand,
+  type NodeContext,
+  outputName,
+  requiredConstant,
+  reshapeView,
+  type Value,
+} from './value.js';
+import { atomsInOrder, dimsOf, transposed, type View, viewInOrder } from './view.js';
+
+interface Tools {
+  readonly slice: (view: View, axis: number, start: number, size: number) => View;
+  readonly join: (views: readonly View[], axis: number) => View;
+}
+
+export function importRecurrent(ctx: NodeContext, { slice, join }: Tools): Value[] {
+  const { node } = ctx;
+  const isLstm = node.operator === 'LSTM';
+  const gates = isLstm ? 4 : 3;
+  const layout = intAttribute(node, 'layout', 0);
+  const given = activation(ctx, 0);
+  const x = layout === 0 ? given : transposed(given, [1, 0, 2]);
+  const [steps = 1, batch = 1, inputs = 1] = dimsOf(x);
+  if (batch !== 1) unsupported(`a batch of ${batch} inside the graph`);
+  const weights = requiredConstant(ctx, 1);
+  const recurrence = requiredConstant(ctx, 2);
+  const bias = constantOperand(ctx, 3);
+  const [directions = 1, rows = 0] = weights.dims;
+  const hidden = recurrence.dims[2] ?? 0;
+  const fits =
+    weights.dims.length === 3 && rows === gates * hidden && weights.dims[2] === inputs && recurrence.dims[1] === rows;
+  if (!fits || hidden < 1) {
+    const text = `weights ${shapeText(weights.dims)} and ${shapeText(recurrence.dims)} for ${inputs} input(s)`;
+    malformed('SW2007', node.loc, `${node.operator}: ${text}`);
+  }
+  checkForm(ctx, steps, isLstm);
+  const direction = stringAttribute(node, 'direction', 'forward');
+  if ((direction === 'bidirectional' ? 2 : 1) !== directions) {
+    malformed('SW2007', node.loc, `${node.operator} ${direction} with weights of ${directions} direction(s)`);
+  }
+  const size = isLstm ? 2 * hidden : hidden;
+  const own = [0, 1, 2];
+  const stored = ctx.builder.materialise(x, atomsInOrder(x, own), ctx.origin);
+  const input = ctx.builder.asShape(stored.tensor, [1, steps, 1, inputs], ctx.origin);
+  const states = [5, ...(isLstm ? [6] : [])].map((position) => ctx.operands[position] !== undefined);
+  const results = Array.from({ length: directions }, (_, d) => {
+    const isReverse = direction === 'reverse' || d === 1;
+    const initial = states.map((isGiven, i) => (isGiven ? stateOf(ctx, 5 + i, layout, d, slice) : undefined));
+    const state = initialState(ctx, initial, hidden, d, join);
+    const table = tableOf(ctx, { weights, recurrence, bias, direction: d, gates, hidden, inputs, isLstm });
+    const spec = {
+      kind: 'recurrent' as const,
+      cell: isLstm ? ('lstm' as const) : ('gru' as const),
+      hidden,
+      isReverse,
+      resetsAfter: !isLstm && intAttribute(node, 'linear_before_reset', 0) !== 0,
+      inputs: [input, state, table],
+    };
+    const name = directions === 1 ? outputName(ctx) : `${outputName(ctx)}:${isReverse ? 'backward' : 'forward'}`;
+    const tensor = ctx.builder.emit(spec, name, [1, steps, 1, size], ctx.origin);
+    const all = viewInOrder(tensor, [steps, 1, 1, size], [0, 1, 2, 3]); // steps, directions, batch
+    const y = isLstm ? slice(all, 3, 0, hidden) : all;
+    const last = isReverse ? 0 : steps - 1;
+    const end = (part: View): View => (steps === 1 ? part : slice(part, 0, last, 1));
+    const cell = isLstm ? end(slice(all, 3, hidden, hidden)) : undefined;
+    return { y, h: end(y), c: cell };
+  });
+  const both = (views: readonly View[]): View => (views.length === 1 ? (views[0] as View) : join(views, 1));
+  const y = both(results.map((result) => result.y));
+  const h = both(results.map((result) => result.h));
+  const c = both(results.flatMap((result) => result.c ?? []));
+  // y [steps, directions, 1, hidden], states [directions, 1, hidden]; layout 1 has the batch first.
+  const state = (view: View): View => {
+    const flat = reshapeView(ctx, view, [directions, 1, hidden]);
+    return layout === 0 ? flat : transposed(flat, [1, 0, 2]);
+  };
+  const outputs = [layout === 0 ? y : transposed(y, [2, 0, 1, 3]), state(h), ...(isLstm ? [state(c)] : [])];
+  return outputs.map((view) => computed(view));
+}
+
+function checkForm(ctx: NodeContext, steps: number, isLstm: boolean): void {
+  const { node } = ctx;
+  const lengths = constantOperand(ctx, 4);
+  if (lengths?.elements().some((length) => length !== steps)) unsupported('sequence_lens other than all steps');
+  if (
+    isLstm &&
+    constantOperand(ctx, 7)
+      ?.elements()
+      .some((weight) => weight !== 0)
+  )
+    unsupported('peepholes');
+  if (floatAttribute(node, 'clip', 0) !== 0) unsupported('clip');
+  if (isLstm && intAttribute(node, 'input_forget', 0) !== 0) unsupported('input_forget');
+  const names = (node.attributes.get('activations')?.strings ?? []).map((name) => Buffer.from(name).toString());
+  const expected = isLstm ? ['Sigmoid', 'Tanh', 'Tanh'] : ['Sigmoid', 'Tanh'];
+  if (names.some((name, i) => name.toLowerCase() !== expected[i % expected.length]?.toLowerCase())) {
+    unsupported(`activations ${names.join(', ')}`);
+  }
+}
+
+/** One direction of an initial state, [1, hidden]. */
+function stateOf(ctx: NodeContext, position: number, layout: number, direction: number, slice: Tools['slice']): View {
+  const view = ctx.operands[position]?.kind === 'constant' ? constantView(ctx, position) : activation(ctx, position);
+  const turned = layout === 0 ? view : transposed(view, [1, 0, 2]);
+  const [directions = 1, , hidden = 1] = dimsOf(turned);
+  const one = directions === 1 ? turned : slice(turned, 0, direction, 1);
+  return reshapeView(ctx, one, [1, hidden]);
+}
+
+/** h, and c behind it, as one pixel. */
+function initialState(
+  ctx: NodeContext,
+  given: readonly (View | undefined)[],
+  hidden: number,
+  direction: number,
+  join: Tools['join'],
+): TensorId {
+  const size = given.length * hidden;
+  const zeros = (what: string, count: number): TensorId =>
+    ctx.builder.constant(
+      `${outputName(ctx)}:${what}${direction}`,
+      [1, 1, 1, count],
+      () => ({ data: new Float32Array(count) }),
+      ctx.origin.loc,
+    );
+  if (given.every((view) => view === undefined)) return zeros('state', size);
+  const parts = given.map((view, i) => view ?? viewInOrder(zeros(`state${i}:`, hidden), [1, hidden], [0, 1]));
+  const [first] = parts;
+  if (first === undefined) throw new Error('a recurrent operator has a state');
+  const whole = parts.length === 1 ? first : join(parts, 1);
+  const stored = ctx.builder.materialise(whole, atomsInOrder(whole, [0, 1]), ctx.origin);
+  return ctx.builder.asShape(stored.tensor, [1, 1, 1, size], ctx.origin);
+}
+
+interface Table {
+  readonly weights: Const;
+  readonly recurrence: Const;
+  readonly bias: Const | undefined;
+  readonly direction: number;
+  readonly gates: number;
+  readonly hidden: number;
+  readonly inputs: number;
+  readonly isLstm: boolean;
+}
+
+/**
+ * Gates in the order i, f, g, o of an LSTM and z, r, h of a GRU: rows of the inputs' weights, rows of the recurrent weights, the
+ * inputs' biases, the recurrent biases. ONNX has i, o, f, g and z, r, h.
+ */
+function tableOf(ctx: NodeContext, table: Table): TensorId {
+  const { weights, recurrence, bias, direction, gates, hidden, inputs, isLstm } = table;
+  const order = isLstm ? [0, 2, 3, 1] : [0, 1, 2];
+  const rows = gates * hidden;
+  const total = rows * (inputs + hidden + 2);
+  const data = (): Float32Array => {
+    const result = new Float32Array(total);
+    let to = 0;
+    const copy = (constant: Const | undefined, start: number, length: number): void => {
+      const elements = constant?.elements();
+      for (const gate of order) {
+        const from = start + gate * hidden * length;
+        if (elements !== undefined) result.set(elements.subarray(from, from + hidden * length), to);
+        to += hidden * length;
+      }
+    };
+    copy(weights, direction * rows * inputs, inputs);
+    copy(recurrence, direction * rows * hidden, hidden);
+    copy(bias, direction * 2 * rows, 1);
+    copy(bias, direction * 2 * rows + rows, 1);
+    return result;
+  };
+  if (bias !== undefined && bias.elementCount !== elementCountOf([weights.dims[0] ?? 1, 2, rows])) {
+    malformed('SW2007', ctx.node.loc, `${ctx.node.operator}: bias ${shapeText(bias.dims)} for ${rows} rows`);
+  }
+  const name = `${outputName(ctx)}:weights${direction}`;
+  return ctx.builder.constant(name, [total], () => ({ data: data() }), ctx.origin.loc);
+}
