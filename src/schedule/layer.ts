@@ -114,10 +114,9 @@ export function layerOf(program: Program, op: Op, step: number): Layer {
   };
   const [first, second, third] = op.inputs;
   if (kind === 'gather' && first !== undefined && second !== undefined) {
-    const operands = [operandOf(program, op, 'main', second, output), tableOperand(program, op, first, output)];
-    return { step, op, kind, operands, output, weights: weightsOf(program, op) };
-  }
-  if (first !== undefined) add('main', first);
+    add('main', second);
+    operands.push(tableOperand(program, op, first, output));
+  } else if (first !== undefined) add('main', first);
   const hasSecond = kind === 'binary' || kind === 'matmul' || kind === 'select' || kind === 'recurrent';
   if (hasSecond && second !== undefined) add('second', second);
   if (kind === 'select' && third !== undefined) add('third', third);

@@ -18,6 +18,7 @@ import {
   realView,
   requiredConstant,
   type Value,
+  viewOf,
   withColumn,
   withoutColumn,
 } from './value.js';
@@ -25,14 +26,15 @@ import { asKernel, placeWindow } from './window.js';
 
 /** Conv of an image [1, C, H, W] with constant weights [M, C / group, KH, KW]. */
 export function importConv(ctx: NodeContext): Value[] {
-  const given = paddedActivation(ctx, 0);
+  const own = paddedActivation(ctx, 0);
+  const isTaken = own.pad === undefined || own.pad.fill === 0;
+  const given = isTaken ? own : { ...own, view: viewOf(ctx, 0), pad: undefined };
   const isFlat = given.view.axes.length === 3;
   const value = isFlat ? { ...given, view: withColumn(given.view) } : given;
   const weights = isFlat ? withOneColumn(requiredConstant(ctx, 1)) : requiredConstant(ctx, 1);
   const bias = constantOperand(ctx, 2);
   const groups = intAttribute(ctx.node, 'group', 1);
   if (weights.dims.length !== 4) unsupported(`${weights.dims.length - 2}-D convolution`);
-  if (value.pad !== undefined && value.pad.fill !== 0) unsupported(`a padding of ${value.pad.fill}`);
   const [outChannels = 0, groupChannels = 0, kernelRows = 0, kernelColumns = 0] = weights.dims;
   const weightShape = [outChannels, kernelRows, kernelColumns, groupChannels];
   const integer = integerLayer(

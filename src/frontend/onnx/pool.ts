@@ -43,10 +43,9 @@ export const importGlobalPool = asImages(globalPool);
 function maxPool(ctx: NodeContext): Value[] {
   const { node } = ctx;
   if (node.outputs.length > 1 && ctx.usesOfOutput(1) > 0) unsupported('indices as an output');
-  const value = paddedActivation(ctx, 0);
-  if (value.pad !== undefined && !maxIgnores(ctx, value.view.tensor, value.pad)) {
-    unsupported(`a padding of ${value.pad.fill} that could be the largest`);
-  }
+  const given = paddedActivation(ctx, 0);
+  const isIgnored = given.pad === undefined || maxIgnores(ctx, given.view.tensor, given.pad);
+  const value = isIgnored ? given : { ...given, view: viewOf(ctx, 0), pad: undefined };
   const image = imageOf(ctx, value.view);
   const { window, outHeight, outWidth } = placeWindow(node, image, kernelShape(ctx), value.pad);
   const spec = { kind: 'maxPool' as const, inputs: [image.tensor], window, countIncludePad: false };

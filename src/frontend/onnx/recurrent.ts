@@ -76,13 +76,16 @@ export function importRecurrent(ctx: NodeContext, { slice, join }: Tools): Value
   const both = (views: readonly View[]): View => (views.length === 1 ? (views[0] as View) : join(views, 1));
   const y = both(results.map((result) => result.y));
   const h = both(results.map((result) => result.h));
-  const c = both(results.flatMap((result) => result.c ?? []));
   // y [steps, directions, 1, hidden], states [directions, 1, hidden]; layout 1 has the batch first.
   const state = (view: View): View => {
     const flat = reshapeView(ctx, view, [directions, 1, hidden]);
     return layout === 0 ? flat : transposed(flat, [1, 0, 2]);
   };
-  const outputs = [layout === 0 ? y : transposed(y, [2, 0, 1, 3]), state(h), ...(isLstm ? [state(c)] : [])];
+  const outputs = [
+    layout === 0 ? y : transposed(y, [2, 0, 1, 3]),
+    state(h),
+    ...(isLstm ? [state(both(results.flatMap((result) => result.c ?? [])))] : []),
+  ];
   return outputs.map((view) => computed(view));
 }
 

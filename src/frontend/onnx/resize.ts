@@ -1,8 +1,10 @@
+import type { ResizeCoordinates } from '../../ir/types.js';
 import { floatsAttribute, intAttribute, intsAttribute, stringAttribute } from './attributes.js';
 import { type Const, shapeText } from './constant.js';
 import { malformed, unsupported } from './problems.js';
 import { integerList } from './shape-arguments.js';
 import {
+  computed,
   constantOperand,
   emitImage,
   imageOf,
@@ -11,29 +13,116 @@ import {
   relabelled,
   type Value,
   viewOf,
+  withColumn,
+  withoutColumn,
 } from './value.js';
 import { dimsOf } from './view.js';
 
-/** Resize and Upsample of rows and columns by whole factors, where the form asked for repeats each pixel. */
+/** Resize and Upsample of rows and columns: repeated pixels, nearest neighbours, or bilinear. */
 export function importResize(ctx: NodeContext): Value[] {
   const { node } = ctx;
   const view = viewOf(ctx, 0);
   const dims = dimsOf(view);
   const mode = stringAttribute(node, 'mode', 'nearest');
-  if (mode !== 'nearest') unsupported(`mode '${mode}'`);
+  if (mode !== 'nearest' && mode !== 'linear' && mode !== 'bilinear') unsupported(`mode '${mode}'`);
   if (intsAttribute(node, 'axes') !== undefined) unsupported('axes');
+  if (intAttribute(node, 'antialias', 0) !== 0) unsupported('antialias');
   const policy = stringAttribute(node, 'keep_aspect_ratio_policy', 'stretch');
   if (policy !== 'stretch') unsupported(`keep_aspect_ratio_policy '${policy}'`);
   const { outDims, scales } = targetOf(ctx, dims);
   if (outDims.every((size, axis) => size === dims[axis])) return [relabelled(ctx, 0, view)];
-  if (dims.length !== 4 || outDims[0] !== dims[0] || outDims[1] !== dims[1]) {
+  const isFlat = dims.length === 3;
+  const rank = dims.length;
+  if ((rank !== 4 && !isFlat) || outDims[0] !== dims[0] || outDims[1] !== dims[1]) {
     unsupported(`${shapeText(dims)} to ${shapeText(outDims)}`);
   }
-  const factors = [2, 3].map((axis) => repeatFactor(ctx, dims[axis] ?? 1, outDims[axis] ?? 1, scales[axis] ?? 1));
-  const image = imageOf(ctx, view);
-  const scale = [factors[0] ?? 1, factors[1] ?? 1] as const;
-  const spec = { kind: 'upsample' as const, inputs: [image.tensor], scale };
-  return [moved(ctx, 0, emitImage(ctx, spec, image.height * scale[0], image.width * scale[1], image.channels))];
+  const axes = isFlat ? [2] : [2, 3];
+  const sizes = axes.map((axis) => ({ from: dims[axis] ?? 1, to: outDims[axis] ?? 1, scale: scales[axis] ?? 1 }));
+  const [rows = UNSCALED, columns = UNSCALED] = sizes;
+  const factors = mode === 'nearest' ? repeats(ctx, [rows, columns]) : undefined;
+  if (factors !== undefined) {
+    const image = imageOf(ctx, isFlat ? withColumn(view) : view);
+    const scale = [factors[0] ?? 1, factors[1] ?? 1] as const;
+    const spec = { kind: 'upsample' as const, inputs: [image.tensor], scale };
+    const result = emitImage(ctx, spec, image.height * scale[0], image.width * scale[1], image.channels);
+    return [moved(ctx, 0, isFlat ? withoutColumn(result) : result)];
+  }
+  const coordinates = mode === 'nearest' ? nearestForm(ctx, [rows, columns]) : linearForm(ctx, [rows, columns]);
+  const operand = mode === 'nearest' ? view : ctx.floatView(0);
+  const image = imageOf(ctx, isFlat ? withColumn(operand) : operand);
+  const kind = mode === 'nearest' ? ('nearest' as const) : ('bilinear' as const);
+  const spec = {
+    kind: 'resize' as const,
+    inputs: [image.tensor],
+    mode: kind,
+    size: [rows.to, columns.to] as const,
+    coordinates,
+  };
+  const result = emitImage(ctx, spec, rows.to, columns.to, image.channels);
+  const shaped = isFlat ? withoutColumn(result) : result;
+  return [mode === 'nearest' ? moved(ctx, 0, shaped) : computed(shaped)];
+}
+
+interface AxisSizes {
+  readonly from: number;
+  readonly to: number;
+  readonly scale: number;
+}
+
+const UNSCALED: AxisSizes = { from: 1, to: 1, scale: 1 };
+
+/** Whole factors by which every pixel is repeated, if that is what is asked for. */
+function repeats(ctx: NodeContext, axes: readonly AxisSizes[]): number[] | undefined {
+  const factors = axes.map(({ from, to, scale }) => repeatFactor(ctx, from, to, scale));
+  return factors.every((factor) => factor !== undefined) ? factors : undefined;
+}
+
+/** Our form of nearest neighbours that takes the same elements; every output position is compared. */
+function nearestForm(ctx: NodeContext, axes: readonly AxisSizes[]): ResizeCoordinates {
+  const forms: readonly ResizeCoordinates[] = ['asymmetric', 'halfPixel', 'alignCorners'];
+  const { transform, rounding } = nearestRule(ctx);
+  const found = forms.find((form) =>
+    axes.every(({ from, to, scale }) => {
+      const isAligned = form === 'alignCorners' && to > 1;
+      const ratio = Math.fround(isAligned ? (from - 1) / (to - 1) : from / to);
+      for (let o = 0; o < to; o++) {
+        const position = Math.fround((form === 'halfPixel' ? o + 0.5 : o) * ratio);
+        const own = Math.min(from - 1, Math.floor(form === 'alignCorners' ? position + 0.5 : position));
+        const source = nearest(rounding, original(transform, o, scale, from, to));
+        if (own !== Math.min(Math.max(source, 0), from - 1)) return false;
+      }
+      return true;
+    }),
+  );
+  return (
+    found ??
+    unsupported(`${transform} with ${rounding} from ${axes.map(({ from, to }) => `${from} to ${to}`).join(', ')}`)
+  );
+}
+
+function linearForm(ctx: NodeContext, axes: readonly AxisSizes[]): ResizeCoordinates {
+  const isOld = ctx.node.operator === 'Upsample' || ctx.opset < 11;
+  const transform = isOld
+    ? intAttribute(ctx.node, 'align_corners', 0) !== 0
+      ? 'align_corners'
+      : 'asymmetric'
+    : stringAttribute(ctx.node, 'coordinate_transformation_mode', 'half_pixel');
+  if (axes.some(({ from, to, scale }) => Math.abs(from * scale - to) > 1e-3 * to))
+    unsupported('a scale that leaves a fraction');
+  if (transform === 'half_pixel' || transform === 'half_pixel_symmetric') return 'halfPixel';
+  if (transform === 'pytorch_half_pixel' && axes.every(({ to }) => to > 1)) return 'halfPixel';
+  if (transform === 'asymmetric') return 'asymmetric';
+  if (transform === 'align_corners') return 'alignCorners';
+  return unsupported(`coordinate_transformation_mode '${transform}'`);
+}
+
+function nearestRule({ node, opset }: NodeContext): { readonly transform: string; readonly rounding: string } {
+  const simple = node.operator === 'Upsample' || opset < 11; // asymmetric and floor, the only form there was
+  if (simple && intAttribute(node, 'align_corners', 0) !== 0) unsupported('align_corners');
+  return {
+    transform: simple ? 'asymmetric' : stringAttribute(node, 'coordinate_transformation_mode', 'half_pixel'),
+    rounding: simple ? 'floor' : stringAttribute(node, 'nearest_mode', 'round_prefer_floor'),
+  };
 }
 
 interface Target {
@@ -63,23 +152,16 @@ function optional(ctx: NodeContext, position: number): Const | undefined {
 }
 
 /**
- * The whole factor by which every pixel is repeated. The forms of Resize differ in how they round; rather than
- * reason about each, the mapping asked for is computed for every output position and compared with floor(i / factor).
+ * The whole factor by which every pixel is repeated; undefined if it is not. The forms of Resize differ in how they round;
+ * rather than reason about each, the mapping asked for is computed for every output position and compared with floor(i / factor).
  */
-function repeatFactor(ctx: NodeContext, size: number, outSize: number, scale: number): number {
+function repeatFactor(ctx: NodeContext, size: number, outSize: number, scale: number): number | undefined {
   const factor = outSize / size;
-  if (!Number.isInteger(factor)) unsupported(`${size} to ${outSize}, which is no whole factor`);
-  const { node, opset } = ctx;
-  const simple = node.operator === 'Upsample' || opset < 11; // asymmetric and floor, the only form there was
-  const transform = simple ? 'asymmetric' : stringAttribute(node, 'coordinate_transformation_mode', 'half_pixel');
-  const rounding = simple ? 'floor' : stringAttribute(node, 'nearest_mode', 'round_prefer_floor');
-  const legacyNames = intAttribute(node, 'align_corners', 0);
-  if (legacyNames !== 0) unsupported('align_corners');
+  if (!Number.isInteger(factor)) return undefined;
+  const { transform, rounding } = nearestRule(ctx);
   for (let i = 0; i < outSize; i++) {
     const source = nearest(rounding, original(transform, i, scale, size, outSize));
-    if (Math.min(Math.max(source, 0), size - 1) !== Math.floor(i / factor)) {
-      unsupported(`${transform} with ${rounding} by ${factor}, which does not repeat each pixel alike`);
-    }
+    if (Math.min(Math.max(source, 0), size - 1) !== Math.floor(i / factor)) return undefined;
   }
   return factor;
 }

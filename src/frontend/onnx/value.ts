@@ -20,7 +20,7 @@ export interface PendingPad {
 export interface ActivationValue {
   readonly kind: 'activation';
   readonly view: View; // without the pending padding
-  readonly pad?: PendingPad;
+  readonly pad?: PendingPad | undefined;
   /** The model sees real numbers, the tensor holds integers: DequantizeLinear, not computed. */
   readonly dequantized?: QuantizedType | undefined;
   /** Only this value of the model reads the tensor, so its producer may absorb what follows. */
