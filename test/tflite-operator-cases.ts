@@ -149,6 +149,44 @@ function transposedConvolutions(): OperatorCase[] {
   });
 }
 
+/** float32 with weights of int8: with one scale, or one for each channel. */
+function hybrids(): OperatorCase[] {
+  const x = act('x', 'float32', [1, 9, 7, 4]);
+  const bias = constant('b', 'float32', [6]);
+  const conv = { code: 3, optionsType: 1, options: { 0: i8(0), 1: i32(1), 2: i32(1), 3: i8(1), 4: i32(1), 5: i32(1) } };
+  const deep = {
+    code: 4,
+    optionsType: 2,
+    options: { 0: i8(0), 1: i32(1), 2: i32(1), 3: i32(1), 4: i8(0), 5: i32(1), 6: i32(1) },
+  };
+  const dense = { code: 9, optionsType: 8, options: { 0: i8(0) }, version: 3 };
+  const [perChannel] = weights('int8', [6, 3, 3, 4], 0);
+  const [depthwise] = weights('int8', [1, 3, 3, 4], 3);
+  const y = act('y', 'float32', [1, 9, 7, 6]);
+  return [
+    one('CONV_2D hybrid', { ...conv, version: 2 }, [x, constant('w', 'int8', [6, 3, 3, 4], 0.01, 0), bias], [y]),
+    ...(perChannel === undefined
+      ? []
+      : [one('CONV_2D hybrid by channel', { ...conv, version: 5 }, [x, perChannel, bias], [y])]),
+    ...(depthwise === undefined
+      ? []
+      : [
+          one(
+            'DEPTHWISE_CONV_2D hybrid',
+            { ...deep, version: 6 },
+            [x, depthwise, constant('b', 'float32', [4])],
+            [{ ...y, shape: x.shape }],
+          ),
+        ]),
+    one(
+      'FULLY_CONNECTED hybrid',
+      dense,
+      [act('x', 'float32', [3, 12]), constant('w', 'int8', [6, 12], 0.01, 0), bias],
+      [act('y', 'float32', [3, 6])],
+    ),
+  ];
+}
+
 export const OPERATOR_CASES: readonly OperatorCase[] = [
   ...convolutions(),
   ...binaries(),
@@ -156,6 +194,7 @@ export const OPERATOR_CASES: readonly OperatorCase[] = [
   ...pools(),
   ...movements(),
   ...conversions(),
+  ...hybrids(),
   ...transposedConvolutions(),
   ...functions(),
 ];

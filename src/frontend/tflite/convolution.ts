@@ -6,6 +6,7 @@ import { withFused } from './activation.js';
 import { POINT } from './binary-constant.js';
 import type { Constant } from './constant.js';
 import { activation, type Importer, type NodeContext } from './context.js';
+import { hybridLayer, isHybrid } from './hybrid.js';
 import { malformed } from './problems.js';
 import { sliced } from './slicing.js';
 import { weightOperands } from './weights.js';
@@ -13,7 +14,7 @@ import { paddingOption, type WindowOptions, windowOver } from './window.js';
 
 const CONV = { strideW: 1, strideH: 2, activation: 3, dilationW: 4, dilationH: 5 } as const;
 const DEPTHWISE = { strideW: 1, strideH: 2, activation: 4, dilationW: 5, dilationH: 6 } as const;
-const DENSE = { activation: 0, weightsFormat: 1, keepDims: 2 } as const;
+const DENSE = { activation: 0, weightsFormat: 1, keepDims: 2, asymmetric: 3 } as const;
 
 export const conv2d: Importer = (node) => {
   const x = node.input(0);
@@ -32,14 +33,14 @@ export const conv2d: Importer = (node) => {
       dilation: [options.int32(CONV.dilationH, 1), options.int32(CONV.dilationW, 1)],
     },
     groups: channels / depth,
-    operands: (kernel) =>
-      weightOperands(node, x, weights, biasOf(node), {
+    operands: (kernel, own = weights, bias = biasOf(node)) =>
+      weightOperands(node, x, own, bias, {
         shape: [m, ...kernel, depth],
         scalesInFloat32: x.dtype === 'uint8',
       }),
     rounding: roundingOf(x),
   };
-  return [finish(node, convolved(node, x, convolution), CONV.activation)];
+  return [finish(node, inNumbers(node, x, weights, m, convolution), CONV.activation)];
 };
 
 export const depthwiseConv2d: Importer = (node) => {
@@ -60,23 +61,46 @@ export const depthwiseConv2d: Importer = (node) => {
       dilation: [options.int32(DEPTHWISE.dilationH, 1), options.int32(DEPTHWISE.dilationW, 1)],
     },
     groups: channels,
-    operands: (kernel) =>
-      weightOperands(node, x, weights, biasOf(node), {
+    operands: (kernel, own = weights, bias = biasOf(node)) =>
+      weightOperands(node, x, own, bias, {
         shape: [m, ...kernel, 1],
         reorder: (data) => transposed(data, kh * kw, m),
         scalesInFloat32: x.dtype === 'uint8',
       }),
     rounding: {},
   };
-  return [finish(node, convolved(node, x, convolution), DEPTHWISE.activation)];
+  return [finish(node, inNumbers(node, x, weights, m, convolution), DEPTHWISE.activation)];
 };
 
 interface Convolution {
   readonly window: WindowOptions;
   readonly groups: number;
   /** Weights, bias and requantisation for a kernel of the same elements. */
-  readonly operands: (kernel: readonly [number, number]) => readonly TensorId[];
+  readonly operands: (kernel: readonly [number, number], weights?: Constant, bias?: Constant) => readonly TensorId[];
   readonly rounding: { readonly rounding?: 'once' };
+}
+
+/** With the operand brought to 8 bits where the weights are, and one scale for each channel makes it asymmetric. */
+function inNumbers(
+  node: NodeContext,
+  x: Tensor,
+  weights: Constant,
+  channels: number,
+  convolution: Convolution,
+): TensorId {
+  if (!isHybrid(x.dtype, weights) || x.shape[0] !== 1) return convolved(node, x, convolution);
+  return hybridLayer(node, {
+    image: x.id,
+    weights,
+    bias: biasOf(node),
+    channels,
+    isSymmetric: weights.quantization?.scales.length === 1 && convolution.groups === 1,
+    byRow: false,
+    apply: (image, own, zeros) => {
+      const operands: Convolution['operands'] = (kernel) => convolution.operands(kernel, own, zeros);
+      return convolved(node, node.builder.tensor(image), { ...convolution, operands });
+    },
+  });
 }
 
 /** Several images at once: rows or columns of one where the kernel allows it, else one after the other. */
@@ -126,6 +150,10 @@ export const fullyConnected: Importer = (node) => {
   const rows = elements / k;
   const shape = options.bool(DENSE.keepDims) ? [...x.shape.slice(0, -1), m] : [rows, m];
   const scalesInFloat32 = weights.quantization?.scales.length === 1;
+  if (isHybrid(x.dtype, weights)) {
+    const made = hybridDense(node, node.reshape(x.id, [1, rows, 1, k]), weights);
+    return [activation(node.reshape(withFused(node, made, node.activationOption(DENSE.activation)), shape))];
+  }
   const layout = { scalesInFloat32, shape: rows === 1 ? [m, k] : [m, 1, 1, k] };
   const operands = weightOperands(node, x, weights, biasOf(node), layout);
   const inputs = [node.reshape(x.id, rows === 1 ? [1, k] : [1, rows, 1, k]), ...operands];
@@ -141,6 +169,24 @@ export const fullyConnected: Importer = (node) => {
 /** int8 matrix products go through a library that rounds once, uint8 ones and depthwise convolutions do not. */
 function roundingOf(x: Tensor): { readonly rounding?: 'once' } {
   return x.dtype === 'int8' ? { rounding: 'once' } : {};
+}
+
+/** Rows are brought to 8 bits one by one. */
+function hybridDense(node: NodeContext, image: TensorId, weights: Constant): TensorId {
+  const [m = 1, k = 1] = weights.shape;
+  return hybridLayer(node, {
+    image,
+    weights,
+    bias: biasOf(node),
+    channels: m,
+    isSymmetric: !node.options.bool(DENSE.asymmetric),
+    byRow: true,
+    apply: (integers, own, zeros) => {
+      const x = node.builder.tensor(integers);
+      const operands = weightOperands(node, x, own, zeros, { shape: [m, 1, 1, k], scalesInFloat32: false });
+      return node.emit({ kind: 'conv2d', window: POINT, groups: 1, inputs: [integers, ...operands] });
+    },
+  });
 }
 
 function weightsOf(node: NodeContext, rank: number): Constant {
