@@ -1,6 +1,6 @@
 /** Operators that move stored values: shapes, padding, concatenation, slices, resizing. */
 import { elementCountOf, isQuantized } from '../../ir/facts.js';
-import type { Quantization, ResizeOp, Tensor, TensorId } from '../../ir/types.js';
+import { DTYPE_BYTES, type Quantization, type ResizeOp, type Tensor, type TensorId } from '../../ir/types.js';
 import { sameQuantization } from '../../ir/verify-numbers.js';
 import { unsupported } from '../onnx/problems.js';
 import { withFused } from './activation.js';
@@ -9,6 +9,7 @@ import { asOrdered, lookUpInto } from './look-up.js';
 import { roundHalfAway, scaleOf } from './numbers.js';
 import { isIdentity } from './permutation.js';
 import { malformed } from './problems.js';
+import { sliced } from './slicing.js';
 
 const RESHAPE = { newShape: 0 } as const;
 const SQUEEZE = { axes: 0 } as const;
@@ -140,5 +141,20 @@ export const resize =
     const { options } = node;
     const halfPixel = options.bool(fields.halfPixel);
     const coordinates = options.bool(fields.alignCorners) ? 'alignCorners' : halfPixel ? 'halfPixel' : 'asymmetric';
-    return [activation(node.emit({ kind: 'resize', mode, size: [height, width], coordinates, inputs: [x.id] }))];
+    const resized = (id: TensorId): TensorId =>
+      node.emit({ kind: 'resize', mode, size: [height, width], coordinates, inputs: [id] });
+    const parts = channelParts(x).map(({ start, size }) => resized(sliced(node, x.id, 3, start, size)));
+    const [only = x.id] = parts;
+    return [activation(parts.length === 1 ? only : node.emit({ kind: 'concat', axis: 3, inputs: parts }))];
   };
+
+/** A resize has all of its operand in SRAM; channels are independent of each other. */
+const RESIZED_AT_ONCE_BYTES = 256 * 1024;
+
+function channelParts(x: Tensor): { readonly start: number; readonly size: number }[] {
+  const channels = x.shape[3] ?? 1;
+  const bytesOfOne = (elementCountOf(x.shape) / channels) * DTYPE_BYTES[x.dtype];
+  const size = Math.min(channels, Math.max(1, Math.floor(RESIZED_AT_ONCE_BYTES / bytesOfOne)));
+  const count = Math.ceil(channels / size);
+  return Array.from({ length: count }, (_, i) => ({ start: i * size, size: Math.min(size, channels - i * size) }));
+}
