@@ -3,7 +3,7 @@ import { encodeStream } from '../commands/encode.js';
 import { type Manifest, type ManifestPort, sealManifest, sha256Hex } from '../commands/manifest.js';
 import type { CommandStream } from '../commands/types.js';
 import { sizeBytes, tensorOf } from '../ir/facts.js';
-import type { TensorId } from '../ir/types.js';
+import type { Program, TensorId } from '../ir/types.js';
 import type { Schedule } from '../schedule/schedule.js';
 import { alignUp } from '../schedule/tiling.js';
 import type { Chip } from '../target/chip.js';
@@ -85,12 +85,18 @@ function describe(schedule: Schedule, layout: DramLayout, programBytes: Uint8Arr
     sramBytes: options.chip.sram.bytes,
     dramBytes: alignUp(codeAddress + programBytes.length, 64),
     batch: schedule.batch,
-    inputs: program.inputs.map((id) => portOf(schedule, layout, id)),
+    inputs: program.inputs.map((id, i) => ({ ...portOf(schedule, layout, id), ...stateOf(program, i) })),
     outputs: program.outputs.map((id) => portOf(schedule, layout, id)),
     regions: [...layout.regions, { name: 'code', class: 'code', dramAddress: codeAddress, bytes: programBytes.length }],
     code: { dramAddress: codeAddress, bytes: programBytes.length },
     hashes: { 'program.bin': sha256Hex(programBytes), 'dram.bin': sha256Hex(layout.image) },
   });
+}
+
+function stateOf(program: Program, input: number): { stateOf?: string } {
+  const link = program.states?.find((state) => state.input === input);
+  const output = link === undefined ? undefined : program.outputs[link.output];
+  return output === undefined ? {} : { stateOf: tensorOf(program, output).name };
 }
 
 function portOf(schedule: Schedule, layout: DramLayout, id: TensorId): ManifestPort {

@@ -25,6 +25,8 @@ const port = z.strictObject({
   outsideAxes: z.array(bytes).optional(),
   /** The shape that the outside sees where it differs by more than an axis order. */
   outsideShape: z.array(positive).optional(),
+  /** Of an input: the output whose data it carries over from the frame before. At first it is real zeros. */
+  stateOf: z.string().optional(),
   quant: z.strictObject({ scale: z.number().positive(), zeroPoint: z.int() }).optional(),
 });
 

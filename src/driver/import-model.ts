@@ -19,21 +19,25 @@ export interface ImportedModel {
 /** @throws SpillwayError for a missing file, an unknown kind, and whatever the front end finds wrong */
 export async function importModel(path: string, options: ImportOptions): Promise<ImportedModel> {
   const { program, batch } = await readModel(path, options.params, options.shapes);
+  const { toFloat32 } = await import('../frontend/quantize/to-float32.js');
   if (options.dtype === 'float32' || isQuantizedProgram(program)) {
     // What is left of real numbers in a file that comes quantised stays real.
-    const { toFloat32 } = await import('../frontend/quantize/to-float32.js');
     return { program: toFloat32(program), batch };
   }
   const { operatorsInFloatOnly } = await import('../frontend/quantize/float-only.js');
-  const floats = operatorsInFloatOnly(program);
-  if (floats.length > 0) {
-    const { toFloat32 } = await import('../frontend/quantize/to-float32.js');
-    const names = floats.length > 4 ? `${floats.slice(0, 4).join(', ')} ...` : floats.join(', ');
-    const note = `kept in float32: ${floats.length} kind(s) of operators have no form in integers (${names})`;
-    return { program: toFloat32(program), batch, note };
-  }
+  const why = whyFloat32(program, operatorsInFloatOnly(program));
+  if (why !== undefined) return { program: toFloat32(program), batch, note: `kept in float32: ${why}` };
   const { quantizeProgram } = await import('../frontend/quantize/quantize-program.js');
   return { program: quantizeProgram(program), batch };
+}
+
+function whyFloat32(program: Program, floats: readonly string[]): string | undefined {
+  if (floats.length > 0) {
+    const names = floats.length > 4 ? `${floats.slice(0, 4).join(', ')} ...` : floats.join(', ');
+    return `${floats.length} kind(s) of operators have no form in integers (${names})`;
+  }
+  if (program.states === undefined) return undefined;
+  return 'it carries state from frame to frame, whose range one sample does not show';
 }
 
 /** Files that come quantised keep their own numbers. */

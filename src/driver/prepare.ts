@@ -24,7 +24,13 @@ export async function prepare(model: string, flags: CompileFlags): Promise<Prepa
     dtype: flags.dtype,
   });
   if (imported.note !== undefined) process.stderr.write(`${model}: ${imported.note}\n`);
-  return { program: imported.program, chip, batch: flags.batch ?? imported.batch };
+  const batch = flags.batch ?? imported.batch;
+  if (batch > 1 && imported.program.states !== undefined) {
+    throw usageError(
+      `--batch ${batch}: the model carries state from frame to frame, so that its frames cannot run together`,
+    );
+  }
+  return { program: imported.program, chip, batch };
 }
 
 export function compileOptions(prepared: PreparedModel, flags: CompileFlags, placement: PlacementName): CompileOptions {

@@ -4,7 +4,18 @@ import { SpillwayError } from '../base/diagnostic.js';
 import type { OmitEach } from './facts.js';
 import { elementCountOf, isQuantized, keepsQuantization, storedRange } from './facts.js';
 import { dtypeOfData, formatShape, inferResult } from './shape.js';
-import type { ConstantData, DType, EpilogueStage, Op, OpId, Program, Quantization, Tensor, TensorId } from './types.js';
+import type {
+  ConstantData,
+  DType,
+  EpilogueStage,
+  Op,
+  OpId,
+  Program,
+  Quantization,
+  StateLink,
+  Tensor,
+  TensorId,
+} from './types.js';
 
 export interface InputSpec {
   readonly name: string;
@@ -52,6 +63,7 @@ export class ProgramBuilder {
   private readonly ops: Op[] = [];
   readonly inputs: TensorId[] = [];
   private readonly outputs: TensorId[] = [];
+  private readonly states: StateLink[] = [];
   private readonly fault: Pick<Diagnostic, 'code' | 'blame'>;
 
   /**
@@ -128,6 +140,13 @@ export class ProgramBuilder {
     this.outputs.push(id);
   }
 
+  /** The input carries the output from frame to frame. @throws Error if they are no input and output of this builder */
+  addState(input: TensorId, output: TensorId): void {
+    const link = { input: this.inputs.indexOf(input), output: this.outputs.lastIndexOf(output) };
+    if (link.input < 0 || link.output < 0) throw new Error(`%${input} from %${output} is no state`);
+    this.states.push(link);
+  }
+
   build(): Program {
     return {
       name: this.name,
@@ -136,6 +155,7 @@ export class ProgramBuilder {
       ops: [...this.ops],
       inputs: [...this.inputs],
       outputs: [...this.outputs],
+      ...(this.states.length === 0 ? {} : { states: [...this.states] }),
       constants: new Map(this.constants),
     };
   }

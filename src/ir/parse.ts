@@ -20,6 +20,7 @@ import type {
   RealRescale,
   ResizeCoordinates,
   ResizeOp,
+  StateLink,
   StorageSlice,
   Tensor,
   TensorId,
@@ -42,6 +43,7 @@ interface Draft {
   readonly opIds: Set<OpId>;
   inputs: TensorId[];
   outputs: TensorId[];
+  states: StateLink[];
 }
 
 /**
@@ -64,6 +66,7 @@ export function parseProgram(text: string, binary?: Uint8Array, file = 'graph.ir
     opIds: new Set(),
     inputs: [],
     outputs: [],
+    states: [],
   };
   const diagnostics: Diagnostic[] = [];
   for (const [index, line] of text.split(/\r?\n/).entries()) {
@@ -73,8 +76,8 @@ export function parseProgram(text: string, binary?: Uint8Array, file = 'graph.ir
     if (diagnostics.length >= MAX_DIAGNOSTICS) break;
   }
   if (diagnostics.length > 0) throw new SpillwayError(diagnostics);
-  const { name, source, tensors, ops, inputs, outputs, constants } = draft;
-  return { name, source, tensors, ops, inputs, outputs, constants };
+  const { name, source, tensors, ops, inputs, outputs, states, constants } = draft;
+  return { name, source, tensors, ops, inputs, outputs, ...(states.length === 0 ? {} : { states }), constants };
 }
 
 class CodedError extends ScanError {
@@ -109,12 +112,18 @@ function parseStatement(s: Scanner, draft: Draft): void {
     draft.inputs = s.atEnd() ? [] : s.list(',', () => tensorId(s));
   } else if (s.acceptWord('outputs')) {
     draft.outputs = s.atEnd() ? [] : s.list(',', () => tensorId(s));
+  } else if (s.acceptWord('states')) {
+    draft.states = s.list(',', () => {
+      const input = s.count('a position among the inputs');
+      s.expectWord('from');
+      return { input, output: s.count('a position among the outputs') };
+    });
   } else if (s.acceptWord('program')) {
     draft.name = s.name('a name');
     s.expectWord('source');
     draft.source = s.name('a file name');
   } else {
-    s.fail("'program', 'tensor', 'const', 'inputs', 'outputs', or '@' and an op");
+    s.fail("'program', 'tensor', 'const', 'inputs', 'outputs', 'states', or '@' and an op");
   }
 }
 

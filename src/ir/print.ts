@@ -7,6 +7,7 @@
  *     ...
  *     inputs %0
  *     outputs %5
+ *     states 1 from 1                      input 1 carries output 1 from frame to frame; left out without any
  *     @0 conv1: %5 = conv2d(%0, %1, %2, %3) kernel 3x3 stride 1x1 pad 1,1,1,1 groups 1 |> clamp 0..127 at :12:5
  *
  * One tensor or op a line. A line that begins with # is a comment. `data @n` is the byte offset of a constant's elements
@@ -46,6 +47,8 @@ export function printProgram(program: Program): string {
     lines.push(printTensor(tensor, program.source, data, offsets.get(tensor.id) ?? 0));
   }
   lines.push(printIds('inputs', program.inputs), printIds('outputs', program.outputs));
+  const links = (program.states ?? []).map(({ input, output }) => `${input} from ${output}`);
+  if (links.length > 0) lines.push(`states ${links.join(', ')}`);
   for (const op of program.ops) lines.push(printOp(op, program.source));
   return `${lines.join('\n')}\n`;
 }

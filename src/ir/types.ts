@@ -417,6 +417,15 @@ export type FloatOp =
 export type OpKind = Op['kind'];
 
 /**
+ * What a model carries from frame to frame: the input holds what the output held at the end of the frame before, and at first
+ * real zeros. Both are positions in the program's lists, which passes keep.
+ */
+export interface StateLink {
+  readonly input: number;
+  readonly output: number;
+}
+
+/**
  * A dataflow graph in execution order, and what the passes have found out about it. Never mutated: a pass returns a
  * new Program that shares what it did not change.
  */
@@ -427,6 +436,7 @@ export interface Program {
   readonly ops: readonly Op[]; // every operand is a model input, a constant, or the output of an earlier op
   readonly inputs: readonly TensorId[];
   readonly outputs: readonly TensorId[];
+  readonly states?: readonly StateLink[];
   /** Tensors that are constants, with their elements. A program parsed without its binary has empty arrays here. */
   readonly constants: ReadonlyMap<TensorId, ConstantData>;
 }

@@ -133,6 +133,17 @@ function shapeProblems(program: Program): Diagnostic[] {
       report(tensor.loc, `%${tensor.id} has outside axes [${axes.join(', ')}] for ${formatShape(tensor.shape)}`);
     }
   }
+  for (const { input, output } of program.states ?? []) {
+    const [from, to] = [program.outputs[output], program.inputs[input]];
+    const [made, kept] = tensorsOf(
+      program,
+      [from, to].filter((id) => id !== undefined),
+    );
+    const fits =
+      made !== undefined && kept !== undefined && made.dtype === kept.dtype && sameShape(made.shape, kept.shape);
+    if (!fits)
+      report({ file: program.source }, `state ${input} from ${output} is no input and output of one type and shape`);
+  }
   for (const op of program.ops) {
     const [result] = tensorsOf(program, [op.output]);
     if (result === undefined) continue;

@@ -15,6 +15,11 @@ export function seededInput(program: Program, seed: number, frame = 0): Map<Tens
   for (const [position, id] of program.inputs.entries()) {
     const index = frame * program.inputs.length + position;
     const tensor = tensorOf(program, id);
+    if (program.states?.some(({ input }) => input === position) === true) {
+      const zero = seededElements(tensor.dtype, elementCount(tensor), () => 0);
+      inputs.set(id, zero.fill(tensor.quant?.zeroPoint ?? 0));
+      continue;
+    }
     const draw = mulberry32((Math.imul(seed, 0x9e3779b1) + Math.imul(index, 0x85ebca6b)) | 0);
     const length = elementCount(tensor);
     inputs.set(id, seededElements(tensor.dtype, length, draw));

@@ -1,7 +1,7 @@
 /** What the import of one operator sees: its operands, its options, the results that the file declares, and the builder. */
 import type { SourceLoc } from '../../base/diagnostic.js';
 import type { OpSpec, ProgramBuilder, ResultSpec } from '../../ir/builder.js';
-import type { Quantization, Tensor, TensorId } from '../../ir/types.js';
+import type { DType, Quantization, Tensor, TensorId } from '../../ir/types.js';
 import { unsupported } from '../onnx/problems.js';
 import { activationQuant } from './activation-type.js';
 import type { Constant } from './constant.js';
@@ -11,6 +11,7 @@ import type { TfliteOperator, TfliteTensor } from './model.js';
 import { isIdentity, permuted } from './permutation.js';
 import { malformed } from './problems.js';
 import { type FusedActivation, fusedActivation } from './schema.js';
+import type { StateKeeper } from './state.js';
 
 /**
  * What a tensor of the file is. An activation may be a transposition that nothing has needed yet: axis i of the file's tensor
@@ -45,6 +46,7 @@ export class NodeContext {
     readonly results: readonly TfliteTensor[],
     /** Of the first result as people should see it. */
     readonly resultName: string,
+    private readonly states: StateKeeper,
   ) {
     this.operator = node.operator;
     this.loc = node.loc;
@@ -62,6 +64,16 @@ export class NodeContext {
     if (value.kind === 'constant') return { tensor: this.builder.tensor(this.embed(value.constant)), perm: undefined };
     const perm = value.perm === undefined || isIdentity(value.perm) ? undefined : value.perm;
     return { tensor: this.builder.tensor(value.id), perm };
+  }
+
+  /** What a variable operand holds, as an input of the program; see StateKeeper. */
+  state(position: number, shape: readonly number[], dtype?: DType): TensorId {
+    return this.states.read(this.node, position, shape, dtype);
+  }
+
+  /** What a variable operand will hold in the next frame. */
+  keepState(position: number, next: TensorId): void {
+    this.states.keep(this.node, position, next);
   }
 
   /** The tensor with its axes in another order, moved. */

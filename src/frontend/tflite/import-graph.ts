@@ -12,6 +12,7 @@ import { inlineComposites } from './inline-composites.js';
 import { MAX_ELEMENTS, type TfliteGraph, type TfliteModel, type TfliteOperator, type TfliteTensor } from './model.js';
 import { IMPORTERS } from './operators.js';
 import { malformed } from './problems.js';
+import { StateKeeper } from './state.js';
 
 /**
  * The first graph of a file as a program. Activations keep the file's shapes and its quantisation.
@@ -39,9 +40,18 @@ function refuseUnknown(graph: TfliteGraph, problems: ProblemList): void {
   problems.throwIfAny();
 }
 
+/** Results of the types that the program has for those of the file. */
+function checkType(declared: TfliteTensor, value: Value, builder: ProgramBuilder): void {
+  const { type } = declared;
+  const expected = type === 'bool' ? 'float32' : type === 'int64' || type === 'int32' ? 'int32' : activationType(type);
+  if (value.kind === 'constant' || builder.tensor(value.id).dtype === expected) return;
+  throw new UnsupportedForm(`a result of ${type}`);
+}
+
 class GraphImporter {
   readonly builder: ProgramBuilder;
   private readonly values = new Map<number, Value>();
+  private readonly states: StateKeeper;
   /** Results of operators that could not be imported: what reads them is not looked at. */
   private readonly poisoned = new Set<number>();
 
@@ -52,6 +62,7 @@ class GraphImporter {
     private readonly problems: ProblemList,
   ) {
     this.builder = new ProgramBuilder(name, model.file, { fault: { code: 'SW2105', blame: 'unsupported' } });
+    this.states = new StateKeeper(this.builder, graph.tensors);
   }
 
   importInputs(): void {
@@ -98,12 +109,14 @@ class GraphImporter {
   }
 
   private importKnown(operator: TfliteOperator, run: Importer | undefined, fold: Importer | undefined): void {
-    const operands = operator.inputs.map((index) => (index < 0 ? undefined : this.value(index, operator)));
+    const operands = operator.inputs.map((index) => (this.isLeftOut(index) ? undefined : this.value(index, operator)));
     const results = operator.outputs.map((index) => this.tensor(index));
     const isConstant = operands.every((operand) => operand === undefined || operand.kind === 'constant');
     const chosen = isConstant && fold !== undefined ? fold : run;
     if (chosen === undefined) throw new UnsupportedForm('of activations');
-    const values = chosen(new NodeContext(operator, this.builder, operands, results, this.resultName(operator)));
+    const values = chosen(
+      new NodeContext(operator, this.builder, operands, results, this.resultName(operator), this.states),
+    );
     operator.outputs.forEach((index, position) => {
       const value = values[position];
       if (value === undefined) {
@@ -116,6 +129,11 @@ class GraphImporter {
       this.checkResult(operator, index, value);
       this.values.set(index, value);
     });
+  }
+
+  /** Optional operands, and variable tensors, which their operator asks for by itself. */
+  private isLeftOut(index: number): boolean {
+    return index < 0 || (this.tensor(index).isVariable && !this.values.has(index));
   }
 
   private poisonUnlessRead(index: number, position: number): void {
@@ -132,6 +150,7 @@ class GraphImporter {
     const count = elementCountOf(shape);
     if (count === 0) malformed('SW2107', operator.loc, `the result '${declared.name}' is empty`);
     if (count > MAX_ELEMENTS) malformed('SW2110', operator.loc, `the result '${declared.name}' has ${count} elements`);
+    checkType(declared, value, this.builder);
     if (declared.shape.length === 0 || elementCountOf(declared.shape) === count) return;
     const message = `'${declared.name}' is [${declared.shape.join(', ')}] in the file, and ${operator.operator} makes [${shape.join(', ')}]`;
     malformed('SW2107', operator.loc, message);
@@ -157,6 +176,7 @@ class GraphImporter {
       this.builder.addOutput(value.id, named.has(value.id) ? order : { ...order, name: tensor.name });
       named.add(value.id);
     }
+    this.states.exportAll();
   }
 
   private value(index: number, operator: TfliteOperator): Value {

@@ -9,6 +9,7 @@ import { sigmoid } from './look-up.js';
 import { concatenation, expandDims, pad, reshape, resize, squeeze } from './movement.js';
 import { pool } from './pool.js';
 import { depthToSpace, spaceToDepth, transpose } from './rearranging.js';
+import { lstm, svdf } from './recurrent.js';
 import { argument, reduce } from './reductions.js';
 import { mirrorPad, pack, slice, split, splitV, stridedSlice, unpack } from './slicing.js';
 import { transposeConv } from './transpose-conv.js';
@@ -93,8 +94,10 @@ export const IMPORTERS: ReadonlyMap<string, Importer> = new Map<string, Importer
   ['STRIDED_SLICE', stridedSlice],
   ['SUB', binary('sub')],
   ['SUM', reduce('sum')],
+  ['SVDF', svdf],
   ['TANH', unaryFunction('tanh', Math.tanh)],
   ['TRANSPOSE', transpose],
   ['TRANSPOSE_CONV', transposeConv],
+  ['UNIDIRECTIONAL_SEQUENCE_LSTM', lstm],
   ['UNPACK', unpack],
 ]);
