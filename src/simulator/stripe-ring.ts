@@ -14,7 +14,17 @@ export interface StripeRing {
   readonly longColumns: number;
 }
 
-const PARTS = ['Width', 'Height', 'Phase', 'Kept', 'ShortColumns', 'LongColumns'] as const;
+/** Fields of a register. Beside a command's own they are called after the view: `inStripes.width`. */
+const PARTS = ['width', 'height', 'phase', 'kept', 'shortColumns', 'longColumns'] as const;
+const FIELDS = new Map<string, readonly (readonly [part: string, field: string])[]>();
+
+function registerFields(prefix: string): readonly (readonly [part: string, field: string])[] {
+  const known = FIELDS.get(prefix);
+  if (known !== undefined) return known;
+  const fields = PARTS.map((part) => [part, `${prefix}Stripes.${part}`] as const);
+  FIELDS.set(prefix, fields);
+  return fields;
+}
 
 /** Prefixes of the views of an instruction that may name a register. */
 export function stripeViews(fieldNames: readonly string[]): string[] {
@@ -37,8 +47,7 @@ export class StripeRings {
       const register = index === 0 ? undefined : this.registers.get(index);
       if (register === undefined) continue;
       resolved ??= { ...fields };
-      for (const part of PARTS)
-        resolved[`${prefix}Stripes${part}`] = register[`${part[0]?.toLowerCase()}${part.slice(1)}`] ?? 0;
+      for (const [part, field] of registerFields(prefix)) resolved[field] = register[part] ?? 0;
     }
     return resolved ?? fields;
   }
@@ -46,16 +55,16 @@ export class StripeRings {
 
 /** Of the view with this prefix; undefined when it is none of stripes. */
 export function stripeRingOf(fields: Fields, prefix: string): StripeRing | undefined {
-  const width = fields[`${prefix}StripesWidth`];
+  const width = fields[`${prefix}Stripes.width`];
   if (width === undefined) return undefined;
-  const part = (name: (typeof PARTS)[number]) => fields[`${prefix}Stripes${name}`] ?? 0;
+  const part = (name: (typeof PARTS)[number]) => fields[`${prefix}Stripes.${name}`] ?? 0;
   return {
     width,
-    height: part('Height'),
-    phase: part('Phase'),
-    kept: part('Kept'),
-    shortColumns: part('ShortColumns'),
-    longColumns: part('LongColumns'),
+    height: part('height'),
+    phase: part('phase'),
+    kept: part('kept'),
+    shortColumns: part('shortColumns'),
+    longColumns: part('longColumns'),
   };
 }
 
@@ -63,7 +72,7 @@ export function stripeRingOf(fields: Fields, prefix: string): StripeRing | undef
 export function missingRegister(fields: Fields, prefixes: readonly string[]): string | undefined {
   for (const prefix of prefixes) {
     const index = fields[`${prefix}Stripes`] ?? 0;
-    if (index !== 0 && fields[`${prefix}StripesWidth`] === undefined)
+    if (index !== 0 && fields[`${prefix}Stripes.width`] === undefined)
       return `${prefix}Stripes = ${index} names a ring of stripes that nothing has described`;
   }
   return undefined;
