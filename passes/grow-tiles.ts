@@ -4,15 +4,13 @@
  *
  * Traffic never changes: a layer whose weights are read once a stripe keeps its stripes.
  */
-import { type BlockForm, planBlock } from '../src/schedule/block.js';
-import { type Schedule, type ScheduledBlock, type ScheduledLayer, unplacedBuffers } from '../src/schedule/schedule.js';
+import type { Schedule, ScheduledBlock, ScheduledLayer } from '../src/schedule/schedule.js';
 import { isStreaming, type Tiling, tilingTraffic, workspaceBuffers } from '../src/schedule/tiling.js';
-
-/** Fewer stripes than this overlap too little of loads and work. */
-const LEAST_ITERATIONS = 4;
+import type { Chip } from '../src/target/chip.js';
+import { growBlock } from './grow-blocks.js';
 
 /** @param share of the free bytes that may be used, 0 to 1: packing needs some air where every step is full */
-export function growTiles(schedule: Schedule, share: number): Schedule {
+export function growTiles(schedule: Schedule, share: number, chip: Chip): Schedule {
   const loadBytes = [...schedule.loadBytes];
   const layers = schedule.layers.map((scheduled, t) => {
     const free = Math.floor((schedule.capacityBytes - (loadBytes[t] ?? 0)) * share);
@@ -20,7 +18,7 @@ export function growTiles(schedule: Schedule, share: number): Schedule {
     loadBytes[t] = (loadBytes[t] ?? 0) + workspaceBytes(grown) - workspaceBytes(scheduled);
     return grown;
   });
-  const blocks = schedule.blocks.map((block) => growBlock(schedule, block, loadBytes, share));
+  const blocks = schedule.blocks.map((block) => growBlock(schedule, block, loadBytes, share, chip));
   return {
     ...schedule,
     layers: layers.map((scheduled, t) => inBlock(scheduled, blocks[scheduled.block ?? -1], t)),
@@ -37,41 +35,6 @@ function inBlock(scheduled: ScheduledLayer, block: ScheduledBlock | undefined, t
     ...scheduled,
     tiling: { ...scheduled.tiling, stripeRows: plan.rowsPerIteration, depth: block.plan.form.depth },
   };
-}
-
-/** Taller stripes and double-buffered inputs for a block, within what all its steps leave free. */
-function growBlock(schedule: Schedule, block: ScheduledBlock, loadBytes: number[], share: number): ScheduledBlock {
-  const { first, last, form } = block.plan;
-  let free = Number.POSITIVE_INFINITY;
-  for (let t = first; t <= last; t += 1) free = Math.min(free, schedule.capacityBytes - (loadBytes[t] ?? 0));
-  const room = block.plan.workspaceBytes + Math.floor(Math.max(0, free) * share);
-  // Where weights are loaded for each stripe, other stripes would move other bytes; tails are whole stripes.
-  const isFixed = form.streamed.size > 0 || block.tails.length > 0;
-  for (const larger of largerForms(form, isFixed)) {
-    const plan = planBlock(block.shape, larger, schedule.alignmentBytes);
-    const isTaller = larger.multiple > form.multiple;
-    if (plan.workspaceBytes > room || (isTaller && plan.iterations < LEAST_ITERATIONS)) continue;
-    for (let t = first; t <= last; t += 1)
-      loadBytes[t] = (loadBytes[t] ?? 0) + plan.workspaceBytes - block.plan.workspaceBytes;
-    return { ...block, plan, ...unplacedBuffers(plan) };
-  }
-  return block;
-}
-
-/** The largest first: whole rows, as many as may be; else pieces, rather wide than tall, and without making rows again. */
-function* largerForms(form: BlockForm, isFixed: boolean): Generator<BlockForm> {
-  const depths = [2, 1] as const;
-  for (const multiple of isFixed ? [1] : [16, 8, 4, 2, 1])
-    for (const depth of depths) yield { ...form, multiple: form.multiple * multiple, depth, pieces: 0, again: false };
-  if (form.pieces === 0) return;
-  for (let area = 256; area >= 1; area /= 2) {
-    for (const again of form.again ? [false, true] : [false]) {
-      for (const multiple of isFixed ? [form.multiple] : [1, 2, 4, 8]) {
-        for (const depth of depths)
-          if (area >= multiple) yield { ...form, multiple, depth, pieces: area / multiple, again };
-      }
-    }
-  }
 }
 
 function workspaceBytes(scheduled: ScheduledLayer): number {

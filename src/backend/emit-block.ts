@@ -83,9 +83,9 @@ function emitIterations(site: TileSite, count: number): void {
       const signal = mask(i === inputs.length - 1 ? 'operandsReady' : undefined);
       emitRingRows(site, 'loadRows', ring, level, mask(i === 0 ? 'operandsFree' : undefined), signal);
     });
-    const wait = mask(inputs.length > 0 ? 'operandsReady' : undefined, outputs.length > 0 ? 'outputFree' : undefined);
+    const wait = mask(inputs.length > 0 ? 'operandsReady' : undefined);
     const signal = mask(inputs.length > 0 ? 'operandsFree' : undefined, outputs.length > 0 ? 'outputReady' : undefined);
-    emitLayers(site, level, wait, signal);
+    emitLayers(site, level, { wait, outputWait: mask(outputs.length > 0 ? 'outputFree' : undefined), signal });
     outputs.forEach((ring, i) => {
       const freed = mask(i === outputs.length - 1 ? 'outputFree' : undefined);
       emitRingRows(site, 'storeRows', ring, level, mask(i === 0 ? 'outputReady' : undefined), freed);
@@ -136,11 +136,23 @@ function tableLoads(block: ScheduledBlock, contextOf: (step: number) => LayerCon
   });
 }
 
-function emitLayers(site: TileSite, level: Levels, wait: number, signal: number): void {
+/** What the layers of a piece wait for, and what they raise when all are done. */
+interface PieceSync {
+  readonly wait: number;
+  readonly outputWait: number; // of the first layer that writes what is stored: the ones before it run beside the last store
+  readonly signal: number;
+}
+
+function emitLayers(site: TileSite, level: Levels, sync: PieceSync): void {
   const { emitter, block } = site;
   const last = block.plan.layers.length - 1;
+  const stored = new Set(site.rings.flatMap(({ root, role }) => (role === 'output' ? [root] : [])));
+  const firstStored = block.plan.layers.findIndex(({ step }) =>
+    stored.has(site.contextOf(step).scheduled.layer.output.root),
+  );
   block.plan.layers.forEach((plan, i) => {
-    const [waits, signals] = [i === 0 ? wait : 0, i === last ? signal : 0];
+    const waits = (i === 0 ? sync.wait : 0) | (i === Math.max(0, firstStored) ? sync.outputWait : 0);
+    const signals = i === last ? sync.signal : 0;
     if (block.chunks.some((chunks) => chunks.step === plan.step)) {
       emitter.idle('compute', waits, 0);
       emitStreamedLayer(site, plan, level);

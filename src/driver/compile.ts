@@ -179,7 +179,7 @@ function packInRounds(
     stage('addresses');
     let excessBytes = 0;
     for (const share of [1, 0.5, 0]) {
-      const result = assignAddresses(withCapacity(growTiles(placed, share), chip.sram.bytes), ALLOCATOR_NODES);
+      const result = assignAddresses(withCapacity(growTiles(placed, share, chip), chip.sram.bytes), ALLOCATOR_NODES);
       if ('schedule' in result) return { schedule: checked(result.schedule), rounds: round + 1 };
       excessBytes = result.excessBytes;
     }
