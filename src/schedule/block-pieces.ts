@@ -45,9 +45,10 @@ export interface PieceRoot {
   readonly isGathered: boolean; // by the DMA, for the one layer that reads it
 }
 
-/** Whether stripes can be cut into pieces. What is summed up over a whole image is not. */
+/** Undefined where stripes cannot be cut into pieces: rows that are summed up over the image, columns that are all needed by each. */
 export function columnFlow(shape: BlockShape): Flow | undefined {
   if (shape.gathering.size > 0) return undefined;
+  if (shape.layers.some(({ operands }) => operands.some(({ columns }) => columns.stride < 1))) return undefined;
   return flowOf(shape.layers, shape.roots, 'columns');
 }
 
