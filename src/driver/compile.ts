@@ -175,7 +175,7 @@ function packInRounds(
       chip,
     };
     const placed = round === 0 ? place(program, placeOptions) : placeIfItFits(program, placeOptions);
-    if (placed === undefined) return undefined;
+    if (placed === undefined || returnsIntoUse(placed)) return undefined;
     stage('addresses');
     let excessBytes = 0;
     for (const share of [1, 0.5, 0]) {
@@ -186,6 +186,14 @@ function packInRounds(
     reservedBytes += Math.ceil(excessBytes / chip.sram.alignmentBytes) * chip.sram.alignmentBytes;
   }
   return undefined;
+}
+
+/**
+ * A tensor that is out in part during two executions, one right after the other, comes back between them: into memory that what
+ * lives across both has taken. Such a plan is not carried out.
+ */
+function returnsIntoUse({ evictions }: Schedule): boolean {
+  return evictions.some(({ root, last }) => evictions.some((next) => next.root === root && next.first === last + 1));
 }
 
 /** Undefined where the capacity has been lowered below what the layers need. */
