@@ -1,5 +1,15 @@
 /** One small model per operator and form beyond convolution that the ONNX front end imports. */
-import { encodeModel, floats, ints, type ModelSpec, node, product, randomFloats, valueInfo } from './onnx-models.js';
+import {
+  encodeModel,
+  floats,
+  int8s,
+  ints,
+  type ModelSpec,
+  node,
+  product,
+  randomFloats,
+  valueInfo,
+} from './onnx-models.js';
 
 export interface BeyondCase {
   readonly name: string;
@@ -441,6 +451,44 @@ const RECURRENT: readonly BeyondCase[] = [
   cell('GRU', { direction: 'bidirectional', linear_before_reset: 1 }, true),
 ];
 
+/** Weights of 7 bits: with more, onnxruntime's sums saturate on x86 machines without VNNI. */
+const weights7 = (name: string, dims: Dims): object =>
+  int8s(
+    name,
+    dims,
+    randomFloats(product(dims), seed++).map((v) => Math.round(v * 63)),
+  );
+
+const DYNAMIC: readonly BeyondCase[] = [
+  beyond(
+    'DynamicQuantizeLinear, MatMulInteger',
+    [
+      node('DynamicQuantizeLinear', ['x'], ['q', 's', 'z']),
+      node('MatMulInteger', ['q', 'w', 'z', 'wz'], ['p']),
+      node('Cast', ['p'], ['f'], { to: 1 }),
+      node('Mul', ['s', 'ws'], ['t']),
+      node('Mul', ['f', 't'], ['y']),
+    ],
+    {
+      dims: [[1, 6, 16]],
+      initializers: [weights7('w', [16, 5]), int8s('wz', [], [3]), floats('ws', [], [0.01])],
+    },
+  ),
+  beyond(
+    'DynamicQuantizeLinear of one sign, twice, ConvInteger',
+    [
+      node('DynamicQuantizeLinear', ['x'], ['q', 's', 'z']),
+      node('DynamicQuantizeLinear', ['x'], ['q2', 's2', 'z2']),
+      node('ConvInteger', ['q', 'w', 'z'], ['p'], { pads: [1, 1, 1, 1] }),
+      node('ConvInteger', ['q2', 'w', 'z2'], ['p2'], { pads: [1, 1, 1, 1] }),
+      node('Add', ['p', 'p2'], ['a']),
+      node('Cast', ['a'], ['f'], { to: 1 }),
+      node('Mul', ['f', 's2'], ['y']),
+    ],
+    { initializers: [weights7('w', [3, 4, 3, 3])], range: [0.5, 2] },
+  ),
+];
+
 export const BEYOND_CASES: readonly BeyondCase[] = [
   ...PAIRS,
   ...FUNCTIONS,
@@ -449,4 +497,5 @@ export const BEYOND_CASES: readonly BeyondCase[] = [
   ...MOVES,
   ...WINDOWS,
   ...RECURRENT,
+  ...DYNAMIC,
 ];

@@ -1,6 +1,7 @@
 import { ARITHMETIC_OPERATORS, importArithmetic, importMean, importWhere } from './arithmetic.js';
 import { importConv } from './conv.js';
 import { importGemm, importMatMul } from './dense.js';
+import { importDynamicQuantizeLinear, importIntegerProduct } from './dynamic-quantization.js';
 import {
   importBinary,
   importCast,
@@ -99,6 +100,9 @@ export const IMPORTERS: ReadonlyMap<string, Importer> = new Map<string, Importer
   ['Upsample', importResize],
   ['QuantizeLinear', importQuantizeLinear],
   ['DequantizeLinear', importDequantizeLinear],
+  ['DynamicQuantizeLinear', importDynamicQuantizeLinear],
+  ['MatMulInteger', importIntegerProduct(importMatMul)],
+  ['ConvInteger', importIntegerProduct(importConv)],
   ['Identity', importIdentity],
   ['Dropout', importIdentity],
   ['Cast', importCast],
