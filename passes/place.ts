@@ -55,6 +55,7 @@ export interface PlaceOptions {
   readonly gap: number; // relative, where the search may stop
   readonly timeLimitSeconds: number;
   readonly chip: Chip;
+  readonly cutoffBytes?: number; // only a plan with less traffic is of use
 }
 
 /** The problem that a program poses, with what is needed to read the answer. */

@@ -1,6 +1,7 @@
 /** The whole story of a compile in one file: passes, tilings, placement, addresses, commands. */
 import { assignAddresses } from '../../passes/assign-addresses.js';
 import { growTiles } from '../../passes/grow-tiles.js';
+import { type OrderVariant, orderVariants } from '../../passes/order-variants.js';
 import { type Observer, runPasses } from '../../passes/pass.js';
 import { PIPELINE } from '../../passes/pipeline.js';
 import { type PlaceOptions, place } from '../../passes/place.js';
@@ -59,16 +60,27 @@ export function optimise(
 export async function compileProgram(imported: Program, options: CompileOptions): Promise<Compiled> {
   const stage = options.onStage ?? (() => {});
   stage('passes');
-  const program = optimise(imported, options);
+  const programs = ordersOf(imported, optimise(imported, options), options);
   const solver = await loadSolver(options.solver);
   const compile = (placement: CompileOptions['placement']): Compiled => {
-    const schedule = scheduleProgram(program, solver, { ...options, placement }, stage);
+    const schedule = scheduleProgram(programs, solver, { ...options, placement }, stage);
     stage('emit');
     const { chip, dtype } = options;
     return { imported, schedule, emitted: emitProgram(schedule, { chip, dtype, version: SPILLWAY_VERSION }) };
   };
   return bestOf(compile(options.placement), compile, options);
 }
+
+/** The program in the order that the passes gave it, then in those that placement may prefer. */
+function ordersOf(imported: Program, program: Program, options: CompileOptions): OrderVariant[] {
+  const ordered = { program, order: 'fewest live bytes' };
+  if (options.disabledPasses?.has(ORDER) === true) return [{ program, order: 'as given' }];
+  if (options.placement !== 'ilp') return [ordered];
+  const disabledPasses = new Set([...(options.disabledPasses ?? []), ORDER]);
+  return [ordered, ...orderVariants(program, optimise(imported, { disabledPasses }))];
+}
+
+const ORDER = 'order';
 
 const SIMPLER = { ilp: ['greedy', 'none'], greedy: ['none'], none: [] } as const;
 
@@ -104,15 +116,15 @@ async function loadSolver(name: 'glpk' | 'highs'): Promise<LinearSolver> {
 }
 
 /** The placement that was asked for; a simpler one where its plans cannot be packed. */
-export function scheduleProgram(
-  program: Program,
+function scheduleProgram(
+  programs: readonly OrderVariant[],
   solver: LinearSolver,
   options: CompileOptions,
   stage: (name: string) => void,
 ): Schedule {
   const { chip } = options;
   for (const placement of [options.placement, ...SIMPLER[options.placement]]) {
-    const schedule = packedSchedule(program, solver, { ...options, placement }, stage);
+    const schedule = packedSchedule(programs, solver, { ...options, placement }, stage);
     if (schedule !== undefined) return schedule;
   }
   throw new SpillwayError([
@@ -120,7 +132,7 @@ export function scheduleProgram(
       code: 'SW3002',
       blame: 'target',
       message: `no packing of the placed buffers into ${chip.sram.bytes} B of SRAM was found, though their live bytes fit`,
-      loc: { file: program.source },
+      loc: { file: programs[0]?.program.source ?? '' },
       hint: 'try a target with a little more SRAM',
     },
   ]);
@@ -131,17 +143,43 @@ export function scheduleProgram(
  * plan without them is made too, and the better one taken.
  */
 function packedSchedule(
-  program: Program,
+  programs: readonly OrderVariant[],
   solver: LinearSolver,
   options: CompileOptions,
   stage: (name: string) => void,
 ): Schedule | undefined {
-  const withParts = packInRounds(program, solver, options, options.parts ?? true, stage);
+  const first = placeInBestOrder(programs, placeOptionsOf(options, solver, options.parts ?? true, 0), stage);
+  const withParts = packInRounds(first, solver, options, options.parts ?? true, stage);
   if (withParts?.rounds === 1 || options.parts === false) return withParts?.schedule;
-  const whole = packInRounds(program, solver, options, false, stage);
+  const whole = packInRounds({ ...first, placed: undefined }, solver, options, false, stage);
   if (withParts === undefined || whole === undefined) return (withParts ?? whole)?.schedule;
   const trafficOf = ({ schedule }: Packed): number => schedule.record.plannedTrafficBytes;
   return (trafficOf(whole) <= trafficOf(withParts) ? whole : withParts).schedule;
+}
+
+/** A program in one order, and its placement where that has been made. */
+interface InOrder extends OrderVariant {
+  readonly placed: Schedule | undefined;
+}
+
+/** The order whose plan moves least; of equal ones the first. Only the ilp's plans are compared. */
+function placeInBestOrder(
+  programs: readonly OrderVariant[],
+  options: PlaceOptions,
+  stage: (name: string) => void,
+): InOrder {
+  let best: (InOrder & { placed: Schedule }) | undefined;
+  for (const { program, order } of options.placement === 'ilp' ? programs : programs.slice(0, 1)) {
+    stage(best === undefined ? 'place' : `place, layers ${order}`);
+    const cutoffBytes = best?.placed.record.plannedTrafficBytes;
+    const tried = cutoffBytes === undefined ? options : { ...options, cutoffBytes };
+    const placed = best === undefined ? place(program, tried) : placeIfItFits(program, tried);
+    if (placed === undefined) continue;
+    if (cutoffBytes === undefined || placed.record.plannedTrafficBytes < cutoffBytes)
+      best = { program, order, placed: { ...placed, record: { ...placed.record, order } } };
+  }
+  if (best === undefined) throw new Error('there is no order');
+  return best;
 }
 
 interface Packed {
@@ -151,7 +189,7 @@ interface Packed {
 
 /** A plan that cannot be packed is cut off by lowering the capacity that placement sees. */
 function packInRounds(
-  program: Program,
+  { program, order, placed: first }: InOrder,
   solver: LinearSolver,
   options: CompileOptions,
   parts: boolean,
@@ -161,21 +199,12 @@ function packInRounds(
   let reservedBytes = 0;
   for (let round = 0; round < 12; round += 1) {
     stage('place');
-    const placeOptions: PlaceOptions = {
-      capacityBytes: Math.floor(chip.sram.bytes / chip.sram.alignmentBytes) * chip.sram.alignmentBytes - reservedBytes,
-      alignmentBytes: chip.sram.alignmentBytes,
-      batch: options.batch,
-      placement: options.placement,
-      blocks: options.blocks ?? true,
-      parts,
-      resident: options.resident ?? true,
-      solver,
-      gap: options.gap,
-      timeLimitSeconds: options.timeLimitSeconds,
-      chip,
-    };
-    const placed = round === 0 ? place(program, placeOptions) : placeIfItFits(program, placeOptions);
-    if (placed === undefined || returnsIntoUse(placed)) return undefined;
+    const replaced =
+      first !== undefined && round === 0
+        ? first
+        : placeIfItFits(program, placeOptionsOf(options, solver, parts, reservedBytes));
+    if (replaced === undefined || returnsIntoUse(replaced)) return undefined;
+    const placed = { ...replaced, record: { ...replaced.record, order } };
     stage('addresses');
     let excessBytes = 0;
     for (const share of [1, 0.5, 0]) {
@@ -194,6 +223,28 @@ function packInRounds(
  */
 function returnsIntoUse({ evictions }: Schedule): boolean {
   return evictions.some(({ root, last }) => evictions.some((next) => next.root === root && next.first === last + 1));
+}
+
+function placeOptionsOf(
+  options: CompileOptions,
+  solver: LinearSolver,
+  parts: boolean,
+  reservedBytes: number,
+): PlaceOptions {
+  const { chip } = options;
+  return {
+    capacityBytes: Math.floor(chip.sram.bytes / chip.sram.alignmentBytes) * chip.sram.alignmentBytes - reservedBytes,
+    alignmentBytes: chip.sram.alignmentBytes,
+    batch: options.batch,
+    placement: options.placement,
+    blocks: options.blocks ?? true,
+    parts,
+    resident: options.resident ?? true,
+    solver,
+    gap: options.gap,
+    timeLimitSeconds: options.timeLimitSeconds,
+    chip,
+  };
 }
 
 /** Undefined where the capacity has been lowered below what the layers need. */

@@ -62,7 +62,7 @@ function boundLines(report: Report): string {
   }
   if (bound.solverBytes !== null && bound.gap !== null) {
     lines.push(
-      `solver bound ${decimalSize(bound.solverBytes)} for plans of this kind, code included; gap ${percent(bound.gap)} (${report.solver.name}: ${report.solver.status}, ${report.solver.variables} variables, ${report.solver.constraints} constraints)`,
+      `solver bound ${decimalSize(bound.solverBytes)} for plans of this kind with layers in this order (${report.solver.order}), code included; gap ${percent(bound.gap)} (${report.solver.name}: ${report.solver.status}, ${report.solver.variables} variables, ${report.solver.constraints} constraints)`,
     );
   } else {
     lines.push(`solver bound: none, because placement '${report.placement}' solves nothing`);

@@ -111,6 +111,7 @@ export const reportSchema = z.strictObject({
     seconds: z.number().nonnegative(),
     variables: bytes,
     constraints: bytes,
+    order: z.string(), // of the layers: the best for this placement of those tried
   }),
   layers: z.array(layerSchema),
   tensors: z.array(tensorSchema),
@@ -180,6 +181,7 @@ export function makeReport(compiled: Compiled, options: ReportOptions): Report {
       seconds: Math.round(record.seconds * 1000) / 1000,
       variables: record.variables,
       constraints: record.constraints,
+      order: record.order ?? 'fewest live bytes',
     },
     layers,
     tensors: tensorReports(schedule, counted, emitted, options.placement),

@@ -103,6 +103,7 @@ export interface PlacementRecord {
   /** Proven for every schedule that the candidates can express; without code. Undefined where nothing was solved. */
   readonly boundBytes: number | undefined;
   readonly plannedTrafficBytes: number; // without code
+  readonly order?: string; // what the order of the layers aims at
   /** What the placements that were tried on the way would move. */
   readonly simplerTrafficBytes?: Readonly<Partial<Record<'greedy' | 'none', number>>>;
   /** Per step: traffic that one more byte of SRAM would save there (duals of the relaxation); empty where not solved. */

@@ -22,6 +22,8 @@ export interface IlpOutcome {
 export interface IlpOptions {
   readonly gap: number; // relative
   readonly timeLimitSeconds: number; // for the solver: a last resort, since what depends on it is not repeatable
+  /** Only a plan with less traffic is of use: what cannot lead to one is left out, and the bound is at most this. */
+  readonly cutoffBytes?: number;
 }
 
 /** Work of the search over intervals: about two seconds. */
@@ -66,16 +68,15 @@ export function solvePlacementIlp(
   }
   // A tenth of the gap: the intervals are cheap to close, and the ILP is small then.
   const limits = { gap: options.gap / 10, mostArcVisits: MOST_ARC_VISITS };
-  const search = searchIntervals(graph, incumbent.evaluation.trafficBytes, limits, (path) =>
-    plans.observe(graph, path),
-  );
+  const cutoff = Math.min(incumbent.evaluation.trafficBytes, options.cutoffBytes ?? Number.POSITIVE_INFINITY);
+  const search = searchIntervals(graph, cutoff, limits, (path) => plans.observe(graph, path));
   const left = new Set<number>();
   for (const interval of search.open) for (const arc of interval.arcs) left.add(arc);
   let boundBytes = Math.floor(search.boundBytes);
   if (left.size === 0 || left.size > MOST_ILP_ARCS) return finish({ best: plans.best(), boundBytes, ...nothing });
   const arcs = [...left].sort((a, b) => a - b);
   const flow = buildFlowModel(graph, arcs, Math.min(problem.capacityBytes, totalWeightBytes(problem)));
-  const answer = solveFlow(flow, solver, plans.best().evaluation.trafficBytes, options);
+  const answer = solveFlow(flow, solver, Math.min(cutoff, plans.best().evaluation.trafficBytes), options);
   if (answer.path !== undefined) plans.observe(graph, answer.path);
   boundBytes = Math.max(boundBytes, Math.min(answer.boundBytes, plans.best().evaluation.trafficBytes));
   return finish({
