@@ -106,6 +106,20 @@ test('a directory holds the files that the README names, and report.json is the 
   for (const { why } of report.tensors) expect(text).toContain(why);
 });
 
+test('nothing but JSON on stdout', () => {
+  // GLPK prints a line on this one, whatever its message level says.
+  const { report } = compile('silent', [
+    'examples/yolov3.model.ts',
+    '--param',
+    'size=160',
+    '-t',
+    'chip-a',
+    '--sram',
+    '8MiB',
+  ]);
+  expectConsistent(report);
+});
+
 test('the same command writes the same bytes', () => {
   const [a, b] = ['same-a', 'same-b'].map((name) => compile(name, [TINY, '--target', 'chip-1m']).directory);
   for (const file of FILES.filter((name) => !name.startsWith('report'))) {

@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { liveBytesByStep } from '../passes/compute-lifetimes.js';
 import { order } from '../passes/order.js';
+import { orderVariants } from '../passes/order-variants.js';
 import { resolveViews } from '../passes/resolve-views.js';
 import { ProgramBuilder } from '../src/ir/builder.js';
 import { activationInputs, rootOf, tensorOf } from '../src/ir/facts.js';
@@ -112,3 +113,35 @@ function branches(count: number, length: number): Program {
   for (const head of heads) b.addOutput(head);
   return b.build();
 }
+
+describe('orders for placement to choose from', () => {
+  test('are sound, have all ops, and differ from each other and from the one that is there', () => {
+    let most = 0;
+    fc.assert(
+      fc.property(resolved(30), (program) => {
+        const ordered = order.run(program);
+        const variants = orderVariants(ordered, program);
+        for (const variant of variants) {
+          expect(wellFormed(variant.program)).toEqual([]);
+          expect(new Set(variant.program.ops)).toEqual(new Set(ordered.ops));
+        }
+        const programs = [ordered, ...variants.map((variant) => variant.program)];
+        const keys = programs.map(({ ops }) => ops.map(({ id }) => id).join());
+        expect(new Set(keys).size).toBe(keys.length);
+        most = Math.max(most, variants.length);
+      }),
+      { numRuns: 60 },
+    );
+    expect(most).toBe(3);
+  });
+
+  test('a chain has one order', () => {
+    const builder = new ProgramBuilder('chain', 'order.test.ts');
+    let at = builder.addInput({ name: 'x', dtype: 'float32', shape: [1, 4, 4, 2] });
+    for (const name of ['a', 'b', 'c'])
+      at = builder.addOp({ kind: 'unary', fn: 'leakyRelu', alpha: 0.1, beta: 0, name, inputs: [at] });
+    builder.addOutput(at);
+    const program = builder.build();
+    expect(orderVariants(program, program)).toEqual([]);
+  });
+});

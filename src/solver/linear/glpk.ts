@@ -5,9 +5,23 @@ let instance: Promise<GLPK> | undefined;
 
 /** The default solver: GLPK compiled to WebAssembly, called synchronously. */
 export async function loadGlpk(): Promise<LinearSolver> {
-  instance ??= makeGlpk();
+  instance ??= loadSilent();
   const glpk = await instance;
   return { name: 'glpk', solve: (model, options) => solveWith(glpk, model, options) };
+}
+
+/**
+ * Some of GLPK's routines print to stdout, whatever the message level says, and stdout is for results. The module takes hold of
+ * console.log when it is made, and its factory takes no other printer.
+ */
+async function loadSilent(): Promise<GLPK> {
+  const { log } = console;
+  console.log = () => {};
+  try {
+    return await makeGlpk();
+  } finally {
+    console.log = log;
+  }
 }
 
 function solveWith(glpk: GLPK, model: LinearModel, options: LinearOptions): LinearSolution {
