@@ -220,6 +220,19 @@ describe('examples at small sizes', () => {
   });
 });
 
+describe("large examples at small sizes, in the ILP's plan", () => {
+  test.each([
+    ['yolov3', ['--param', 'size=64', '--target', 'chip-1m']],
+    ['vgg19', ['--param', 'size=32', '--target', 'chip-512k']],
+    ['vgg-first-five', ['--param', 'size=32', '--target', 'chip-512k', '--dtype', 'float32']],
+    ['fsrcnn', ['--param', 'width=64', '--param', 'height=48', '--target', 'chip-a', '--sram', '32KiB']],
+  ])('%s %j', (model, args) => {
+    const { directory, report } = compile(`small-${model}`, [`examples/${model}.model.ts`, ...args]);
+    expectConsistent(report);
+    expectSound(directory, report);
+  });
+});
+
 describe('networks as they come', () => {
   const shared = ['light_squeezenet.onnx', 'ultraface_slim_320.onnx'];
   test.each(shared)('%s on 512 KiB', (file) => {
