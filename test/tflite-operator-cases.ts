@@ -187,6 +187,100 @@ function hybrids(): OperatorCase[] {
   ];
 }
 
+/** int16 activations with int8 weights: symmetric, biases of 64 bits. */
+function int16s(): OperatorCase[] {
+  const wide = (name: string, shape: number[], scale: number): FileTensor => ({
+    name,
+    type: 'int16',
+    shape,
+    scales: [scale],
+    zeroPoints: [0],
+  });
+  const x = wide('x', [1, 9, 7, 4], 0.0004);
+  const bias = (channels: number): FileTensor => ({
+    name: 'b',
+    type: 'int64',
+    shape: [channels],
+    data: BigInt64Array.from({ length: channels }, () => BigInt(Math.floor(random() * 2e6) - 1e6)),
+    scales: [0.0004 * 0.01],
+  });
+  const [w] = weights('int8', [6, 3, 3, 4], 0);
+  const [deep] = weights('int8', [1, 3, 3, 4], 3);
+  if (w === undefined || deep === undefined) return [];
+  const conv = { code: 3, optionsType: 1, options: { 0: i8(0), 1: i32(1), 2: i32(1), 3: i8(1), 4: i32(1), 5: i32(1) } };
+  const depthwise = {
+    code: 4,
+    optionsType: 2,
+    options: { 0: i8(0), 1: i32(1), 2: i32(1), 3: i32(1), 4: i8(0), 5: i32(1), 6: i32(1) },
+  };
+  const pool = (code: number, name: string): OperatorCase =>
+    one(
+      `${name} int16`,
+      { code, optionsType: 5, options: { 0: i8(0), 1: i32(2), 2: i32(2), 3: i32(3), 4: i32(3), 5: i8(0) }, version: 3 },
+      [x],
+      [wide('y', [1, 5, 4, 4], 0.0004)],
+    );
+  const two = (name: string, code: number, optionsType: number, version: number): OperatorCase =>
+    one(
+      `${name} int16`,
+      { code, optionsType, options: { 0: i8(0), 1: i8(0) }, version },
+      [x, wide('z', [1, 9, 7, 4], 0.0007)],
+      [wide('y', [1, 9, 7, 4], 0.0011)],
+    );
+  return [
+    one('CONV_2D int16', { ...conv, version: 4 }, [x, w, bias(6)], [wide('y', [1, 9, 7, 6], 0.0009)]),
+    one('DEPTHWISE_CONV_2D int16', { ...depthwise, version: 5 }, [x, deep, bias(4)], [wide('y', [1, 9, 7, 4], 0.0009)]),
+    one(
+      'FULLY_CONNECTED int16',
+      { code: 9, optionsType: 8, options: { 0: i8(0) }, version: 7 },
+      [wide('x', [1, 12], 0.0004), constant('w', 'int8', [6, 12], 0.01, 0), bias(6)],
+      [wide('y', [1, 6], 0.0009)],
+    ),
+    two('ADD', 0, 11, 4),
+    two('SUB', 41, 28, 5),
+    two('MUL', 18, 21, 4),
+    pool(1, 'AVERAGE_POOL_2D'),
+    pool(17, 'MAX_POOL_2D'),
+    one(
+      'CONCATENATION int16',
+      { code: 2, optionsType: 10, options: { 0: i32(3), 1: i8(0) }, version: 3 },
+      [x, { ...x, name: 'z' }],
+      [wide('y', [1, 9, 7, 8], 0.0004)],
+    ),
+    one(
+      'QUANTIZE int16 to int8',
+      { code: 114, optionsType: 89, version: 2 },
+      [x],
+      [act('y', 'int8', [1, 9, 7, 4], 0.05)],
+    ),
+    one(
+      'QUANTIZE int8 to int16',
+      { code: 114, optionsType: 89, version: 2 },
+      [act('x', 'int8', [1, 9, 7, 4], 0.05)],
+      [wide('y', [1, 9, 7, 4], 0.0004)],
+    ),
+    one(
+      'QUANTIZE to int16',
+      { code: 114, optionsType: 89, version: 2 },
+      [act('x', 'float32', [1, 9, 7, 4])],
+      [wide('y', [1, 9, 7, 4], 0.0004)],
+    ),
+    one('DEQUANTIZE int16', { code: 6, version: 3 }, [x], [act('y', 'float32', [1, 9, 7, 4])]),
+    one(
+      'MEAN int16',
+      { code: 40, optionsType: 27, options: { 0: i8(1) }, version: 3 },
+      [x, int32('axes', [2], 1, 2)],
+      [wide('y', [1, 1, 1, 4], 0.0003)],
+    ),
+    one(
+      'RESIZE_BILINEAR int16',
+      { code: 23, optionsType: 15, options: { 2: i8(0), 3: i8(1) }, version: 4 },
+      [x, int32('size', [2], 11, 5)],
+      [wide('y', [1, 11, 5, 4], 0.0004)],
+    ),
+  ];
+}
+
 export const OPERATOR_CASES: readonly OperatorCase[] = [
   ...convolutions(),
   ...binaries(),
@@ -194,6 +288,7 @@ export const OPERATOR_CASES: readonly OperatorCase[] = [
   ...pools(),
   ...movements(),
   ...conversions(),
+  ...int16s(),
   ...hybrids(),
   ...transposedConvolutions(),
   ...functions(),

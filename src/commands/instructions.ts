@@ -314,7 +314,7 @@ export const INSTRUCTIONS: readonly Instruction[] = [
       ),
       u('weightDtype', 'integers: 0 the weights are int8, 2 uint8'),
       s('weightZero', 'integers: zero point of the weights'),
-      u('rounding', 'int8 and uint8: 0 the rescaling rounds twice, 1 once'),
+      u('rounding', 'integers: 0 the rescaling rounds as the type has it, 1 once, with all bits of the multiplier'),
       ...stripes('in', 'out', 'add'),
     ],
     doc: 'Convolution of output rows x columns x channels, with epilogue; dense layers are 1x1 images. Reads exactly the input rows and columns that lie under the windows and inside the image.',

@@ -22,7 +22,7 @@ export function registerCompare(program: Command): void {
     .command('compare')
     .summary('compare placements: none, greedy, ilp')
     .description('Compiles the model with each placement and shows their DRAM traffic beside the bounds.')
-    .argument('<model>', 'a .model.ts or .onnx file');
+    .argument('<model>', 'a .model.ts, .onnx or .tflite file');
   addCompileOptions(command)
     .option('--json', 'print { "rows": [report, ...] } and nothing else on stdout')
     .addHelpText('after', EXAMPLES)

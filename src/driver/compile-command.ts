@@ -40,7 +40,7 @@ export function registerCompile(program: Command): void {
     .command('compile')
     .summary('compile a model for a chip')
     .description('Decides for every byte of weights, activations and code where it is, and emits the command stream.')
-    .argument('[model]', 'a .model.ts or .onnx file')
+    .argument('[model]', 'a .model.ts, .onnx or .tflite file')
     .option('-o, --output <dir>', 'where to write (default: out/<model>-<target>; nothing with --json alone)');
   addCompileOptions(command)
     .option('--placement <name>', 'none, greedy or ilp', oneOf('--placement', PLACEMENTS), 'ilp')

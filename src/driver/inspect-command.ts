@@ -28,7 +28,7 @@ export function registerInspect(program: Command): void {
     .command('inspect')
     .summary('layers, shapes, MACs and bytes of a model')
     .description('Shows the layers of a model with their sizes, the largest ones, the peak of live bytes, and totals.')
-    .argument('<model>', 'a .model.ts or .onnx file')
+    .argument('<model>', 'a .model.ts, .onnx or .tflite file')
     .option('-p, --param <name=value>', 'set a parameter of a .model.ts file; repeatable', addPair('--param'))
     .option(
       '-i, --input <name=shape>',

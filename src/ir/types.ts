@@ -200,7 +200,7 @@ interface OpBase {
  */
 export interface Conv2dOp extends OpBase {
   readonly kind: 'conv2d';
-  readonly rounding?: Rounding; // 8 bits in fixed point only
+  readonly rounding?: Rounding; // in fixed point only
   readonly window: Window2d;
   readonly groups: number; // groups = C is a depthwise convolution
 }

@@ -9,7 +9,7 @@ import {
   TILE_PIXELS,
   unpackPairs,
 } from './dot-products.js';
-import { limit, limitsOf, mbqm, mbqm64, mbqmOnce, rescaleReal, type Stored } from './fixed-point.js';
+import { limit, limitsOf, mbqm, mbqm64, mbqmOnce, mbqmOnce64, rescaleReal, type Stored } from './fixed-point.js';
 import type { WindowGeometry } from './image.js';
 import { emptyLike } from './movement.js';
 
@@ -111,7 +111,8 @@ export function convolve16(
 export function requantize16(sum: number, channel: number, q: Requantization): number {
   const multiplier = q.requant[2 * channel] as number;
   const shift = q.requant[2 * channel + 1] as number;
-  const scaled = mbqm64(sum + (q.bias[channel] as number), multiplier, shift);
+  const rescale = q.roundsOnce ? mbqmOnce64 : mbqm64;
+  const scaled = rescale(sum + (q.bias[channel] as number), multiplier, shift);
   return limit(scaled + q.resultZeroPoint, -32768, 32767);
 }
 

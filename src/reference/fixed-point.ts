@@ -64,6 +64,12 @@ export function rescaleReal(x: number, scale: number): number {
   return roundHalfEven(Math.fround(Math.fround(x) * scale));
 }
 
+/** mbqmOnce of a sum of int16 products, an integer below 2^53 in size. */
+export function mbqmOnce64(x: number, multiplier: number, shift: number): number {
+  const right = BigInt(31 - shift);
+  return Number((BigInt(x) * BigInt(multiplier) + (1n << (right - 1n))) >> right);
+}
+
 /** Arrays of quantised elements. */
 export type Stored = Int8Array | Uint8Array | Int16Array;
 

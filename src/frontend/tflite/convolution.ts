@@ -157,7 +157,7 @@ export const fullyConnected: Importer = (node) => {
   const layout = { scalesInFloat32, shape: rows === 1 ? [m, k] : [m, 1, 1, k] };
   const operands = weightOperands(node, x, weights, biasOf(node), layout);
   const inputs = [node.reshape(x.id, rows === 1 ? [1, k] : [1, rows, 1, k]), ...operands];
-  const rounding = roundingOf(x);
+  const rounding = x.dtype === 'int16' ? ({ rounding: 'once' } as const) : roundingOf(x);
   const spec =
     rows === 1
       ? ({ kind: 'dense', inputs, ...rounding } as const)
@@ -166,7 +166,7 @@ export const fullyConnected: Importer = (node) => {
   return [result.kind === 'activation' ? activation(node.reshape(result.id, shape)) : result];
 };
 
-/** int8 matrix products go through a library that rounds once, uint8 ones and depthwise convolutions do not. */
+/** int8 matrix products (and dense layers of int16) go through a library that rounds once, others do not. */
 function roundingOf(x: Tensor): { readonly rounding?: 'once' } {
   return x.dtype === 'int8' ? { rounding: 'once' } : {};
 }

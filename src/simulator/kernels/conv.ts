@@ -13,7 +13,7 @@ import {
 import { elementsOf, type Memory } from '../memory.js';
 import type { Fields } from '../sequencer.js';
 import { matrices } from './dot-product.js';
-import { limit, mbqm, mbqm64, mbqmOnce, timesScale } from './fixed-point.js';
+import { limit, mbqm, mbqm64, mbqmOnce, mbqmOnce64, timesScale } from './fixed-point.js';
 import { finishLine, type Line, makeLine } from './line.js';
 
 /** Elements of gathered input that are worked on at once: they should stay in the cache. */
@@ -319,6 +319,7 @@ function multiply(
 /** Sums become results: bias, then rescaling (integers) or rounding (float32). */
 function scaleLine({ task, roundsOnce }: ConvWork, records: Records, line: Line): void {
   const rescale8 = roundsOnce ? mbqmOnce : mbqm;
+  const rescale16 = roundsOnce ? mbqmOnce64 : mbqm64;
   const channels = lengthOf(task.channels);
   const pixels = lengthOf(task.cols);
   const { biases, multipliers, shifts, scales } = records;
@@ -329,7 +330,7 @@ function scaleLine({ task, roundsOnce }: ConvWork, records: Records, line: Line)
     const real = scales?.[c];
     const scale = (sum: number) => {
       if (real !== undefined) return timesScale(sum | 0, real);
-      return task.elementBytes > 1 ? mbqm64(sum, multiplier, shift) : rescale8(sum | 0, multiplier, shift);
+      return task.elementBytes > 1 ? rescale16(sum, multiplier, shift) : rescale8(sum | 0, multiplier, shift);
     };
     let at = c;
     for (let p = 0; p < pixels; p++) {

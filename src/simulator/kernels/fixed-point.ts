@@ -29,6 +29,13 @@ export function mbqmOnce(x: number, multiplier: number, shift: number): number {
   return Math.floor((rest + half) / (2 * half));
 }
 
+/** mbqmOnce of sums below 2^48 in size; division truncates, so what is left of negative ones takes one off. */
+export function mbqmOnce64(x: number, multiplier: number, shift: number): number {
+  const total = BigInt(x) * BigInt(multiplier);
+  const half = 1n << BigInt(30 - shift);
+  return Number((total + half) / (2n * half) - ((total + half) % (2n * half) < 0n ? 1n : 0n));
+}
+
 /** The rescaling of int16 layers: their sums, below 2^48 in size, times a multiplier of 16 bits. */
 export function mbqm64(x: number, multiplier: number, shift: number): number {
   const factor = multiplier < 0x7fff0000 ? Math.floor((multiplier + 0x8000) / 0x10000) : 0x7fff;
