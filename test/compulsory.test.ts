@@ -57,3 +57,25 @@ test.each([
   const read = trafficOf(schedule).reduce((sum, entry) => sum + (entry.class === 'input' ? entry.readBytes : 0), 0);
   expect(read).toBeGreaterThanOrEqual(needed);
 });
+
+test('pixels whose results nobody reads are not counted: a pooling behind the convolution takes every other one', async () => {
+  const builder = new ProgramBuilder('sparse', 'compulsory.test.ts');
+  const x = builder.addInput({ name: 'x', dtype: 'float32', shape: [1, 9, 8, 3] });
+  const weights = builder.addConstant({ name: 'w', shape: [4, 1, 1, 3], data: new Float32Array(12) });
+  const bias = builder.addConstant({ name: 'b', shape: [4], data: new Float32Array(4) });
+  const pad = { top: 0, left: 0, bottom: 0, right: 0 };
+  const window = { kernel: [1, 1], stride: [1, 1], dilation: [1, 1], pad } as const;
+  const conv = builder.addOp({ kind: 'conv2d', name: 'conv', inputs: [x, weights, bias], groups: 1, window });
+  const pool = { kind: 'maxPool', name: 'pool', inputs: [conv], countIncludePad: false } as const;
+  builder.addOutput(builder.addOp({ ...pool, window: { ...window, stride: [2, 2] } }));
+  const options = {
+    batch: 1,
+    dtype: 'float32',
+    placement: 'ilp',
+    solver: 'glpk',
+    gap: 0,
+    timeLimitSeconds: 10,
+  } as const;
+  const { schedule } = await compileProgram(builder.build(), { ...options, chip: loadChip('chip-a') });
+  expect(neededInputBytes(schedule, x)).toBe(5 * 4 * 3 * 4);
+});

@@ -30,8 +30,7 @@ export function chainProgram(layers: readonly ChainLayer[], height = 24, width =
     });
   let x = builder.addInput({ name: 'x', dtype: 'float32', shape: [1, height, width, 2] });
   let before: TensorId = x;
-  layers.forEach(({ kind, kernel, stride: wanted, channels }, i) => {
-    const stride = Math.min(wanted, kernel); // every pixel is needed: the compulsory bound looks no deeper than the first layer
+  layers.forEach(({ kind, kernel, stride, channels }, i) => {
     const shape = builder.tensor(x).shape;
     const from = shape[3] ?? 1;
     if (Math.min(shape[1] ?? 0, shape[2] ?? 0) < 6) return;
