@@ -13,6 +13,7 @@ export interface FormOptions {
   readonly alignmentBytes: number;
   readonly chip?: Chip;
   readonly canEvict?: boolean; // tensors may be in SRAM in part
+  readonly pieces?: boolean; // false: stripes of whole rows only
   readonly leastRoom?: boolean; // list what takes the least SRAM, however much there is
 }
 
@@ -34,7 +35,7 @@ export function formsOf(shape: BlockShape, options: FormOptions): BlockForm[] {
   const forms = [LEAST_FORM];
   const held = heldWeights(shape, LEAST_FORM, options.alignmentBytes);
   const isTight = options.leastRoom === true || least.workspaceBytes * 8 > options.capacityBytes - held.bytes;
-  if (isTight && columnFlow(shape) !== undefined) forms.push(...pieceForms(shape));
+  if (options.pieces !== false && isTight && columnFlow(shape) !== undefined) forms.push(...pieceForms(shape));
   if (least.workspaceBytes * 8 > options.capacityBytes && canTile(shape)) {
     const narrowest = Math.min(...shape.layers.map(({ output }) => output.w));
     for (const tiles of TILE_COUNTS) if (tiles * 4 <= narrowest) forms.push({ ...LEAST_FORM, tiles });

@@ -50,6 +50,7 @@ export interface PlaceOptions {
   readonly placement: 'ilp' | 'greedy' | 'none';
   readonly blocks: boolean; // form depth-first blocks
   readonly parts: boolean; // tensors may be in SRAM in part
+  readonly pieces?: boolean; // false: no stripes in pieces of columns
   readonly resident?: boolean; // weights may stay in SRAM from period to period; true when absent
   readonly solver: LinearSolver;
   readonly gap: number; // relative, where the search may stop
@@ -72,6 +73,7 @@ export function poseProblem(
   program: Program,
   options: Pick<PlaceOptions, 'capacityBytes' | 'alignmentBytes' | 'blocks' | 'parts' | 'resident' | 'batch'> & {
     readonly chip?: Chip;
+    readonly pieces?: boolean;
     readonly leastRoom?: boolean; // see FormOptions
   },
 ): PosedProblem {

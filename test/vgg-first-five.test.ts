@@ -1,5 +1,6 @@
 /** The case of Alwani et al., MICRO 2016: five convolutions and two poolings of VGG in float32, no feature moved between them. */
 import { expect, test } from '@jest/globals';
+import { predictTiming } from '../src/backend/predict-timing.js';
 import { type Compiled, compileProgram } from '../src/driver/compile.js';
 import { mostFeatureBytes } from '../src/driver/feature-bytes.js';
 import { importModel } from '../src/driver/import-model.js';
@@ -10,7 +11,11 @@ import { simulate } from '../src/simulator/simulate.js';
 import { type Chip, loadChip } from '../src/target/chip.js';
 import { compiledProblems } from './compile-fuzz-check.js';
 
-async function vgg(size: number, sramBytes: number): Promise<{ program: Program; compiled: Compiled; chip: Chip }> {
+async function vgg(
+  size: number,
+  sramBytes: number,
+  objective: 'traffic' | 'latency' = 'traffic',
+): Promise<{ program: Program; compiled: Compiled; chip: Chip }> {
   const params = new Map([['size', String(size)]]);
   const { program } = await importModel('examples/vgg-first-five.model.ts', { params, dtype: 'float32' });
   const chipA = loadChip('chip-a');
@@ -23,7 +28,7 @@ async function vgg(size: number, sramBytes: number): Promise<{ program: Program;
     gap: 0,
     timeLimitSeconds: 20,
   } as const;
-  return { program, compiled: await compileProgram(program, { ...options, chip }), chip };
+  return { program, compiled: await compileProgram(program, { ...options, objective, chip }), chip };
 }
 
 test('at 224x224 input and output move, and nothing else, with 211 kB of feature buffers', async () => {
@@ -52,4 +57,11 @@ test('a small image, with data: every bit as the reference has it', async () => 
   expect(plan?.pieces?.pieces).toBeGreaterThan(1);
   expect(plan?.layers.map(({ againRows }) => againRows > 0)).toEqual([true, false, false, true, false, false, false]);
   expect(compiledProblems(compiled, program, chip)).toEqual([]);
+});
+
+test('where time is what counts, pieces are taken only if they are faster', async () => {
+  const cyclesOf = ({ compiled, chip }: Awaited<ReturnType<typeof vgg>>): number =>
+    predictTiming(compiled.schedule, chip).cycles;
+  const [least, fastest] = [await vgg(20, 2_270_000), await vgg(20, 2_270_000, 'latency')];
+  expect(cyclesOf(fastest)).toBeLessThan(cyclesOf(least));
 });
