@@ -40,6 +40,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   'ts-morph': ['frontend'],
   protobufjs: ['frontend'],
   flatbuffers: ['frontend'],
+  'flatbuffers/mjs/flexbuffers.js': ['frontend'],
   '@dagrejs/graphlib': ['ir'],
   commander: ['cli', 'driver'], // the driver's command files take it as a type only
 };

@@ -40,6 +40,7 @@ export interface FileOperator {
   readonly options?: Readonly<Record<number, OptionValue>>;
   readonly version?: number;
   readonly intermediates?: readonly number[];
+  readonly customOptions?: Uint8Array;
 }
 
 export interface FileModel {
@@ -89,14 +90,15 @@ function int32s(b: Builder, values: readonly number[]): number {
   return b.endVector();
 }
 
+function byteVector(b: Builder, bytes: Uint8Array): number {
+  b.startVector(1, bytes.length, 16);
+  for (const byte of bytes.toReversed()) b.addInt8(byte);
+  return b.endVector();
+}
+
 function writeBuffer(b: Builder, data: ArrayBufferView | undefined): number {
   const bytes = data === undefined ? undefined : new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  let vector = 0;
-  if (bytes !== undefined) {
-    b.startVector(1, bytes.length, 16);
-    for (const byte of bytes.toReversed()) b.addInt8(byte);
-    vector = b.endVector();
-  }
+  const vector = bytes === undefined ? 0 : byteVector(b, bytes);
   b.startObject(3);
   if (vector !== 0) b.addFieldOffset(0, vector, 0);
   return b.endObject();
@@ -146,6 +148,7 @@ function writeOperator(b: Builder, op: FileOperator, codeIndex: number): number 
   const inputs = int32s(b, op.inputs);
   const outputs = int32s(b, op.outputs);
   const intermediates = op.intermediates === undefined ? 0 : int32s(b, op.intermediates);
+  const custom = op.customOptions === undefined ? 0 : byteVector(b, op.customOptions);
   const options = op.optionsType === undefined ? 0 : writeOptions(b, op.options ?? {});
   b.startObject(13);
   b.addFieldInt32(0, codeIndex, 0);
@@ -155,6 +158,7 @@ function writeOperator(b: Builder, op: FileOperator, codeIndex: number): number 
     b.addFieldInt8(3, op.optionsType, 0);
     b.addFieldOffset(4, options, 0);
   }
+  if (custom !== 0) b.addFieldOffset(5, custom, 0);
   if (intermediates !== 0) b.addFieldOffset(8, intermediates, 0);
   return b.endObject();
 }

@@ -2,6 +2,7 @@
 import { hardSwish, leakyRelu, limits, prelu } from './activation.js';
 import type { Importer } from './context.js';
 import { conv2d, depthwiseConv2d, fullyConnected } from './convolution.js';
+import { detectionPostProcess } from './detection.js';
 import { binary, cast, dequantize, quantize, softmax } from './elementwise.js';
 import { shape } from './fold.js';
 import { batchMatMul, binaryFunction, extremum, gelu, select, unaryFunction } from './functions.js';
@@ -26,6 +27,7 @@ export const IMPORTERS: ReadonlyMap<string, Importer> = new Map<string, Importer
   ['CONCATENATION', concatenation],
   ['CONV_2D', conv2d],
   ['COS', unaryFunction('cos')],
+  ['CUSTOM:TFLite_Detection_PostProcess', detectionPostProcess],
   ['DEPTHWISE_CONV_2D', depthwiseConv2d],
   ['DEPTH_TO_SPACE', depthToSpace],
   ['DEQUANTIZE', dequantize],
