@@ -50,20 +50,60 @@ function measure(
   };
 }
 
-/** Buffers with random lifetimes: `ofLength` gives the length of each, from a random fraction. */
-function randomBuffers(count: number, steps: number, ofLength: (fraction: number) => number): AllocationBuffer[] {
-  let state = 1;
+type Random = () => number;
+
+/** Buffers with random lifetimes: lengths and sizes are drawn, starts are uniform. */
+function randomBuffers(
+  count: number,
+  steps: number,
+  lengthOf: (random: Random) => number,
+  sizeOf: (random: Random) => number = (random) => 64 * (1 + Math.floor(random() * 1000)),
+  seed = 1,
+): AllocationBuffer[] {
+  let state = seed;
   const random = (): number => {
     state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff;
     return (state >>> 8) / 2 ** 23;
   };
   return Array.from({ length: count }, (_, index) => {
-    const length = Math.max(1, Math.round(ofLength(random())));
+    const length = Math.min(steps, Math.max(1, Math.round(lengthOf(random))));
     const lower = Math.floor(random() * Math.max(1, steps - length));
-    const sizeBytes = 64 * (1 + Math.floor(random() * 1000));
-    return { id: `b${index}`, lower, upper: lower + length, sizeBytes };
+    return { id: `b${index}`, lower, upper: lower + length, sizeBytes: Math.max(1, Math.round(sizeOf(random))) };
   });
 }
+
+const upTo =
+  (most: number) =>
+  (random: Random): number =>
+    1 + random() * (most - 1);
+/** Heavy-tailed, with this least value and exponent. */
+const pareto =
+  (exponent: number, least: number) =>
+  (random: Random): number =>
+    least * (1 - random()) ** (-1 / exponent);
+const either =
+  (share: number, one: (random: Random) => number, other: (random: Random) => number) =>
+  (random: Random): number =>
+    (random() < share ? one : other)(random);
+
+/** Ten thousand buffers each: name, lengths of lives, sizes. */
+const MIXES: readonly [string, (random: Random) => number, (random: Random) => number][] = [
+  ['long lives', (r) => 20_000 * (1 - Math.sqrt(1 - r())), upTo(65_536)],
+  ['uniform', upTo(20_000), upTo(65_536)],
+  ['medium lives', upTo(2_000), upTo(65_536)],
+  ['short lives', upTo(200), upTo(65_536)],
+  ['exponential lives', (r) => -500 * Math.log(1 - r()), upTo(65_536)],
+  ['heavy-tailed lives', pareto(1.1, 10), upTo(65_536)],
+  ['heavy-tailed sizes', upTo(2_000), pareto(1.2, 256)],
+  ['sizes over decades', upTo(2_000), (r) => 64 * 2 ** (14 * r())],
+  ['powers of two', upTo(2_000), (r) => 64 << Math.floor(r() * 12)],
+  [
+    'two kinds',
+    either(0.8, upTo(50), (r) => 2_000 + r() * 8_000),
+    either(0.9, upTo(4_096), (r) => 131_072 * (1 + r())),
+  ],
+  ['equal lives', () => 500, upTo(65_536)],
+];
 
 /**
  * @param repeats of each measurement; the large ones run once
@@ -88,11 +128,14 @@ export function allocatorBench(
     if (problem !== undefined) rows.push(measure(`${name} least`, problem, { minimize: true, nodeLimit: 30_000 }, 1));
   }
   const capacityBytes = 2 ** 40;
-  const wide = { capacityBytes, buffers: randomBuffers(10_000, 20_000, (x) => 20_000 * (1 - Math.sqrt(1 - x))) };
-  const mixed = { capacityBytes, buffers: randomBuffers(10_000, 20_000, (x) => 5_000 * x ** 8) };
-  const small = { capacityBytes, buffers: randomBuffers(300, 400, (x) => 100 * x ** 4) };
-  rows.push(measure('10k random, long lives', wide, { minimize: true }, 1));
-  rows.push(measure('10k random, mixed lives', mixed, { minimize: true }, 1));
+  for (const [name, lengthOf, sizeOf] of MIXES) {
+    const buffers = randomBuffers(10_000, 20_000, lengthOf, sizeOf);
+    rows.push(measure(`10k, ${name}`, { capacityBytes, buffers }, { minimize: true }, 1));
+    if (name !== 'medium lives') continue;
+    const aligned = buffers.map((buffer) => ({ ...buffer, alignmentBytes: 64 }));
+    rows.push(measure('10k, aligned to 64', { capacityBytes, buffers: aligned }, { minimize: true }, 1));
+  }
+  const small = { capacityBytes, buffers: randomBuffers(300, 400, (random) => 100 * random() ** 4) };
   rows.push(measure('300 random, first plan', small, {}, repeats * 3));
   return rows;
 }

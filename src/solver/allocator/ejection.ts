@@ -6,7 +6,7 @@ import { Shelves } from './shelves.js';
 const FIRST_SHARE = 0.15;
 
 /** Buffers put back without a gain after which a ceiling is given up. */
-const FIRST_PATIENCE = 2_000;
+const FIRST_PATIENCE = 500;
 
 /** A place may weigh up to this much more than the least and be taken all the same: else the same ones meet again. */
 const NOISE = 0.2;
@@ -90,7 +90,7 @@ class Ejection {
       if (heightUnits - ceiling > room / 25) continue;
       this.restore();
       share = Math.max(0.02, share / 2);
-      patience *= 1.5;
+      patience *= 1.3;
       ceiling = -1;
     }
   }
@@ -150,16 +150,20 @@ class Ejection {
     return this.out.length === 0;
   }
 
-  /** Takes out those of the gathered neighbours that have bytes in [bottom, top). */
+  /** Takes out those of the gathered neighbours that have bytes in [bottom, top), the largest to be put back first. */
   private clear(bottom: number, top: number, neighbours: number): void {
     const { ids, bottoms } = this.shelves;
     const { sizeUnits } = this.instance;
+    const before = this.out.length;
     for (let i = 0; i < neighbours; i++) {
       const from = bottoms[i] ?? 0;
-      if (from >= top) return;
+      if (from >= top) break;
       const c = ids[i] ?? 0;
       if (from + (sizeUnits[c] ?? 0) > bottom) this.takeOut(c);
     }
+    const last = this.out.splice(before);
+    last.sort((a, b) => (this.area[a] ?? 0) - (this.area[b] ?? 0) || a - b);
+    this.out.push(...last);
   }
 
   /** An offset, or -1. */
@@ -194,6 +198,7 @@ class Ejection {
     const size = this.instance.sizeUnits[b] ?? 0;
     const align = this.instance.alignUnits[b] ?? 1;
     this.shelves.gatherTops(b);
+    this.shelves.work += 3 * neighbours;
     const scale = new PlaceScale(this.shelves, this.weight, neighbours, size, this.seed);
     scale.weigh(0);
     for (let i = 0; i < neighbours; i++) {

@@ -139,8 +139,8 @@ export class Shelves {
     let level = 0;
     while (level + 1 < this.halfWidths.length && last - first < (this.halfWidths[level + 1] ?? 0)) level += 1;
     const list = (this.firstListOf[level] ?? 0) + Math.floor(first / (this.halfWidths[level] ?? 1));
-    this.work += lists.capacityOf(list);
     const count = lists.collect(list, first, last, ids, keys);
+    this.work += lists.capacityOf(list) + 2 * count; // each is looked at again by whoever asked
     if (!this.hasGaps) return count;
     this.work += 3 * count;
     let kept = 0;
