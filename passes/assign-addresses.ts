@@ -16,6 +16,7 @@ import type { Schedule, ScheduledBlock, ScheduledLayer, ScheduledRoot, Stay } fr
 import { alignUp } from '../src/schedule/tiling.js';
 import { allocate } from '../src/solver/allocator/allocate.js';
 import type { AllocationBuffer } from '../src/solver/allocator/problem.js';
+import { type TightWindow, tightWindows } from '../src/solver/allocator/window.js';
 
 /** Tables of 32-bit words lie at multiples of 4. */
 const RESIDENT_ALIGNMENT_BYTES = 4;
@@ -23,8 +24,10 @@ const RESIDENT_ALIGNMENT_BYTES = 4;
 /** Buffers of a block that belong to one of its steps. */
 const STEP_BUFFERS = ['held', 'chunks', 'sums'] as const;
 
-/** The schedule with addresses, or the bytes by which the best packing exceeds the capacity. */
-export type AddressResult = { readonly schedule: Schedule } | { readonly excessBytes: number };
+/** The schedule with addresses, or the bytes by which the best packing exceeds the capacity and the steps where it does. */
+export type AddressResult =
+  | { readonly schedule: Schedule }
+  | { readonly excessBytes: number; readonly windows: () => TightWindow[] };
 
 export function assignAddresses(schedule: Schedule, nodeLimit: number): AddressResult {
   const base = alignUp(
@@ -67,7 +70,10 @@ export function assignAddresses(schedule: Schedule, nodeLimit: number): AddressR
   const capacityBytes = schedule.capacityBytes - base;
   const result = allocate({ capacityBytes, buffers }, { nodeLimit });
   if (result.heightBytes > capacityBytes)
-    return { excessBytes: leastExcess(capacityBytes, buffers, result.heightBytes, nodeLimit) };
+    return {
+      excessBytes: leastExcess(capacityBytes, buffers, result.heightBytes, nodeLimit),
+      windows: () => tightWindows({ capacityBytes, buffers }, Math.ceil(nodeLimit / 6)),
+    };
   const offsetOf = (id: string): number => base + (result.offsets.get(id) ?? 0);
   const stayOffsets = new Map<string, number>();
   for (const chain of chains) {

@@ -27,10 +27,11 @@ import {
   workspaceBuffers,
 } from '../src/schedule/tiling.js';
 import type { LinearSolver } from '../src/solver/linear/model.js';
+import { type PackingCut, runsOf } from '../src/solver/placement/cuts.js';
 import { undominatedSpans } from '../src/solver/placement/dominance.js';
 import type { SearchResult } from '../src/solver/placement/evaluate.js';
 import { placeGreedy, placeNone } from '../src/solver/placement/greedy.js';
-import { type IlpOutcome, solvePlacementIlp } from '../src/solver/placement/ilp.js';
+import { fittedPlan, type IlpOutcome, solvePlacementIlp } from '../src/solver/placement/ilp.js';
 import {
   type ItemUse,
   itemEvents,
@@ -55,6 +56,8 @@ export interface PlaceOptions {
   readonly solver: LinearSolver;
   readonly gap: number; // relative, where the search may stop
   readonly timeLimitSeconds: number;
+  /** Plans that could not be packed, for the ILP to avoid. */
+  readonly cuts?: readonly PackingCut[];
   readonly chip: Chip;
   readonly cutoffBytes?: number; // only a plan with less traffic is of use
 }
@@ -177,7 +180,9 @@ export function place(program: Program, options: PlaceOptions): Schedule {
     const record = { ...recordOf('greedy', greedy, 'greedy'), simplerTrafficBytes };
     return toSchedule(program, posed, greedy, record, options);
   }
-  const outcome = solvePlacementIlp(posed.problem, greedy, round, options.solver, options);
+  const cuts = options.cuts ?? [];
+  const incumbent = cuts.length === 0 ? greedy : (fittedPlan(posed.problem, greedy.placement, round, cuts) ?? none);
+  const outcome = solvePlacementIlp(posed.problem, incumbent, round, options.solver, options);
   const record = { ...ilpRecord(options.solver.name, outcome), simplerTrafficBytes };
   return toSchedule(program, posed, outcome.best, record, options);
 }
@@ -324,6 +329,7 @@ function toSchedule(
     roots: scheduledRoots(program, posed, result, options),
     residentBytes: evaluation.residentBytes,
     loadBytes: evaluation.loadBytes,
+    runs: runsOf(result.placement, evaluation),
     record,
   };
 }

@@ -11,9 +11,11 @@ import { SpillwayError } from '../base/diagnostic.js';
 import type { Program } from '../ir/types.js';
 import { addressProblems } from '../schedule/check-addresses.js';
 import type { Schedule } from '../schedule/schedule.js';
+import { alignUp } from '../schedule/tiling.js';
 import { loadGlpk } from '../solver/linear/glpk.js';
 import { loadHighs } from '../solver/linear/highs.js';
 import type { LinearSolver } from '../solver/linear/model.js';
+import { cutOf, type PackingCut } from '../solver/placement/cuts.js';
 import type { Chip } from '../target/chip.js';
 import { countTraffic } from './period-bytes.js';
 import { SPILLWAY_VERSION } from './version.js';
@@ -144,7 +146,7 @@ function scheduleProgram(
 
 /**
  * Places, then packs. Tensors that are in SRAM in part lie at given places, which packs less well: where that costs a round, a
- * plan without them is made too, and the better one taken.
+ * plan without them is made too, and the better one taken. The bound is that of the first plan: nothing was cut off then.
  */
 function packedSchedule(
   programs: readonly OrderVariant[],
@@ -153,12 +155,17 @@ function packedSchedule(
   stage: (name: string) => void,
 ): Schedule | undefined {
   const first = placeInBestOrder(programs, placeOptionsOf(options, solver, options.parts ?? true, 0), stage);
-  const withParts = packInRounds(first, solver, options, options.parts ?? true, stage);
-  if (withParts?.rounds === 1 || options.parts === false) return withParts?.schedule;
-  const whole = packInRounds({ ...first, placed: undefined }, solver, options, false, stage);
-  if (withParts === undefined || whole === undefined) return (withParts ?? whole)?.schedule;
-  const trafficOf = ({ schedule }: Packed): number => schedule.record.plannedTrafficBytes;
-  return (trafficOf(whole) <= trafficOf(withParts) ? whole : withParts).schedule;
+  const proof: Proof = { boundBytes: undefined };
+  const withParts = packInRounds(first, solver, options, options.parts ?? true, proof, stage);
+  if (withParts?.rounds === 1) return withParts.schedule;
+  const whole =
+    options.parts === false
+      ? undefined
+      : packInRounds({ ...first, placed: undefined }, solver, options, false, { boundBytes: undefined }, stage);
+  const trafficOf = (packed: Packed | undefined): number =>
+    packed?.schedule.record.plannedTrafficBytes ?? Number.POSITIVE_INFINITY;
+  const best = trafficOf(whole) <= trafficOf(withParts) ? whole : withParts;
+  return best === undefined ? undefined : withBound(best.schedule, proof.boundBytes, options.gap);
 }
 
 /** A program in one order, and its placement where that has been made. */
@@ -191,32 +198,63 @@ interface Packed {
   readonly rounds: number; // plans made, the last of which could be packed
 }
 
-/** A plan that cannot be packed is cut off by lowering the capacity that placement sees. */
+/** The best bound proven for all plans, whether they can be packed or not. */
+interface Proof {
+  boundBytes: number | undefined;
+}
+
+function withBound(schedule: Schedule, provenBytes: number | undefined, gap: number): Schedule {
+  const { record } = schedule;
+  if (provenBytes === undefined || record.boundBytes === undefined) return schedule;
+  const boundBytes = Math.min(provenBytes, record.plannedTrafficBytes);
+  const isProven = boundBytes >= record.plannedTrafficBytes * (1 - gap) - 1;
+  const status = isProven ? 'optimal' : record.status === 'optimal' ? 'incumbent' : record.status;
+  return { ...schedule, record: { ...record, boundBytes, status } };
+}
+
+/** Rounds in which what could not be packed is cut off; after them the capacity is lowered for all plans. */
+const CUT_ROUNDS = 8;
+const MOST_ROUNDS = 16;
+
+/**
+ * A plan that cannot be packed is cut off and placement asked again. Where that does not help within a few rounds, the capacity
+ * that placement sees is lowered by what was missing.
+ */
 function packInRounds(
   { program, order, placed: first }: InOrder,
   solver: LinearSolver,
   options: CompileOptions,
   parts: boolean,
+  proof: Proof,
   stage: (name: string) => void,
 ): Packed | undefined {
   const { chip } = options;
+  const cuts: PackingCut[] = [];
   let reservedBytes = 0;
-  for (let round = 0; round < 12; round += 1) {
+  for (let round = 0; round < MOST_ROUNDS; round += 1) {
     stage('place');
     const replaced =
       first !== undefined && round === 0
         ? first
-        : placeIfItFits(program, placeOptionsOf(options, solver, parts, reservedBytes));
+        : placeIfItFits(program, { ...placeOptionsOf(options, solver, parts, reservedBytes), cuts });
     if (replaced === undefined || returnsIntoUse(replaced)) return undefined;
     const placed = { ...replaced, record: { ...replaced.record, order } };
+    const { boundBytes } = placed.record;
+    if (reservedBytes === 0 && boundBytes !== undefined) proof.boundBytes = Math.max(proof.boundBytes ?? 0, boundBytes);
     stage('addresses');
     let excessBytes = 0;
+    const fresh: PackingCut[] = [];
     for (const share of [1, 0.5, 0]) {
-      const result = assignAddresses(withCapacity(growTiles(placed, share, chip), chip.sram.bytes), ALLOCATOR_NODES);
+      const grown = withCapacity(growTiles(placed, share, chip), chip.sram.bytes);
+      const result = assignAddresses(grown, ALLOCATOR_NODES);
       if ('schedule' in result) return { schedule: checked(result.schedule), rounds: round + 1 };
       excessBytes = result.excessBytes;
+      if (share > 0 || options.placement !== 'ilp' || round >= CUT_ROUNDS) continue;
+      const made = result.windows().map((window) => cutOf(placed.runs ?? [], placed.loadBytes, window));
+      for (const cut of made) fresh.push({ ...cut, wasteBytes: alignUp(cut.wasteBytes, chip.sram.alignmentBytes) });
     }
-    reservedBytes += Math.ceil(excessBytes / chip.sram.alignmentBytes) * chip.sram.alignmentBytes;
+    cuts.push(...fresh);
+    if (fresh.length === 0) reservedBytes += alignUp(excessBytes, chip.sram.alignmentBytes);
   }
   return undefined;
 }

@@ -116,6 +116,13 @@ export interface AllocationRecord {
   readonly provenOptimal: boolean;
 }
 
+/** An execution with all that is in SRAM meanwhile; see solver/placement/cuts.ts. */
+export interface PlannedRun {
+  readonly first: number;
+  readonly last: number; // inclusive
+  readonly key: string;
+}
+
 export interface Schedule {
   readonly program: Program;
   readonly batch: number; // frames a period: every layer or block runs for all of them before the next starts
@@ -127,6 +134,7 @@ export interface Schedule {
   readonly roots: ReadonlyMap<TensorId, ScheduledRoot>;
   readonly residentBytes: number; // [0, residentBytes) of the SRAM
   readonly loadBytes: readonly number[]; // per step, residents included
+  readonly runs?: readonly PlannedRun[]; // in order of steps
   readonly record: PlacementRecord;
   readonly allocation?: AllocationRecord;
 }

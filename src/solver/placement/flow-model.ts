@@ -1,5 +1,6 @@
 import { LinearModelBuilder, type LinearTerm } from '../linear/model.js';
-import type { StateGraph } from './state-graph.js';
+import { type PackingCut, runKey } from './cuts.js';
+import { passingItemsOf, type StateGraph } from './state-graph.js';
 
 /**
  * The placement as an ILP over arcs of the state graph: one unit flows from the source to the sink.
@@ -20,6 +21,34 @@ export interface FlowModel {
   readonly model: LinearModelBuilder;
   readonly arcs: readonly number[]; // by column: the first columns are the arcs
   readonly capacityRows: readonly number[]; // per step
+}
+
+/**
+ * A plan that could not be packed, cut off. With k runs, and the sum over the arcs that carry them out,
+ *
+ *   sram' at the heaviest step: (terms of sram) + waste * (sum of x[a] - (k - 1)) <= capacity
+ *
+ * which says more than `sram` only where all k are on the path. Nothing where a run has no arc left.
+ */
+export function addCut(flow: FlowModel, graph: StateGraph, cut: PackingCut): void {
+  const { model, arcs, capacityRows } = flow;
+  const row = model.rows[capacityRows[cut.heaviestStep] ?? -1];
+  if (row === undefined || cut.wasteBytes === 0) return;
+  const waste = cut.wasteBytes / KIB;
+  const wanted = new Set(cut.runs);
+  const found = new Set<string>();
+  const terms = arcs.flatMap((arc, column): LinearTerm[] => {
+    const execution = graph.edges[graph.arcEdge[arc] ?? -1]?.execution;
+    if (execution === undefined) return [];
+    const evictions = graph.evictions[graph.arcEviction[arc] ?? -1] ?? [];
+    const key = runKey(execution, passingItemsOf(graph, arc), evictions);
+    if (!wanted.has(key)) return [];
+    found.add(key);
+    return [{ column, coefficient: waste }];
+  });
+  if (found.size < wanted.size) return;
+  const most = row.upper + waste * (wanted.size - 1);
+  model.row(`cut_${cut.heaviestStep}`, [...row.terms, ...terms], Number.NEGATIVE_INFINITY, most);
 }
 
 export const KIB = 1024;

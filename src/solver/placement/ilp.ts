@@ -1,8 +1,15 @@
 import type { LinearSolver } from '../linear/model.js';
+import { type PackingCut, runsOf, wasteOfRuns } from './cuts.js';
 import { evaluate, type SearchResult } from './evaluate.js';
-import { buildFlowModel, type FlowModel, KIB, pathOfSolution } from './flow-model.js';
+import { addCut, buildFlowModel, type FlowModel, KIB, pathOfSolution } from './flow-model.js';
 import { searchIntervals } from './interval-bound.js';
-import { type ItemEvents, itemEvents, type PlacementProblem, type ResidentRounding } from './problem.js';
+import {
+  type ItemEvents,
+  itemEvents,
+  type Placement,
+  type PlacementProblem,
+  type ResidentRounding,
+} from './problem.js';
 import { fillResident } from './resident-fill.js';
 import { buildStateGraph, planOf, type StateGraph } from './state-graph.js';
 
@@ -24,6 +31,8 @@ export interface IlpOptions {
   readonly timeLimitSeconds: number; // for the solver: a last resort, since what depends on it is not repeatable
   /** Only a plan with less traffic is of use: what cannot lead to one is left out, and the bound is at most this. */
   readonly cutoffBytes?: number;
+  /** Plans that could not be packed. The answer respects them; the bound is without them, since a cut need not be a proof. */
+  readonly cuts?: readonly PackingCut[];
 }
 
 /** Work of the search over intervals: about two seconds. */
@@ -59,7 +68,8 @@ export function solvePlacementIlp(
     return { ...rest, status, seconds: Number(process.hrtime.bigint() - started) / 1e9 };
   };
   const nothing = { variables: 0, constraints: 0, sramValue: [], isCutShort: false };
-  const plans = planKeeper(problem, incumbent, roundResident);
+  const cuts = options.cuts ?? [];
+  const plans = planKeeper(problem, incumbent, roundResident, cuts);
   const graph = buildStateGraph(problem);
   if (graph === undefined) {
     improveInParts(problem, plans, options.gap);
@@ -76,9 +86,12 @@ export function solvePlacementIlp(
   if (left.size === 0 || left.size > MOST_ILP_ARCS) return finish({ best: plans.best(), boundBytes, ...nothing });
   const arcs = [...left].sort((a, b) => a - b);
   const flow = buildFlowModel(graph, arcs, Math.min(problem.capacityBytes, totalWeightBytes(problem)));
+  for (const cut of cuts) addCut(flow, graph, cut);
   const answer = solveFlow(flow, solver, Math.min(cutoff, plans.best().evaluation.trafficBytes), options);
   if (answer.path !== undefined) plans.observe(graph, answer.path);
-  boundBytes = Math.max(boundBytes, Math.min(answer.boundBytes, plans.best().evaluation.trafficBytes));
+  // With cuts the program is about fewer plans than the bound is.
+  const provenBytes = cuts.length === 0 ? answer.boundBytes : 0;
+  boundBytes = Math.max(boundBytes, Math.min(provenBytes, plans.best().evaluation.trafficBytes));
   return finish({
     best: plans.best(),
     boundBytes,
@@ -95,7 +108,35 @@ interface PlanKeeper {
   observe(graph: StateGraph, path: readonly number[]): number;
 }
 
-function planKeeper(problem: PlacementProblem, incumbent: SearchResult, roundResident: ResidentRounding): PlanKeeper {
+/**
+ * A plan that some cuts concern must leave their waste free: it is filled with that much less of resident weights.
+ *
+ * @returns undefined where it does not fit
+ */
+export function fittedPlan(
+  problem: PlacementProblem,
+  plan: Omit<Placement, 'residentBytes'>,
+  roundResident: ResidentRounding,
+  cuts: readonly PackingCut[],
+  events: readonly ItemEvents[] = itemEvents(problem),
+): SearchResult | undefined {
+  let capacityBytes = problem.capacityBytes;
+  if (cuts.length > 0) {
+    const empty = { ...plan, residentBytes: problem.steps.map(() => 0) };
+    capacityBytes -= wasteOfRuns(cuts, runsOf(plan, evaluate(problem, empty, events)));
+  }
+  const room = { ...problem, capacityBytes };
+  const placement = fillResident(room, plan, roundResident, events);
+  const evaluation = evaluate(room, placement, events);
+  return evaluation.errors.length === 0 ? { placement, evaluation } : undefined;
+}
+
+function planKeeper(
+  problem: PlacementProblem,
+  incumbent: SearchResult,
+  roundResident: ResidentRounding,
+  cuts: readonly PackingCut[],
+): PlanKeeper {
   const events = itemEvents(problem);
   const seen = new Set<string>();
   let best = incumbent;
@@ -105,10 +146,8 @@ function planKeeper(problem: PlacementProblem, incumbent: SearchResult, roundRes
       const key = path.join();
       if (!seen.has(key) && seen.size < MOST_PLANS) {
         seen.add(key);
-        const placement = fillResident(problem, planOf(graph, path), roundResident, events);
-        const evaluation = evaluate(problem, placement, events);
-        const isSound = evaluation.errors.length === 0;
-        if (isSound && evaluation.trafficBytes < best.evaluation.trafficBytes) best = { placement, evaluation };
+        const found = fittedPlan(problem, planOf(graph, path), roundResident, cuts, events);
+        if (found !== undefined && found.evaluation.trafficBytes < best.evaluation.trafficBytes) best = found;
       }
       return best.evaluation.trafficBytes;
     },

@@ -501,6 +501,16 @@ function finish(draft: Draft, order: readonly number[], nodeHomes: readonly (rea
   };
 }
 
+/** Items in SRAM throughout an arc that it does not touch. */
+export function passingItemsOf(graph: StateGraph, arc: number): number[] {
+  const execution = graph.edges[graph.arcEdge[arc] ?? -1]?.execution;
+  if (execution === undefined) return [];
+  const homes = graph.nodeHomes[graph.arcFrom[arc] ?? 0] ?? [];
+  const touched = new Set([...execution.uses, ...execution.outputs].map(({ item }) => item));
+  const alive = graph.liveItems[execution.first] ?? [];
+  return alive.filter((item, position) => (homes[position] ?? IN_DRAM) !== IN_DRAM && !touched.has(item));
+}
+
 /** The plan along a path of arcs; what is resident is left to be filled in. */
 export function planOf(graph: StateGraph, path: readonly number[]): Omit<Placement, 'residentBytes'> {
   const { problem, liveItems: live } = graph;
