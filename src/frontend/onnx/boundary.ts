@@ -11,7 +11,7 @@ import { dimsOf, isStored, logicalOrder, type View, viewInOrder } from './view.j
 
 /** The edge between the model's tensors and ours: graph inputs and outputs, with the axis orders that the outside sees. */
 
-const MAX_DIM = 2 ** 24;
+const MAX_DIM = 2 ** 22;
 const MAX_INPUT_ELEMENTS = 2 ** 31;
 
 /** Declares a graph input. Undefined, with a problem noted, if its type or shape cannot be used. */

@@ -49,8 +49,8 @@ export interface Const {
   elements(): NumericArray;
 }
 
-/** 1 GiB of float32: no weight tensor of a network comes near, a hostile shape does. */
-export const MAX_CONSTANT_ELEMENTS = 2 ** 28;
+/** 512 MiB of float32: hardly a weight tensor of a network comes near, a hostile shape does. */
+export const MAX_CONSTANT_ELEMENTS = 2 ** 27;
 /** Runtimes stop at 8 or so. */
 export const MAX_RANK = 64;
 

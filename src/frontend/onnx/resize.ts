@@ -63,6 +63,9 @@ export function importResize(ctx: NodeContext): Value[] {
   return [mode === 'nearest' ? moved(ctx, 0, shaped) : computed(shaped)];
 }
 
+/** Above any image, few enough to look at each. */
+const MAX_POSITIONS = 2 ** 17;
+
 interface AxisSizes {
   readonly from: number;
   readonly to: number;
@@ -80,6 +83,8 @@ function repeats(ctx: NodeContext, axes: readonly AxisSizes[]): number[] | undef
 /** Our form of nearest neighbours that takes the same elements; every output position is compared. */
 function nearestForm(ctx: NodeContext, axes: readonly AxisSizes[]): ResizeCoordinates {
   const forms: readonly ResizeCoordinates[] = ['asymmetric', 'halfPixel', 'alignCorners'];
+  const largest = Math.max(...axes.map(({ to }) => to));
+  if (largest > MAX_POSITIONS) unsupported(`a size of ${largest}`);
   const { transform, rounding } = nearestRule(ctx);
   const found = forms.find((form) =>
     axes.every(({ from, to, scale }) => {
@@ -158,6 +163,7 @@ function optional(ctx: NodeContext, position: number): Const | undefined {
 function repeatFactor(ctx: NodeContext, size: number, outSize: number, scale: number): number | undefined {
   const factor = outSize / size;
   if (!Number.isInteger(factor)) return undefined;
+  if (outSize > MAX_POSITIONS) unsupported(`a size of ${outSize}`);
   const { transform, rounding } = nearestRule(ctx);
   for (let i = 0; i < outSize; i++) {
     const source = nearest(rounding, original(transform, i, scale, size, outSize));
