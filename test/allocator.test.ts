@@ -164,6 +164,14 @@ describe('CSV', () => {
     ]);
   });
 
+  test("MiniMalloc's older columns: begin, and an inclusive end of lives and gaps", () => {
+    const text = 'buffer,begin,end,size,gaps\na,0,9,5,2-3\nb,4,4,6,\n';
+    expect(parseAllocationCsv(text, 'x.csv')).toEqual([
+      { id: 'a', lower: 0, upper: 10, sizeBytes: 5, gaps: [{ lower: 2, upper: 4 }] },
+      { id: 'b', lower: 4, upper: 5, sizeBytes: 6 },
+    ]);
+  });
+
   test('what is written reads back', () => {
     const buffers = [
       buffer('a,1', 0, 10, 5, { alignmentBytes: 4, gaps: [{ lower: 2, upper: 4 }] }),
@@ -185,6 +193,7 @@ describe('CSV', () => {
     ['', ['SW6001@1']],
     ['id,lower,size\n', ['SW6001@1']],
     ['id,lower,upper,size,lower\n', ['SW6001@1']],
+    ['id,lower,upper,end,size\n', ['SW6001@1']],
     ['id,lower,upper,size\na,0,x,1\nb,0,1,-1\n', ['SW6002@2', 'SW6002@3']],
     ['id,lower,upper,size\na,3,3,1\n', ['SW6002@2']],
     ['id,lower,upper,size\na,0,3,1\na,4,5,1\n', ['SW6003@3']],

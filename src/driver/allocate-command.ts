@@ -19,6 +19,7 @@ The file has a header and a line for each buffer; columns in any order:
   alignment                    the offset is a multiple of it
   gaps                         windows of the life without content, e.g. "8-12 14-16"
   offset                       fixes the buffer there; empty where it is free
+  begin, end                   instead of lower and upper; end is the last step, inclusive, and so are the ends of gaps
   hint                         an offset to try first
 
 The output has the same buffers in the same order, with their offsets. --node-limit counts the steps of the search, so that
@@ -132,7 +133,9 @@ function notFitting(
   const { capacityBytes } = problem;
   const loc = { file };
   if (result.status === 'budget') {
-    const message = `no plan within ${capacityBytes} B was found in ${result.nodes} nodes; the best needs ${enoughBytes} B`;
+    const gapPercent = ((enoughBytes / result.boundBytes - 1) * 100).toFixed(2);
+    const best = `the best needs ${enoughBytes} B, ${gapPercent} % above the bound of ${result.boundBytes} B (load ${result.loadBytes} B)`;
+    const message = `no plan within ${capacityBytes} B was found in ${result.nodes} nodes; ${best}`;
     const hint = `it is not proven that none exists: raise --node-limit, or give ${enoughBytes} B`;
     return new SpillwayError([{ code: 'SW6005', blame: 'target', message, loc, hint }]);
   }

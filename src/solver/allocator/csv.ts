@@ -6,26 +6,29 @@
  *   %3,4,20,4096,64,8-12 14-16,
  *
  * Columns in any order; id, lower, upper and size are needed. Lifetimes and gaps are half-open. A gap is `lower-upper`,
- * several are separated by spaces. An offset fixes the buffer there; a hint is where to try first. Other columns are ignored.
+ * several are separated by spaces. An `end` column instead of `upper`, as in MiniMalloc's older files, names the last step: it
+ * and the ends of gaps are then inclusive. An offset fixes the buffer there; a hint is where to try first. Other columns are ignored.
  */
 import { type Diagnostic, SpillwayError } from '../../base/diagnostic.js';
 import type { AllocationBuffer, Window } from './problem.js';
 
-/** Column names, lower case, and what we call them. `start` and `buffer` occur in traces of other tools. */
+/** Column names, lower case, and what we call them. */
 const COLUMNS: Readonly<Record<string, Column>> = {
   id: 'id',
   buffer: 'id',
   buffer_id: 'id',
   lower: 'lower',
   start: 'lower',
+  begin: 'lower',
   upper: 'upper',
+  end: 'end',
   size: 'size',
   alignment: 'alignment',
   gaps: 'gaps',
   offset: 'offset',
   hint: 'hint',
 };
-type Column = 'id' | 'lower' | 'upper' | 'size' | 'alignment' | 'gaps' | 'offset' | 'hint';
+type Column = 'id' | 'lower' | 'upper' | 'end' | 'size' | 'alignment' | 'gaps' | 'offset' | 'hint';
 const NEEDED: readonly Column[] = ['id', 'lower', 'upper', 'size'];
 
 /** Mistakes are reported together, up to this many. */
@@ -81,7 +84,8 @@ function readHeader(names: readonly string[], file: string, line: number): Reado
     if (columns.has(column)) fail(`two columns give the ${column}`);
     columns.set(column, index);
   });
-  const missing = NEEDED.filter((column) => !columns.has(column));
+  if (columns.has('upper') && columns.has('end')) fail('two columns say when a life ends: upper and end');
+  const missing = NEEDED.filter((column) => !columns.has(column) && !(column === 'upper' && columns.has('end')));
   if (missing.length > 0) fail(`the header has no column ${missing.join(', ')}`);
   return columns;
 }
@@ -114,7 +118,9 @@ class RowReader {
     const optional = (column: Column, least: number): number | undefined =>
       field(column) === '' ? undefined : integer(column, least);
     const lower = integer('lower', Number.MIN_SAFE_INTEGER);
-    const upper = integer('upper', Number.MIN_SAFE_INTEGER);
+    const inclusive = columns.has('end') ? 1 : 0;
+    const end = integer(columns.has('end') ? 'end' : 'upper', Number.MIN_SAFE_INTEGER);
+    const upper = end === undefined ? undefined : end + inclusive;
     const sizeBytes = integer('size', 0);
     const alignmentBytes = optional('alignment', 1);
     const fixedOffsetBytes = optional('offset', 0);
@@ -128,7 +134,7 @@ class RowReader {
       const message = `buffer '${id}' is fixed at ${fixedOffsetBytes}, no multiple of its alignment ${alignmentBytes}`;
       return this.complain('SW6002', line, message);
     }
-    const gaps = this.readGaps(field('gaps'), id, line);
+    const gaps = this.readGaps(field('gaps'), inclusive, id, line);
     return {
       id,
       lower,
@@ -141,12 +147,12 @@ class RowReader {
     };
   }
 
-  private readGaps(text: string, id: string, line: number): Window[] {
+  private readGaps(text: string, inclusive: number, id: string, line: number): Window[] {
     const gaps: Window[] = [];
     for (const word of text.split(/\s+/)) {
       if (word === '') continue;
       const match = /^(-?\d+)-(-?\d+)(@.*)?$/.exec(word);
-      const gap = { lower: Number(match?.[1]), upper: Number(match?.[2]) };
+      const gap = { lower: Number(match?.[1]), upper: Number(match?.[2]) + inclusive };
       if (match?.[3] !== undefined) {
         const hint = 'a gap in which part of the buffer stays live cannot be expressed; split the buffer instead';
         this.complain('SW6002', line, `gap '${word}' of buffer '${id}' keeps a window of its bytes`, hint);
