@@ -47,7 +47,8 @@ import { enumerateTilings, type TilingChoice } from './tile.js';
 export interface PlaceOptions {
   readonly capacityBytes: number;
   readonly alignmentBytes: number;
-  readonly batch: number; // frames a period
+  readonly batch: number; // frames of a group, which run together
+  readonly groups: number; // of a period, one after the other
   readonly placement: 'ilp' | 'greedy' | 'none';
   readonly blocks: boolean; // form depth-first blocks
   readonly parts: boolean; // tensors may be in SRAM in part
@@ -59,7 +60,7 @@ export interface PlaceOptions {
   /** Plans that could not be packed, for the ILP to avoid. */
   readonly cuts?: readonly PackingCut[];
   readonly chip: Chip;
-  readonly cutoffBytes?: number; // only a plan with less traffic is of use
+  readonly cutoffBytes?: number; // only a plan with less traffic a period is of use
 }
 
 /** The problem that a program poses, with what is needed to read the answer. */
@@ -173,21 +174,32 @@ export function place(program: Program, options: PlaceOptions): Schedule {
   };
   const none = placeNone(posed.problem);
   if (none === undefined) throw new SpillwayError([nothingFits(program, options)]);
-  if (options.placement === 'none') return toSchedule(program, posed, none, recordOf('none', none, 'none'), options);
+  if (options.placement === 'none')
+    return toSchedule(program, posed, none, recordOf('none', none, 'none', options), options);
   const greedy = placeGreedy(posed.problem, round) ?? none;
-  const simplerTrafficBytes = { greedy: greedy.evaluation.trafficBytes, none: none.evaluation.trafficBytes };
+  const { groups, cutoffBytes } = options;
+  const simplerTrafficBytes = {
+    greedy: greedy.evaluation.trafficBytes * groups,
+    none: none.evaluation.trafficBytes * groups,
+  };
   if (options.placement === 'greedy') {
-    const record = { ...recordOf('greedy', greedy, 'greedy'), simplerTrafficBytes };
+    const record = { ...recordOf('greedy', greedy, 'greedy', options), simplerTrafficBytes };
     return toSchedule(program, posed, greedy, record, options);
   }
   const cuts = options.cuts ?? [];
   const incumbent = cuts.length === 0 ? greedy : (fittedPlan(posed.problem, greedy.placement, round, cuts) ?? none);
-  const outcome = solvePlacementIlp(posed.problem, incumbent, round, options.solver, options);
-  const record = { ...ilpRecord(options.solver.name, outcome), simplerTrafficBytes };
+  const limits = cutoffBytes === undefined ? options : { ...options, cutoffBytes: Math.ceil(cutoffBytes / groups) };
+  const outcome = solvePlacementIlp(posed.problem, incumbent, round, options.solver, limits);
+  const record = { ...ilpRecord(options.solver.name, outcome, groups), simplerTrafficBytes };
   return toSchedule(program, posed, outcome.best, record, options);
 }
 
-function recordOf(placement: 'greedy' | 'none', result: SearchResult, status: string): PlacementRecord {
+function recordOf(
+  placement: 'greedy' | 'none',
+  result: SearchResult,
+  status: string,
+  { groups }: PlaceOptions,
+): PlacementRecord {
   return {
     placement,
     solver: 'none',
@@ -196,14 +208,15 @@ function recordOf(placement: 'greedy' | 'none', result: SearchResult, status: st
     variables: 0,
     constraints: 0,
     boundBytes: undefined,
-    plannedTrafficBytes: result.evaluation.trafficBytes,
+    plannedTrafficBytes: result.evaluation.trafficBytes * groups,
     sramValue: [],
   };
 }
 
-function ilpRecord(solver: string, outcome: IlpOutcome): PlacementRecord {
-  const { best, ...rest } = outcome;
-  return { placement: 'ilp', solver, ...rest, plannedTrafficBytes: best.evaluation.trafficBytes };
+function ilpRecord(solver: string, outcome: IlpOutcome, groups: number): PlacementRecord {
+  const { best, boundBytes, ...rest } = outcome;
+  const plannedTrafficBytes = best.evaluation.trafficBytes * groups;
+  return { placement: 'ilp', solver, ...rest, boundBytes: boundBytes * groups, plannedTrafficBytes };
 }
 
 /** Tilings are listed for a capacity: the narrowest ones only where they seem to be needed. */
@@ -321,6 +334,7 @@ function toSchedule(
   return {
     program,
     batch: options.batch,
+    groups: options.groups,
     capacityBytes: options.capacityBytes,
     alignmentBytes: options.alignmentBytes,
     layers,

@@ -34,10 +34,11 @@ const fuzzCase: fc.Arbitrary<FuzzCase> = fc.record({
 });
 
 /** What schedules made use of: a promise that is kept by never being put to the test is none. */
-const used = { blocks: 0, tiles: 0, pieces: 0, again: 0, streamed: 0, gathering: 0, tails: 0, passing: 0 };
+const used = { blocks: 0, tiles: 0, pieces: 0, again: 0, streamed: 0, gathering: 0, tails: 0, passing: 0, groups: 0 };
 
 function count({ schedule }: Compiled): void {
-  const { blocks, evictions } = schedule;
+  const { blocks, evictions, groups } = schedule;
+  if (groups > 1) used.groups += 1;
   if (blocks.length > 0) used.blocks += 1;
   if (blocks.some(({ plan }) => plan.tiles.length > 1)) used.tiles += 1;
   if (blocks.some(({ plan }) => plan.pieces !== undefined)) used.pieces += 1;

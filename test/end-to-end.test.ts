@@ -106,6 +106,21 @@ test('a directory holds the files that the README names, and report.json is the 
   for (const { why } of report.tensors) expect(text).toContain(why);
 });
 
+test('frames of a batch run in groups where that moves less', () => {
+  const args = [TINY, '--target', 'chip-a', '--no-blocks', '--batch'];
+  for (const [sram, batch, together] of [
+    ['5KiB', '4', 1],
+    ['12KiB', '8', 2],
+  ] as const) {
+    const { directory, report } = compile(`groups-${batch}`, [...args, batch, '--sram', sram]);
+    const { report: one } = compile('group-of-one', [...args, '1', '--sram', sram]);
+    expect(report.groupFrames).toBe(together);
+    expect(report.perFrameBytes).toBeLessThan(one.perFrameBytes);
+    expectConsistent(report);
+    expectSound(directory, report);
+  }
+});
+
 test('nothing but JSON on stdout', () => {
   // GLPK prints a line on this one, whatever its message level says.
   const { report } = compile('silent', [

@@ -19,7 +19,8 @@ export interface DramLayout {
   readonly endAddress: number; // first free address: the code goes there
 }
 
-export function layOutDram(schedule: Schedule, batch: number): DramLayout {
+export function layOutDram(schedule: Schedule): DramLayout {
+  const { batch, groups } = schedule;
   const regions: Manifest['regions'] = [];
   let address = 0;
   const weightAddresses = schedule.layers.map(({ layer }) => {
@@ -50,7 +51,9 @@ export function layOutDram(schedule: Schedule, batch: number): DramLayout {
     for (const root of roots) {
       if (root.role !== role) continue;
       const stride = alignUp(root.sizeBytes, DRAM_ALIGNMENT_BYTES);
-      const bytes = stride * (batch - 1) + root.sizeBytes;
+      // A model input or output has a place for each frame of the period, any other for those that run together.
+      const frames = role === 'activation' ? batch : batch * groups;
+      const bytes = stride * (frames - 1) + root.sizeBytes;
       rootAddresses.set(root.root, address);
       frameStrideBytes.set(root.root, stride);
       regions.push({
@@ -63,6 +66,18 @@ export function layOutDram(schedule: Schedule, batch: number): DramLayout {
     }
   }
   return { weightAddresses, rootAddresses, frameStrideBytes, regions, image, endAddress: address };
+}
+
+/** The layout as a later group of frames sees it: model inputs and outputs are further on. */
+export function layoutOfGroup(schedule: Schedule, layout: DramLayout, group: number): DramLayout {
+  if (group === 0) return layout;
+  const rootAddresses = new Map(layout.rootAddresses);
+  for (const { root, role } of schedule.roots.values()) {
+    const address = layout.rootAddresses.get(root);
+    if (address === undefined || (role !== 'input' && role !== 'output')) continue;
+    rootAddresses.set(root, address + group * schedule.batch * (layout.frameStrideBytes.get(root) ?? 0));
+  }
+  return { ...layout, rootAddresses };
 }
 
 /** Tables, then a record per output channel; the layout that the `conv` command's `records` field documents. */

@@ -7,7 +7,7 @@ import type { Program, TensorId } from '../ir/types.js';
 import type { Schedule } from '../schedule/schedule.js';
 import { alignUp } from '../schedule/tiling.js';
 import type { Chip } from '../target/chip.js';
-import { type DramLayout, dramAddressOf, layOutDram } from './dram-layout.js';
+import { type DramLayout, dramAddressOf, layOutDram, layoutOfGroup } from './dram-layout.js';
 import { emitBlock } from './emit-block.js';
 import { emitLayer } from './emit-layer.js';
 import { Emitter } from './emitter.js';
@@ -29,7 +29,7 @@ export interface EmitOptions {
 
 /** @param schedule with addresses assigned */
 export function emitProgram(schedule: Schedule, options: EmitOptions): EmittedProgram {
-  const layout = layOutDram(schedule, schedule.batch);
+  const layout = layOutDram(schedule);
   const stream = { prologue: emitPrologue(schedule, layout), period: emitPeriod(schedule, layout) };
   const programBytes = encodeStream(stream);
   return { stream, programBytes, layout, manifest: describe(schedule, layout, programBytes, options) };
@@ -54,6 +54,15 @@ function emitPrologue(schedule: Schedule, layout: DramLayout): CommandStream['pr
 
 function emitPeriod(schedule: Schedule, layout: DramLayout): CommandStream['period'] {
   const emitter = new Emitter();
+  for (let group = 0; group < schedule.groups; group += 1) {
+    if (group > 0) emitter.barrier();
+    emitGroup(emitter, schedule, layoutOfGroup(schedule, layout, group));
+  }
+  emitter.add('endPeriod', {});
+  return emitter.commands;
+}
+
+function emitGroup(emitter: Emitter, schedule: Schedule, layout: DramLayout): void {
   const contextOf = (step: number): LayerContext => {
     const scheduled = schedule.layers[step];
     if (scheduled === undefined) throw new Error(`no step ${step}`);
@@ -69,8 +78,6 @@ function emitPeriod(schedule: Schedule, layout: DramLayout): CommandStream['peri
     }
     emitReturns(emitter, contextOf(step));
   }
-  emitter.add('endPeriod', {});
-  return emitter.commands;
 }
 
 function describe(schedule: Schedule, layout: DramLayout, programBytes: Uint8Array, options: EmitOptions): Manifest {
@@ -84,7 +91,7 @@ function describe(schedule: Schedule, layout: DramLayout, programBytes: Uint8Arr
     chip: options.chip,
     sramBytes: options.chip.sram.bytes,
     dramBytes: alignUp(codeAddress + programBytes.length, 64),
-    batch: schedule.batch,
+    batch: schedule.batch * schedule.groups,
     inputs: program.inputs.map((id, i) => ({ ...portOf(schedule, layout, id), ...stateOf(program, i) })),
     outputs: program.outputs.map((id) => portOf(schedule, layout, id)),
     regions: [...layout.regions, { name: 'code', class: 'code', dramAddress: codeAddress, bytes: programBytes.length }],

@@ -79,7 +79,12 @@ export function trafficOf(schedule: Schedule): TrafficEntry[] {
     const root = schedule.roots.get(layer.output.root);
     if (root?.isSpilled && root.lastWrite === step) add(root.root, 0, root.sizeBytes, 'spilled');
   });
-  return entries;
+  const { groups } = schedule;
+  return entries.map((entry) => ({
+    ...entry,
+    readBytes: entry.readBytes * groups,
+    writeBytes: entry.writeBytes * groups,
+  }));
 }
 
 /** Weights read while the layer runs: what is not resident, once or once a pass; tables once. */

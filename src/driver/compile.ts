@@ -4,7 +4,7 @@ import { growTiles } from '../../passes/grow-tiles.js';
 import { type OrderVariant, orderVariants } from '../../passes/order-variants.js';
 import { type Observer, runPasses } from '../../passes/pass.js';
 import { PIPELINE } from '../../passes/pipeline.js';
-import { type PlaceOptions, place } from '../../passes/place.js';
+import type { PlaceOptions } from '../../passes/place.js';
 import { type EmittedProgram, emitProgram } from '../backend/emit-program.js';
 import { predictTiming } from '../backend/predict-timing.js';
 import { SpillwayError } from '../base/diagnostic.js';
@@ -17,6 +17,7 @@ import { loadHighs } from '../solver/linear/highs.js';
 import type { LinearSolver } from '../solver/linear/model.js';
 import { cutOf, type PackingCut } from '../solver/placement/cuts.js';
 import type { Chip } from '../target/chip.js';
+import { placeBestWay, placeIfItFits, recordOf, type Way } from './best-way.js';
 import { countTraffic } from './period-bytes.js';
 import { SPILLWAY_VERSION } from './version.js';
 
@@ -154,7 +155,7 @@ function packedSchedule(
   options: CompileOptions,
   stage: (name: string) => void,
 ): Schedule | undefined {
-  const first = placeInBestOrder(programs, placeOptionsOf(options, solver, options.parts ?? true, 0), stage);
+  const first = placeBestWay(programs, placeOptionsOf(options, solver, options.parts ?? true, 0), stage);
   const proof: Proof = { boundBytes: undefined };
   const withParts = packInRounds(first, solver, options, options.parts ?? true, proof, stage);
   if (withParts?.rounds === 1) return withParts.schedule;
@@ -166,31 +167,6 @@ function packedSchedule(
     packed?.schedule.record.plannedTrafficBytes ?? Number.POSITIVE_INFINITY;
   const best = trafficOf(whole) <= trafficOf(withParts) ? whole : withParts;
   return best === undefined ? undefined : withBound(best.schedule, proof.boundBytes, options.gap);
-}
-
-/** A program in one order, and its placement where that has been made. */
-interface InOrder extends OrderVariant {
-  readonly placed: Schedule | undefined;
-}
-
-/** The order whose plan moves least; of equal ones the first. Only the ilp's plans are compared. */
-function placeInBestOrder(
-  programs: readonly OrderVariant[],
-  options: PlaceOptions,
-  stage: (name: string) => void,
-): InOrder {
-  let best: (InOrder & { placed: Schedule }) | undefined;
-  for (const { program, order } of options.placement === 'ilp' ? programs : programs.slice(0, 1)) {
-    stage(best === undefined ? 'place' : `place, layers ${order}`);
-    const cutoffBytes = best?.placed.record.plannedTrafficBytes;
-    const tried = cutoffBytes === undefined ? options : { ...options, cutoffBytes };
-    const placed = best === undefined ? place(program, tried) : placeIfItFits(program, tried);
-    if (placed === undefined) continue;
-    if (cutoffBytes === undefined || placed.record.plannedTrafficBytes < cutoffBytes)
-      best = { program, order, placed: { ...placed, record: { ...placed.record, order } } };
-  }
-  if (best === undefined) throw new Error('there is no order');
-  return best;
 }
 
 interface Packed {
@@ -221,7 +197,7 @@ const MOST_ROUNDS = 16;
  * that placement sees is lowered by what was missing.
  */
 function packInRounds(
-  { program, order, placed: first }: InOrder,
+  way: Way,
   solver: LinearSolver,
   options: CompileOptions,
   parts: boolean,
@@ -230,15 +206,14 @@ function packInRounds(
 ): Packed | undefined {
   const { chip } = options;
   const cuts: PackingCut[] = [];
+  const { batch, groups } = way;
   let reservedBytes = 0;
   for (let round = 0; round < MOST_ROUNDS; round += 1) {
     stage('place');
-    const replaced =
-      first !== undefined && round === 0
-        ? first
-        : placeIfItFits(program, { ...placeOptionsOf(options, solver, parts, reservedBytes), cuts });
+    const placeOptions = { ...placeOptionsOf(options, solver, parts, reservedBytes), batch, groups, cuts };
+    const replaced = round === 0 && way.placed !== undefined ? way.placed : placeIfItFits(way.program, placeOptions);
     if (replaced === undefined || returnsIntoUse(replaced)) return undefined;
-    const placed = { ...replaced, record: { ...replaced.record, order } };
+    const placed = { ...replaced, record: recordOf(way, replaced) };
     const { boundBytes } = placed.record;
     if (reservedBytes === 0 && boundBytes !== undefined) proof.boundBytes = Math.max(proof.boundBytes ?? 0, boundBytes);
     stage('addresses');
@@ -278,6 +253,7 @@ function placeOptionsOf(
     capacityBytes: Math.floor(chip.sram.bytes / chip.sram.alignmentBytes) * chip.sram.alignmentBytes - reservedBytes,
     alignmentBytes: chip.sram.alignmentBytes,
     batch: options.batch,
+    groups: 1,
     placement: options.placement,
     blocks: options.blocks ?? true,
     parts,
@@ -288,16 +264,6 @@ function placeOptionsOf(
     timeLimitSeconds: options.timeLimitSeconds,
     chip,
   };
-}
-
-/** Undefined where the capacity has been lowered below what the layers need. */
-function placeIfItFits(program: Program, options: PlaceOptions): Schedule | undefined {
-  try {
-    return place(program, options);
-  } catch (error) {
-    if (error instanceof SpillwayError && error.diagnostics.every(({ code }) => code === 'SW3001')) return undefined;
-    throw error;
-  }
 }
 
 /** Placement may have seen less than there is; packing sees all of it. */

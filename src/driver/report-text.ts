@@ -7,7 +7,8 @@ const UNITS_NOTE = 'MB are 1e6 bytes, kB 1e3; MiB are 2^20.';
 /** What was compiled, in a line or two. */
 function headline(report: Report): string {
   const { model, target, batch } = report;
-  const frames = batch === 1 ? '1 frame a period' : `${batch} frames a period`;
+  const groups = report.groupFrames === batch ? '' : `, ${report.groupFrames} at once`;
+  const frames = batch === 1 ? '1 frame a period' : `${batch} frames a period${groups}`;
   return [
     `${model.name} (${model.source}), ${model.dtype}, ${frames}`,
     `  ${model.layers} layers, ${short(model.macs)}MAC a frame; weights ${decimalSize(model.weightBytes)}, activations ${decimalSize(model.activationBytes)}, the largest ${decimalSize(model.largestActivationBytes)}`,

@@ -70,7 +70,8 @@ export const reportSchema = z.strictObject({
     clockHz: bytes,
     macsPerCycle: bytes,
   }),
-  batch: z.int().positive(),
+  batch: z.int().positive(), // frames a period
+  groupFrames: z.int().positive(), // of them, those that run together
   objective: z.enum(['traffic', 'latency']),
   placement: z.enum(['none', 'greedy', 'ilp']),
   prologue: z.strictObject({ readBytes: bytes, weightBytes: bytes, codeBytes: bytes }),
@@ -159,6 +160,7 @@ export function makeReport(compiled: Compiled, options: ReportOptions): Report {
       macsPerCycle: chip.mac.rows * chip.mac.columns,
     },
     batch,
+    groupFrames: schedule.batch,
     objective: options.objective,
     placement: options.placement,
     prologue: counted.prologue,

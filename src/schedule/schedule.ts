@@ -125,7 +125,8 @@ export interface PlannedRun {
 
 export interface Schedule {
   readonly program: Program;
-  readonly batch: number; // frames a period: every layer or block runs for all of them before the next starts
+  readonly batch: number; // frames of a group: every layer or block runs for all of them before the next starts
+  readonly groups: number; // groups a period, one after the other
   readonly capacityBytes: number;
   readonly alignmentBytes: number;
   readonly layers: readonly ScheduledLayer[];
