@@ -8,7 +8,7 @@ const PLOT_WIDTH = 1000;
 const PLOT_HEIGHT = 560;
 const LEFT = 80;
 const TOP = 40;
-const RIGHT = 20;
+const RIGHT = 40;
 const BOTTOM = 40;
 const FONT = 11;
 
