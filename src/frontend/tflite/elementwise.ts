@@ -80,12 +80,20 @@ function dequantizedConstant({ constant }: Extract<Value, { kind: 'constant' }>)
   };
 }
 
+function timesConstant(node: NodeContext, x: Tensor, factor: number): TensorId {
+  const data = Float32Array.of(factor);
+  const name = `${node.resultName}:beta`;
+  const by = node.builder.tensor(node.builder.addConstant({ name, shape: [1], data, loc: node.loc }));
+  const { inputs, shape } = together(node, [x, by]);
+  return node.reshape(node.emit({ kind: 'mul', inputs }), shape);
+}
+
 export const softmax: Importer = (node) => {
   const x = node.input(0);
   const beta = Math.fround(node.options.float32(SOFTMAX.beta, 0));
   if (x.quant === undefined || !isQuantized(x.dtype)) {
-    if (beta !== 1) return unsupported(`beta ${beta}`);
-    return [activation(node.emit({ kind: 'softmax', inputs: [x.id] }))];
+    const scaled = beta === 1 ? x.id : timesConstant(node, x, beta);
+    return [activation(node.emit({ kind: 'softmax', inputs: [scaled] }))];
   }
   if (x.dtype === 'int16') return unsupported('int16 operands');
   const fixed = softmaxScaling(beta, scaleOf(x.quant));

@@ -1,5 +1,5 @@
 /** Functions of one or several float32 values; for 8 bits, tables and what keeps the stored order. */
-import { isQuantized } from '../../ir/facts.js';
+import { elementCountOf, isQuantized } from '../../ir/facts.js';
 import type { BinaryFunction, Tensor, TensorId, UnaryFunction } from '../../ir/types.js';
 import { sameQuantization } from '../../ir/verify-numbers.js';
 import { unsupported } from '../onnx/problems.js';
@@ -7,6 +7,7 @@ import { withFused } from './activation.js';
 import { together } from './broadcast.js';
 import { activation, type Importer, type NodeContext } from './context.js';
 import { asOrdered, realTable } from './look-up.js';
+import { asDeclared, realInput, realOf } from './real-numbers.js';
 
 const BINARY = { activation: 0 } as const;
 const ELU_ALPHA = 1;
@@ -21,8 +22,9 @@ export const unaryFunction =
   (node) => {
     const { tensor: x, perm } = node.ordered(0);
     if (x.dtype === 'float32') return [asOrdered(unary(node, x, fn, fn === 'elu' ? ELU_ALPHA : 0), perm)];
-    if (real === undefined) return unsupported(`${x.dtype} operands`);
-    return [asOrdered(realTable(node, x, real), perm)];
+    if (real !== undefined && x.dtype !== 'int16') return [asOrdered(realTable(node, x, real), perm)];
+    const made = unary(node, node.builder.tensor(realOf(node, x)), fn, fn === 'elu' ? ELU_ALPHA : 0);
+    return [asOrdered(asDeclared(node, made), perm)];
   };
 
 export const gelu: Importer = (node) => {
@@ -34,15 +36,11 @@ export const gelu: Importer = (node) => {
 export const binaryFunction =
   (fn: BinaryFunction | 'sub', then?: UnaryFunction): Importer =>
   (node) => {
-    const operands = [node.input(0), node.input(1)];
-    const { inputs, shape } = together(node, operands);
-    const [first, second] = operands;
-    if (first !== undefined && first.dtype !== 'float32') return unsupported(`${first.dtype} operands`);
-    if (second !== undefined && second.dtype !== 'float32') return unsupported(`${second.dtype} operands`);
+    const { inputs, shape } = together(node, [realInput(node, 0), realInput(node, 1)]);
     const made = fn === 'sub' ? node.emit({ kind: 'sub', inputs }) : node.emit({ kind: 'binary', fn, inputs });
     const result = then === undefined ? made : unary(node, node.builder.tensor(made), then);
     const fused = fn === 'div' && then === undefined ? node.activationOption(BINARY.activation) : 'none';
-    return [activation(node.reshape(withFused(node, result, fused), shape))];
+    return [activation(node.reshape(asDeclared(node, withFused(node, result, fused)), shape))];
   };
 
 /** MAXIMUM and MINIMUM: of stored integers too, where all have one quantisation. */
@@ -60,12 +58,40 @@ export const extremum =
 
 /** SELECT and SELECT_V2 of float32; the condition is 0 or not. */
 export const select: Importer = (node) => {
-  const operands = [node.input(0), node.input(1), node.input(2)];
-  const other = operands.find(({ dtype }) => dtype !== 'float32');
-  if (other !== undefined) return unsupported(`${other.dtype} operands`);
-  const { inputs, shape } = together(node, operands);
-  return [activation(node.reshape(node.emit({ kind: 'select', inputs }), shape))];
+  const { inputs, shape } = together(
+    node,
+    [0, 1, 2].map((position) => realInput(node, position)),
+  );
+  return [activation(node.reshape(asDeclared(node, node.emit({ kind: 'select', inputs })), shape))];
 };
+
+/** x - log(sum exp x), over the last axis. */
+export const logSoftmax: Importer = (node) => {
+  const x = realInput(node, 0);
+  const image = channelImage(node, x);
+  const sum = node.emit({ kind: 'reduce', fn: 'logSumExp', inputs: [image] });
+  const made = asDeclared(node, node.emit({ kind: 'sub', inputs: [image, sum] }));
+  return [activation(node.reshape(made, x.shape))];
+};
+
+const LEAST_NORM = 1e-6;
+
+/** x divided by the root of the sum of its squares, over the last axis. */
+export const l2Normalization: Importer = (node) => {
+  const x = realInput(node, 0);
+  const image = channelImage(node, x);
+  const norm = node.emit({ kind: 'reduce', fn: 'l2', inputs: [image] });
+  const limited = node.emit({ kind: 'clamp', lo: LEAST_NORM, hi: LARGEST_FLOAT, inputs: [norm] });
+  const made = asDeclared(node, node.emit({ kind: 'binary', fn: 'div', inputs: [image, limited] }));
+  return [activation(node.reshape(made, x.shape))];
+};
+
+const LARGEST_FLOAT = 3.4028234663852886e38;
+
+function channelImage(node: NodeContext, x: Tensor): TensorId {
+  const channels = x.shape.at(-1) ?? 1;
+  return node.reshape(x.id, [1, elementCountOf(x.shape) / channels, 1, channels]);
+}
 
 const MATMUL = { transposeA: 0, transposeB: 1 } as const;
 
@@ -73,8 +99,8 @@ const MATMUL = { transposeA: 0, transposeB: 1 } as const;
 export const batchMatMul: Importer = (node) => {
   const transposeA = node.node.options?.bool(MATMUL.transposeA) ?? false;
   const transposeB = node.node.options?.bool(MATMUL.transposeB) ?? false;
-  const [a, b] = [transposeA ? swapped(node, 0) : node.input(0), node.input(1)];
-  if (a.dtype !== 'float32' || b.dtype !== 'float32') return unsupported(`${a.dtype} and ${b.dtype} operands`);
+  const [first, b] = [transposeA ? swapped(node, 0) : node.input(0), realInput(node, 1)];
+  const a = node.builder.tensor(realOf(node, first));
   const outer = (x: Tensor): readonly number[] => x.shape.slice(0, -2);
   const count = (shape: readonly number[]): number => shape.reduce((n, extent) => n * extent, 1);
   const [batchA, batchB] = [count(outer(a)), count(outer(b))];
@@ -85,7 +111,7 @@ export const batchMatMul: Importer = (node) => {
     node.reshape(a.id, [1, batchA, ...a.shape.slice(-2)]),
     node.reshape(b.id, [1, batchB, ...b.shape.slice(-2)]),
   ];
-  const id = node.emit({ kind: 'matmul', transposeB, inputs });
+  const id = asDeclared(node, node.emit({ kind: 'matmul', transposeB, inputs }));
   const made = node.builder.tensor(id).shape;
   const lead = a.shape.length >= b.shape.length ? outer(a) : outer(b);
   return [activation(node.reshape(id, [...lead, ...made.slice(-2)]))];

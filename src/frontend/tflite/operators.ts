@@ -5,7 +5,17 @@ import { conv2d, depthwiseConv2d, fullyConnected } from './convolution.js';
 import { detectionPostProcess } from './detection.js';
 import { binary, cast, dequantize, quantize, softmax } from './elementwise.js';
 import { shape } from './fold.js';
-import { batchMatMul, binaryFunction, extremum, gelu, select, unaryFunction } from './functions.js';
+import {
+  batchMatMul,
+  binaryFunction,
+  extremum,
+  gelu,
+  l2Normalization,
+  logSoftmax,
+  select,
+  unaryFunction,
+} from './functions.js';
+import { broadcastTo, embeddingLookup, gather, tile } from './gather.js';
 import { sigmoid } from './look-up.js';
 import { concatenation, expandDims, pad, reshape, resize, squeeze } from './movement.js';
 import { pool } from './pool.js';
@@ -22,6 +32,7 @@ export const IMPORTERS: ReadonlyMap<string, Importer> = new Map<string, Importer
   ['ARG_MIN', argument('argMin')],
   ['AVERAGE_POOL_2D', pool('avgPool')],
   ['BATCH_MATMUL', batchMatMul],
+  ['BROADCAST_TO', broadcastTo],
   ['CAST', cast],
   ['CEIL', unaryFunction('ceil')],
   ['CONCATENATION', concatenation],
@@ -33,6 +44,7 @@ export const IMPORTERS: ReadonlyMap<string, Importer> = new Map<string, Importer
   ['DEQUANTIZE', dequantize],
   ['DIV', binaryFunction('div')],
   ['ELU', unaryFunction('elu', (x) => (x < 0 ? Math.expm1(x) : x))],
+  ['EMBEDDING_LOOKUP', embeddingLookup],
   ['EQUAL', binaryFunction('equal')],
   ['EXP', unaryFunction('exp', Math.exp)],
   ['EXPAND_DIMS', expandDims],
@@ -40,10 +52,12 @@ export const IMPORTERS: ReadonlyMap<string, Importer> = new Map<string, Importer
   ['FLOOR_DIV', binaryFunction('div', 'floor')],
   ['FLOOR_MOD', binaryFunction('mod')],
   ['FULLY_CONNECTED', fullyConnected],
+  ['GATHER', gather],
   ['GELU', gelu],
   ['GREATER', binaryFunction('greater')],
   ['GREATER_EQUAL', binaryFunction('greaterOrEqual')],
   ['HARD_SWISH', hardSwish],
+  ['L2_NORMALIZATION', l2Normalization],
   ['LEAKY_RELU', leakyRelu],
   ['LESS', binaryFunction('less')],
   ['LESS_EQUAL', binaryFunction('lessOrEqual')],
@@ -52,6 +66,7 @@ export const IMPORTERS: ReadonlyMap<string, Importer> = new Map<string, Importer
   ['LOGICAL_NOT', unaryFunction('not')],
   ['LOGICAL_OR', binaryFunction('or')],
   ['LOGISTIC', unaryFunction('sigmoid', sigmoid)],
+  ['LOG_SOFTMAX', logSoftmax],
   ['MAXIMUM', extremum('max')],
   ['MAX_POOL_2D', pool('maxPool')],
   ['MEAN', reduce('mean')],
@@ -98,6 +113,7 @@ export const IMPORTERS: ReadonlyMap<string, Importer> = new Map<string, Importer
   ['SUM', reduce('sum')],
   ['SVDF', svdf],
   ['TANH', unaryFunction('tanh', Math.tanh)],
+  ['TILE', tile],
   ['TRANSPOSE', transpose],
   ['TRANSPOSE_CONV', transposeConv],
   ['UNIDIRECTIONAL_SEQUENCE_LSTM', lstm],

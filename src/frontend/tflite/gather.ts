@@ -1,0 +1,105 @@
+/** GATHER and EMBEDDING_LOOKUP, BROADCAST_TO and TILE: parts of a tensor by position, and repeated ones. */
+import { elementCountOf } from '../../ir/facts.js';
+import type { Tensor, TensorId } from '../../ir/types.js';
+import { unsupported } from '../onnx/problems.js';
+import { broadcastShape } from './broadcast.js';
+import { integersOf } from './constant.js';
+import { activation, type Importer, type NodeContext } from './context.js';
+import { malformed } from './problems.js';
+import { sliced } from './slicing.js';
+
+const GATHER = { axis: 0, batchDims: 1 } as const;
+const MAX_PARTS = 64;
+
+export const gather: Importer = (node) => {
+  const { options } = node;
+  if (options.int32(GATHER.batchDims) !== 0) return unsupported('batch dimensions');
+  const rank = node.shape(0).length;
+  const given = options.int32(GATHER.axis);
+  const axis = given < 0 ? given + rank : given;
+  if (axis < 0 || axis >= rank) malformed('SW2107', node.loc, `axis ${given} of ${rank} axes`);
+  const which = node.operand(1);
+  if (which.kind === 'activation') return [activation(rows(node, axis, 0, 1))];
+  return [activation(partsOf(node, node.input(0), axis, integersOf(which.constant), which.constant.shape))];
+};
+
+/** Its first operand holds the indices. */
+export const embeddingLookup: Importer = (node) => [activation(rows(node, 0, 1, 0))];
+
+/** Rows of a table by computed indices. */
+function rows(node: NodeContext, axis: number, tableAt: number, indicesAt: number): TensorId {
+  if (axis !== 0) return unsupported(`computed indices along axis ${axis}`);
+  const [table, indices] = [node.input(tableAt), node.input(indicesAt)];
+  if (indices.dtype !== 'int32') return unsupported(`indices of ${indices.dtype}`);
+  const [count = 1, ...rest] = table.shape;
+  const inputs = [
+    node.reshape(table.id, [count, elementCountOf(rest)]),
+    node.reshape(indices.id, [1, elementCountOf(indices.shape), 1]),
+  ];
+  const quant = table.quant === undefined ? {} : { quant: table.quant };
+  return node.reshape(node.emit({ kind: 'gather', inputs }, quant), [...indices.shape, ...rest]);
+}
+
+/** Known positions: slices, side by side. */
+function partsOf(
+  node: NodeContext,
+  x: Tensor,
+  axis: number,
+  positions: readonly number[],
+  shape: readonly number[],
+): TensorId {
+  const extent = x.shape[axis] ?? 1;
+  const [first = 0] = positions;
+  const isRun = positions.every((position, i) => position === first + i);
+  if (!isRun && positions.length > MAX_PARTS) return unsupported(`${positions.length} separate positions`);
+  const whole = positions.map((position) => (position < 0 ? position + extent : position));
+  const parts = isRun
+    ? [sliced(node, x.id, axis, whole[0] ?? 0, positions.length)]
+    : whole.map((position) => sliced(node, x.id, axis, position, 1));
+  const [only = x.id] = parts;
+  const joined = parts.length === 1 ? only : node.emit({ kind: 'concat', axis, inputs: parts });
+  return node.reshape(joined, [...x.shape.slice(0, axis), ...shape, ...x.shape.slice(axis + 1)]);
+}
+
+export const broadcastTo: Importer = (node) => {
+  const x = node.input(0);
+  const wanted = node.integers(1, 'shapes');
+  const shape = broadcastShape(node, [x.shape, wanted]);
+  if (shape.join() !== wanted.join())
+    malformed('SW2107', node.loc, `[${x.shape.join(', ')}] to [${wanted.join(', ')}]`);
+  const lead = wanted.length - x.shape.length;
+  return [
+    activation(
+      repeated(
+        node,
+        x,
+        wanted.map((extent, axis) => extent / (x.shape[axis - lead] ?? 1)),
+        lead,
+      ),
+    ),
+  ];
+};
+
+export const tile: Importer = (node) => {
+  const x = node.input(0);
+  return [activation(repeated(node, x, node.integers(1, 'multiples'), 0))];
+};
+
+/** One axis after the other: the tensor beside itself. @param lead axes of extent 1 before the tensor's own */
+function repeated(node: NodeContext, x: Tensor, times: readonly number[], lead: number): TensorId {
+  let id = node.reshape(x.id, [...new Array<number>(lead).fill(1), ...x.shape]);
+  for (const [axis, count] of times.entries()) {
+    if (count === 1) continue;
+    const { shape } = node.builder.tensor(id);
+    const outer = shape.slice(0, axis);
+    if (elementCountOf(outer) === 1 && shape[axis] === 1) {
+      const image = node.reshape(id, [1, 1, 1, elementCountOf(shape)]);
+      const made = node.emit({ kind: 'broadcast', inputs: [image] }, { shape: [1, count, 1, elementCountOf(shape)] });
+      id = node.reshape(made, shape.with(axis, count));
+      continue;
+    }
+    if (!(count >= 1 && count <= MAX_PARTS)) return unsupported(`an axis repeated ${count} times`);
+    id = node.emit({ kind: 'concat', axis, inputs: new Array<TensorId>(count).fill(id) });
+  }
+  return id;
+}
