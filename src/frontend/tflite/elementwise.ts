@@ -10,6 +10,7 @@ import { realsOf, remembered } from './constant.js';
 import { activation, type Importer, type NodeContext, type Value } from './context.js';
 import { asOrdered } from './look-up.js';
 import { additionRescale, fixedPoint, multiplicationRescale, scaleOf, softmaxScaling } from './numbers.js';
+import { asDeclared, realOf } from './real-numbers.js';
 
 export type BinaryKind = 'add' | 'sub' | 'mul';
 
@@ -55,6 +56,7 @@ export function binaryRescale(node: NodeContext, kind: BinaryKind, a: Tensor, b:
 /** float32 to quantised, or from one quantisation to another. */
 export const quantize: Importer = (node) => {
   const { tensor: x, perm } = node.ordered(0);
+  if (node.result.type === 'int32') return [asOrdered(toStoredInt32(node, x), perm)];
   const to = activationType(node.result.type);
   if (to === undefined || !isQuantized(to)) return unsupported(`to ${node.result.type}`);
   const quant = node.resultQuant();
@@ -62,6 +64,20 @@ export const quantize: Importer = (node) => {
   const scale = inputScale === undefined ? { multiplier: 0, shift: 0 } : fixedPoint(inputScale / scaleOf(quant));
   return [asOrdered(node.emit({ kind: 'convert', to, ...scale, inputs: [x.id] }, { quant }), perm)];
 };
+
+/** Stored integers of 32 bits, as real numbers rounded: their scale and zero point are the file's matter. */
+function toStoredInt32(node: NodeContext, x: Tensor): TensorId {
+  const { quantization } = node.result;
+  const [scale = 1] = quantization?.scales ?? [];
+  const [zeroPoint = 0] = quantization?.zeroPoints ?? [];
+  const real = node.builder.tensor(realOf(node, x));
+  const scaled = node.builder.tensor(withNumber(node, 'div', real, scale));
+  const rounded = node.builder.tensor(
+    node.emit({ kind: 'unary', fn: 'round', alpha: 0, beta: 0, inputs: [scaled.id] }),
+  );
+  const shifted = zeroPoint === 0 ? rounded.id : withNumber(node, 'add', rounded, zeroPoint);
+  return node.emit({ kind: 'convert', to: 'int32', multiplier: 0, shift: 0, inputs: [shifted] });
+}
 
 /** Of a constant at once: float16 and quantised weights of float models. */
 export const dequantize: Importer = (node) => {
@@ -80,22 +96,27 @@ function dequantizedConstant({ constant }: Extract<Value, { kind: 'constant' }>)
   };
 }
 
-function timesConstant(node: NodeContext, x: Tensor, factor: number): TensorId {
+/** One number with every element. */
+function withNumber(node: NodeContext, kind: 'add' | 'mul' | 'div', x: Tensor, factor: number): TensorId {
   const data = Float32Array.of(factor);
-  const name = `${node.resultName}:beta`;
+  const name = `${node.resultName}:${factor}`;
   const by = node.builder.tensor(node.builder.addConstant({ name, shape: [1], data, loc: node.loc }));
   const { inputs, shape } = together(node, [x, by]);
-  return node.reshape(node.emit({ kind: 'mul', inputs }), shape);
+  const spec = kind === 'div' ? ({ kind: 'binary', fn: 'div', inputs } as const) : ({ kind, inputs } as const);
+  return node.reshape(node.emit(spec), shape);
 }
 
 export const softmax: Importer = (node) => {
   const x = node.input(0);
   const beta = Math.fround(node.options.float32(SOFTMAX.beta, 0));
   if (x.quant === undefined || !isQuantized(x.dtype)) {
-    const scaled = beta === 1 ? x.id : timesConstant(node, x, beta);
+    const scaled = beta === 1 ? x.id : withNumber(node, 'mul', x, beta);
     return [activation(node.emit({ kind: 'softmax', inputs: [scaled] }))];
   }
-  if (x.dtype === 'int16') return unsupported('int16 operands');
+  if (x.dtype === 'int16' || node.result.type !== x.dtype) {
+    const made = node.emit({ kind: 'softmax', inputs: [realOf(node, x)] });
+    return beta === 1 ? [activation(asDeclared(node, made))] : unsupported(`beta ${beta} of ${x.dtype}`);
+  }
   const fixed = softmaxScaling(beta, scaleOf(x.quant));
   return [activation(node.emit({ kind: 'softmax', fixedPoint: fixed, inputs: [x.id] }, { quant: node.resultQuant() }))];
 };
