@@ -123,6 +123,14 @@ describe('claims', () => {
     expect(outcome(writeTflite(model))).toBe('SW2104');
   });
 
+  test('inputs in other shapes than the file declares', () => {
+    const file = writeTflite(small);
+    const program = importTflite(file, 'm', new Map([['x', [1, 9, 5, 2]]]));
+    expect(program.tensors.get(program.outputs[0] as never)?.shape).toEqual([1, 9, 5, 2]);
+    expect(() => importTflite(file, 'm', new Map([['z', [1, 2]]]))).toThrow(/SW2106.*'z', which is no input/);
+    expect(() => importTflite(file, 'm', new Map([['x', [1, 2]]]))).toThrow(/SW2106.*1x2, the model has 1x4x4x2/);
+  });
+
   test('every operator that is not supported is named at once', () => {
     const unknown = [2000, 2001].map((code, i) => ({ code, inputs: [i], outputs: [i + 1] }));
     const tensors = [x, { ...x, name: 'y' }, { ...x, name: 'z' }];

@@ -68,7 +68,7 @@ export async function readModel(
   if (path.endsWith('.tflite')) {
     refuseParams(path, params);
     const { loadTflite } = await import('../frontend/tflite/load-tflite.js');
-    return { program: loadTflite(path), batch: 1 };
+    return { program: loadTflite(path, shapes), batch: 1 };
   }
   throw new SpillwayError([
     {

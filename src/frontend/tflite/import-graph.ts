@@ -19,10 +19,16 @@ import { StateKeeper } from './state.js';
  *
  * @throws SpillwayError with all unsupported operators in one diagnostic, and everything else that was found
  */
-export function importGraph(model: TfliteModel, name: string, problems: ProblemList): Program {
+export function importGraph(
+  model: TfliteModel,
+  name: string,
+  problems: ProblemList,
+  shapes: InputShapes = new Map(),
+): Program {
   const graph = inlineComposites(model);
   refuseUnknown(graph, problems); // before any work
-  const importer = new GraphImporter(model, graph, name, problems);
+  const importer = new GraphImporter(model, graph, name, problems, shapes);
+  importer.checkGivenShapes();
   importer.importInputs();
   for (const operator of graph.operators) importer.importOperator(operator);
   importer.exportOutputs();
@@ -39,6 +45,9 @@ function refuseUnknown(graph: TfliteGraph, problems: ProblemList): void {
   for (const { operator, index } of unknown) problems.addUnsupported(operator, `operator ${index}`);
   problems.throwIfAny();
 }
+
+/** Shapes that the user gives, by the name of the input. */
+export type InputShapes = ReadonlyMap<string, readonly number[]>;
 
 /** Results of the types that the program has for those of the file. */
 function checkType(declared: TfliteTensor, value: Value, builder: ProgramBuilder): void {
@@ -60,9 +69,26 @@ class GraphImporter {
     private readonly graph: TfliteGraph,
     name: string,
     private readonly problems: ProblemList,
+    private readonly shapes: InputShapes,
   ) {
     this.builder = new ProgramBuilder(name, model.file, { fault: { code: 'SW2105', blame: 'unsupported' } });
     this.states = new StateKeeper(this.builder, graph.tensors);
+  }
+
+  /** @throws SpillwayError SW2106 (usage) for shapes of what is no input, or of another rank */
+  checkGivenShapes(): void {
+    const inputs = this.graph.inputs.map((index) => this.tensor(index));
+    for (const [name, shape] of this.shapes) {
+      const input = inputs.find((tensor) => tensor.name === name);
+      if (input?.shape.length === shape.length) continue;
+      const message =
+        input === undefined
+          ? `--input names '${name}', which is no input of the model`
+          : `--input gives '${name}' the shape ${shape.join('x')}, the model has ${input.shape.join('x')}`;
+      const hint = `the inputs are ${inputs.map((tensor) => tensor.name).join(', ')}`;
+      this.problems.add({ code: 'SW2106', blame: 'usage', message, loc: { file: this.model.file, node: name }, hint });
+    }
+    this.problems.throwIfAny();
   }
 
   importInputs(): void {
@@ -79,7 +105,8 @@ class GraphImporter {
   }
 
   private importInput(tensor: TfliteTensor, loc: SourceLoc): TensorId | undefined {
-    const { name, shape, type } = tensor;
+    const { name, type } = tensor;
+    const shape = this.shapes.get(name) ?? tensor.shape;
     const dtype =
       type === 'bool'
         ? 'uint8'
@@ -151,7 +178,8 @@ class GraphImporter {
     if (count === 0) malformed('SW2107', operator.loc, `the result '${declared.name}' is empty`);
     if (count > MAX_ELEMENTS) malformed('SW2110', operator.loc, `the result '${declared.name}' has ${count} elements`);
     checkType(declared, value, this.builder);
-    if (declared.shape.length === 0 || elementCountOf(declared.shape) === count) return;
+    // Other inputs than the file's make other results.
+    if (this.shapes.size > 0 || declared.shape.length === 0 || elementCountOf(declared.shape) === count) return;
     const message = `'${declared.name}' is [${declared.shape.join(', ')}] in the file, and ${operator.operator} makes [${shape.join(', ')}]`;
     malformed('SW2107', operator.loc, message);
   }
