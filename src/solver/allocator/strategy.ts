@@ -174,7 +174,7 @@ function keyFor(instance: Instance, turn: number): Float64Array {
 const LOCAL_SEARCH_FROM = 400;
 
 /** What a node is worth in list entries of the local search: about the same time. */
-const WORK_PER_NODE = 1_000;
+const WORK_PER_NODE = 850;
 
 /** Attempts at the exact search before the local search: where it finds anything, mostly in these. */
 const FIRST_ATTEMPTS = 8;
