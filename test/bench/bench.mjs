@@ -1,5 +1,5 @@
 /**
- * npm run bench [-- --filter TEXT] [-- --repeat N] [-- --targets]: DRAM traffic, bounds, compile time and memory, each case in a process of its
+ * npm run bench [-- --filter TEXT] [-- --repeat N] [-- --targets] [-- --sweep]: DRAM traffic, bounds, compile time and memory, each case in a process of its
  * own. Writes out/bench.json. Times are those of the whole process; of repeated runs the least counts.
  *
  * A plain script: it drives the built command line as users do, and shares no code with what it measures.
@@ -71,6 +71,13 @@ const TARGETS = new Map([
 ]);
 const onlyTargets = process.argv.includes('--targets');
 
+/** Seconds of a whole compile, on a machine with nothing else to do. */
+const MOST_SECONDS = [
+  [/resnet50/, 6],
+  [/inception_v1/, 15],
+  [/yolov3/, 30],
+];
+
 mkdirSync(`${root}out`, { recursive: true });
 
 function run(args) {
@@ -135,6 +142,9 @@ function benchCase(name, chip, model, args) {
       ...(counted === document.period.totalBytes ? [] : ['simulated bytes differ']),
       ...(simulated.document.faults.length === 0 ? [] : ['faults']),
       ...(ilp <= greedy && greedy <= none ? [] : ['not ilp <= greedy <= none']),
+      ...MOST_SECONDS.flatMap(([names, most]) =>
+        names.test(name) && compiled.seconds > most ? [`over ${most} s`] : [],
+      ),
       ...(must === undefined || document.perFrameBytes <= must * 1e6 ? [] : [`above ${must} MB`]),
     ],
   };
@@ -188,6 +198,78 @@ for (const [name, chip, model, ...args] of CASES) {
   }
 }
 
+/** Figures of one model that are no traffic: what they are, how they are found, and what they must not exceed. */
+const figures = [];
+const leastSram = (document) => document.leastSram.withoutActivationTrafficBytes;
+// Alwani et al., MICRO 2016, in float32, with all weights resident and little room beside them.
+const ALWANI = 'compile examples/vgg-first-five.model.ts -t chip-a --sram 2440000 --dtype float32 --json'.split(' ');
+const FIGURES = [
+  {
+    name: 'fsrcnn: least SRAM without activation traffic',
+    args: ['inspect', 'examples/fsrcnn.model.ts', '--min-sram', '--json'],
+    value: leastSram,
+    mustBytes: 600000,
+    stretchBytes: 400000,
+  },
+  {
+    name: 'first five layers of VGG: feature traffic',
+    args: ALWANI,
+    value: ({ period }) => period.byClass.activations + period.byClass.input + period.byClass.output,
+    mustBytes: 3813376,
+    stretchBytes: 3813376,
+  },
+  {
+    name: 'first five layers of VGG: feature buffers for that',
+    args: ALWANI,
+    value: ({ sram }) => sram.featureBytes,
+    mustBytes: 362000,
+    stretchBytes: 354084,
+  },
+];
+for (const { name, args, value, mustBytes, stretchBytes } of FIGURES) {
+  if (!name.includes(filter)) continue;
+  const { document, seconds, error } = run([
+    ...args,
+    ...(args[0] === 'compile' ? ['-o', `${root}out/bench-case`] : []),
+  ]);
+  const bytes = error === undefined ? value(document) : undefined;
+  const problems = bytes === undefined || bytes <= mustBytes ? [] : [`above ${mustBytes} B`];
+  figures.push({ name, bytes, mustBytes, stretchBytes, seconds, problems, ...(error === undefined ? {} : { error }) });
+  console.log(
+    `${name.padEnd(52)} ${error ?? `${bytes} B; must ${mustBytes}, stretch ${stretchBytes}`} ${problems.join()}`,
+  );
+}
+
+/** Traffic over sizes of SRAM, two to an octave: with more of it never more. */
+const sweep = [];
+if (process.argv.includes('--sweep')) {
+  for (const [name, ...model] of NETWORKS.filter(([network]) => network === 'resnet50' || network === 'yolov3-608')) {
+    let before = Number.POSITIVE_INFINITY;
+    for (let octave = 18; octave <= 28; octave += 0.5) {
+      const sramBytes = Math.floor(2 ** octave / 64) * 64;
+      const args = [
+        'compile',
+        ...model,
+        '-t',
+        'chip-a',
+        '--sram',
+        String(sramBytes),
+        '-o',
+        `${root}out/bench-case`,
+        '--json',
+      ];
+      const { document, seconds, error } = run(args);
+      const bytes = document?.period.totalBytes;
+      const problems = error !== undefined ? [error] : bytes > before ? ['more than in less SRAM'] : [];
+      sweep.push({ name, sramBytes, bytes, crossingBytes: document?.bound.crossingBytes, seconds, problems });
+      console.log(
+        `${name.padEnd(12)} ${String(sramBytes).padStart(10)} B ${mb(bytes).padStart(10)} MB ${problems.join()}`,
+      );
+      before = Math.min(before, bytes ?? before);
+    }
+  }
+}
+
 const chain = [];
 if ('chain'.includes(filter) && !onlyTargets) {
   console.log('\ncompile time of a chain of convolutions, whole process; exponent: 2 is quadratic');
@@ -216,7 +298,11 @@ if ('allocator'.includes(filter) && !onlyTargets) {
   console.log(`\n${formatAllocatorBench(allocator)}`);
 }
 
-writeFileSync(`${root}out/bench.json`, `${JSON.stringify({ rows, chain, allocator }, null, 2)}\n`);
-const bad = [...rows, ...chain].filter((row) => row.error !== undefined || (row.problems ?? []).length > 0);
-console.log(`\n${rows.length} cases, ${bad.length} with problems; written to out/bench.json`);
+writeFileSync(`${root}out/bench.json`, `${JSON.stringify({ rows, figures, sweep, chain, allocator }, null, 2)}\n`);
+const bad = [...rows, ...figures, ...sweep, ...chain].filter(
+  (row) => row.error !== undefined || (row.problems ?? []).length > 0,
+);
+console.log(
+  `\n${rows.length + figures.length + sweep.length} cases, ${bad.length} with problems; written to out/bench.json`,
+);
 process.exitCode = bad.length === 0 ? 0 : 1;
