@@ -131,6 +131,25 @@ export function functions(): OperatorCase[] {
       ['ABS:101', 'CEIL:104', 'COS:108', 'EXP:47', 'FLOOR:8', 'NEG:59', 'ROUND:116', 'SIN:66', 'SQUARE:92'] as const
     ).map((entry) => unary(entry.split(':')[0] ?? '', Number(entry.split(':')[1]))),
     unary('ELU', 111),
+    one('ADD int32', { ...add }, [{ ...x, type: 'int32' }, int32('b', [1], 7)], [{ ...y, type: 'int32' }]),
+    one(
+      'FLOOR_DIV int32',
+      { code: 90, optionsType: 65 },
+      [{ ...x, type: 'int32' }, int32('b', [1], 7)],
+      [{ ...y, type: 'int32' }],
+    ),
+    one(
+      'MAXIMUM int32',
+      { code: 55, optionsType: 39 },
+      [{ ...x, type: 'int32' }, int32('b', [1], 100)],
+      [{ ...y, type: 'int32' }],
+    ),
+    one(
+      'GATHER_ND',
+      { code: 107, optionsType: 83 },
+      [x, int32('which', [2, 3], 0, 4, 1, 0, 2, 5)],
+      [{ ...y, shape: [2, 3] }],
+    ),
     one('LOG_SOFTMAX float32', { code: 50, optionsType: 36 }, [x], [y]),
     one('L2_NORMALIZATION float32', { code: 11, optionsType: 12, options: { 0: i8(0) } }, [x], [y]),
     one('SOFTMAX float32, beta 0.5', { code: 25, optionsType: 9, options: { 0: f32(0.5) } }, [x], [y]),

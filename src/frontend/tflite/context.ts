@@ -140,9 +140,12 @@ export class NodeContext {
 
   /** A constant as a tensor of the program. */
   embed(constant: Constant): TensorId {
-    const data = constant.elements();
     const { name, shape, type, quantization } = constant;
-    if (data instanceof Float64Array) return unsupported(`the ${type} constant '${name}' as an operand`);
+    const elements = constant.elements();
+    const data = elements instanceof Float64Array ? Int32Array.from(elements) : elements;
+    if (data !== elements && !data.every((value, i) => value === elements[i])) {
+      return unsupported(`the ${type} constant '${name}', beyond 32 bits`);
+    }
     const [scale] = quantization?.scales ?? [];
     const quant =
       scale === undefined ? {} : { quant: { scales: [scale], zeroPoint: quantization?.zeroPoints[0] ?? 0 } };

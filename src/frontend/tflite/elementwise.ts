@@ -10,7 +10,7 @@ import { realsOf, remembered } from './constant.js';
 import { activation, type Importer, type NodeContext, type Value } from './context.js';
 import { asOrdered } from './look-up.js';
 import { additionRescale, fixedPoint, multiplicationRescale, scaleOf, softmaxScaling } from './numbers.js';
-import { asDeclared, realOf } from './real-numbers.js';
+import { asDeclared, realInput, realOf } from './real-numbers.js';
 
 export type BinaryKind = 'add' | 'sub' | 'mul';
 
@@ -21,6 +21,7 @@ export const binary =
   (kind: BinaryKind): Importer =>
   (node) => {
     const fused = node.activationOption(BINARY.activation);
+    if (node.result.type === 'int32' || node.result.type === 'int64') return [ofIntegers(node, kind)];
     const special = withConstant(node, kind);
     if (special !== undefined) {
       return [asOrdered(withFused(node, special.tensor.id, fused), special.perm)];
@@ -40,6 +41,12 @@ export const binary =
     const id = node.reshape(withFused(node, made, fused), shape);
     return [asOrdered(id, isOneOrder ? first.perm : undefined)];
   };
+
+/** Of int32 and int64, which are positions and sizes: exact in float32 up to 2^24. */
+function ofIntegers(node: NodeContext, kind: BinaryKind): Value {
+  const { inputs, shape } = together(node, [realInput(node, 0), realInput(node, 1)]);
+  return activation(node.reshape(asDeclared(node, node.emit({ kind, inputs })), shape));
+}
 
 /** Two operands whose axes are in one other order than the file's: of one shape, or read in the file's order. */
 function inOrder(a: Tensor, b: Tensor): Together {

@@ -47,13 +47,14 @@ export const binaryFunction =
 export const extremum =
   (fn: 'max' | 'min'): Importer =>
   (node) => {
-    const operands = [node.input(0), node.input(1)];
+    const isInteger = node.result.type === 'int32' || node.result.type === 'int64';
+    const operands = isInteger ? [realInput(node, 0), realInput(node, 1)] : [node.input(0), node.input(1)];
     const [a, b] = operands;
     if (a !== undefined && b !== undefined && isQuantized(a.dtype)) {
       if (!sameQuantization(a.quant, b.quant)) return unsupported('operands of several quantisations');
     }
     const { inputs, shape } = together(node, operands);
-    return [activation(node.reshape(node.emit({ kind: 'binary', fn, inputs }), shape))];
+    return [activation(node.reshape(asDeclared(node, node.emit({ kind: 'binary', fn, inputs })), shape))];
   };
 
 /** SELECT and SELECT_V2 of float32; the condition is 0 or not. */

@@ -6,6 +6,7 @@ import { broadcastShape } from './broadcast.js';
 import { integersOf } from './constant.js';
 import { activation, type Importer, type NodeContext } from './context.js';
 import { malformed } from './problems.js';
+import { realInput } from './real-numbers.js';
 import { sliced } from './slicing.js';
 
 const GATHER = { axis: 0, batchDims: 1 } as const;
@@ -25,6 +26,29 @@ export const gather: Importer = (node) => {
 
 /** Its first operand holds the indices. */
 export const embeddingLookup: Importer = (node) => [activation(rows(node, 0, 1, 0))];
+
+/** GATHER_ND: the last axis of the indices names a position along each of the first axes of the table. */
+export const gatherNd: Importer = (node) => {
+  const table = node.input(0);
+  const indices = realInput(node, 1);
+  const depth = indices.shape.at(-1) ?? 1;
+  const rest = table.shape.slice(depth);
+  if (depth > table.shape.length) malformed('SW2107', node.loc, `${depth} positions in [${table.shape.join(', ')}]`);
+  const outer = table.shape.slice(0, depth);
+  const steps = Float32Array.from(outer, (_, axis) => elementCountOf(outer.slice(axis + 1)));
+  const name = `${node.resultName}:steps`;
+  const count = elementCountOf(indices.shape) / depth;
+  const inputs = [
+    node.reshape(indices.id, [1, count, 1, depth]),
+    node.builder.addConstant({ name, shape: [1, 1, 1, depth], data: steps, loc: node.loc }),
+  ];
+  const sum = node.emit({ kind: 'reduce', fn: 'sum', inputs: [node.emit({ kind: 'mul', inputs })] });
+  const row = node.emit({ kind: 'convert', to: 'int32', multiplier: 0, shift: 0, inputs: [sum] });
+  const flat = node.reshape(table.id, [elementCountOf(outer), elementCountOf(rest)]);
+  const quant = table.quant === undefined ? {} : { quant: table.quant };
+  const made = node.emit({ kind: 'gather', inputs: [flat, node.reshape(row, [1, count, 1])] }, quant);
+  return [activation(node.reshape(made, [...indices.shape.slice(0, -1), ...rest]))];
+};
 
 /** Rows of a table by computed indices. */
 function rows(node: NodeContext, axis: number, tableAt: number, indicesAt: number): TensorId {

@@ -15,7 +15,7 @@ import {
   select,
   unaryFunction,
 } from './functions.js';
-import { broadcastTo, embeddingLookup, gather, tile } from './gather.js';
+import { broadcastTo, embeddingLookup, gather, gatherNd, tile } from './gather.js';
 import { sigmoid } from './look-up.js';
 import { concatenation, expandDims, pad, reshape, resize, squeeze } from './movement.js';
 import { pool } from './pool.js';
@@ -53,6 +53,7 @@ export const IMPORTERS: ReadonlyMap<string, Importer> = new Map<string, Importer
   ['FLOOR_MOD', binaryFunction('mod')],
   ['FULLY_CONNECTED', fullyConnected],
   ['GATHER', gather],
+  ['GATHER_ND', gatherNd],
   ['GELU', gelu],
   ['GREATER', binaryFunction('greater')],
   ['GREATER_EQUAL', binaryFunction('greaterOrEqual')],
