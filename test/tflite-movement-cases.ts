@@ -57,6 +57,12 @@ export function movements(): OperatorCase[] {
       move('SLICE', { code: 65 }, [int32('b', [4], 0, 1, 2, 1), int32('s', [4], 1, 3, -1, 2)], [1, 3, 4, 2]),
       strided('every second', [0, 0, 0, 0], [1, 5, 6, 4], [1, 2, 2, 1], 0, [1, 3, 3, 4]),
       strided('dropped axis', [0, 2, 0, 1], [1, 3, 6, 3], [1, 1, 1, 1], 2, [1, 6, 2]),
+      move(
+        'STRIDED_SLICE ellipsis and new axis',
+        { code: 45, optionsType: 32, options: { 0: i32(0), 1: i32(0), 2: i32(1), 3: i32(2), 4: i32(4) } },
+        [int32('begin', [3], 0, 0, 2), int32('end', [3], 0, 0, 3), int32('strides', [3], 1, 1, 1)],
+        [1, 5, 6, 1],
+      ),
       strided('from the end', [0, -3, 1, 0], [1, 5, -1, 4], [1, 1, 3, 2], 0, [1, 3, 2, 2]),
       move('TRANSPOSE', { code: 39 }, [int32('perm', [4], 0, 3, 1, 2)], [1, 4, 5, 6]),
       move('DEPTH_TO_SPACE', { code: 5, optionsType: 94, options: { 0: i32(2) } }, [], [1, 10, 12, 1]),

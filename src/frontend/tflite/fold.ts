@@ -11,7 +11,7 @@ import { integersOf } from './constant.js';
 import type { Importer, NodeContext, Value } from './context.js';
 import { malformed } from './problems.js';
 import type { TensorType } from './schema.js';
-import { stridedRanges } from './slicing.js';
+import { stridedRanges } from './strided-ranges.js';
 
 const MAX_FOLDED_ELEMENTS = 2 ** 24;
 const AXIS = { concatenation: 0, gather: 0, pack: 1 } as const;
@@ -122,16 +122,18 @@ const FOLDERS: ReadonlyMap<string, Importer> = new Map<string, Importer>([
     'STRIDED_SLICE',
     (node) => {
       const x = operandOf(node, 0);
-      const ranges = stridedRanges(node, x.shape);
+      const { ranges, newAxes } = stridedRanges(node, x.shape);
       const kept = ranges.filter(({ isDropped }) => !isDropped);
-      return [
-        moved(
-          node,
-          x,
-          kept.map(({ count }) => count),
-          (index) => ranges.map((r) => r.begin + (r.isDropped ? 0 : (index[kept.indexOf(r)] ?? 0) * r.stride)),
-        ),
-      ];
+      const part = moved(
+        node,
+        x,
+        kept.map(({ count }) => count),
+        (index) => ranges.map((r) => r.begin + (r.isDropped ? 0 : (index[kept.indexOf(r)] ?? 0) * r.stride)),
+      );
+      if (part.kind !== 'constant') return [part];
+      const extents = [...part.constant.shape];
+      for (const position of newAxes) extents.splice(position, 0, 1);
+      return [{ kind: 'constant', constant: { ...part.constant, shape: extents } }];
     },
   ],
   [

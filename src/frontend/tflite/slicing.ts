@@ -5,8 +5,8 @@ import { unsupported } from '../onnx/problems.js';
 import { activation, type Importer, type NodeContext, type Value } from './context.js';
 import { asOrdered } from './look-up.js';
 import { malformed } from './problems.js';
+import { type AxisRange, stridedRanges } from './strided-ranges.js';
 
-const STRIDED_SLICE = { beginMask: 0, endMask: 1, ellipsisMask: 2, newAxisMask: 3, shrinkMask: 4, offset: 5 } as const;
 const SPLIT = { count: 0 } as const;
 const PACK = { axis: 1 } as const;
 const UNPACK = { count: 0, axis: 1 } as const;
@@ -46,63 +46,28 @@ export const slice: Importer = (node) => {
   return [asOrdered(id, perm)];
 };
 
-interface AxisRange {
-  readonly begin: number;
-  readonly count: number;
-  readonly stride: number;
-  readonly isDropped: boolean;
-}
-
-/** Begin, count and stride of each axis. @param shape of the operand */
-export function stridedRanges(node: NodeContext, shape: readonly number[]): AxisRange[] {
-  const { options } = node;
-  const field = (name: keyof typeof STRIDED_SLICE): number => options.int32(STRIDED_SLICE[name]);
-  if (field('ellipsisMask') !== 0 || field('newAxisMask') !== 0) unsupported('an ellipsis or new axes');
-  const [begins, ends, strides] = [1, 2, 3].map((position) => node.integers(position, 'ranges'));
-  const has = (mask: number, axis: number): boolean => ((mask >> axis) & 1) === 1;
-  return shape.map((extent, axis) => {
-    const stride = strides?.[axis] ?? 1;
-    if (stride === 0) malformed('SW2107', node.loc, `a stride of 0 along axis ${axis}`);
-    const inside = (position: number): number => {
-      const value = position < 0 ? position + extent : position;
-      return stride > 0 ? Math.min(Math.max(value, 0), extent) : Math.min(Math.max(value, -1), extent - 1);
-    };
-    const isDropped = has(field('shrinkMask'), axis);
-    const isGiven = axis < (begins?.length ?? 0);
-    const whole = stride > 0 ? [0, extent] : [extent - 1, -1];
-    const begin = !isGiven || has(field('beginMask'), axis) ? (whole[0] ?? 0) : inside(begins?.[axis] ?? 0);
-    if (isDropped) return { begin, count: 1, stride: 1, isDropped };
-    const given = (ends?.[axis] ?? extent) + (options.bool(STRIDED_SLICE.offset) ? (begins?.[axis] ?? 0) : 0);
-    const end = !isGiven || has(field('endMask'), axis) ? (whole[1] ?? extent) : inside(given);
-    return { begin, count: Math.max(0, Math.ceil((end - begin) / stride)), stride, isDropped };
-  });
-}
-
 export const stridedSlice: Importer = (node) => {
   if (node.operand(0).kind === 'activation' && !ranged(node)) return [partOf(node)];
   const x = node.input(0);
-  const ranges = stridedRanges(node, x.shape);
+  const { ranges, newAxes } = stridedRanges(node, x.shape);
   let id = x.id;
   for (const [axis, range] of ranges.entries()) id = stridedAxis(node, id, axis, range);
-  const { shape } = node.builder.tensor(id);
-  return [
-    activation(
-      node.reshape(
-        id,
-        shape.filter((_, axis) => !ranges[axis]?.isDropped),
-      ),
-    ),
-  ];
+  const shape = node.builder.tensor(id).shape.filter((_, axis) => !ranges[axis]?.isDropped);
+  for (const position of newAxes) shape.splice(position, 0, 1);
+  return [activation(node.reshape(id, shape))];
 };
 
-const ranged = (node: NodeContext): boolean =>
-  stridedRanges(node, node.shape(0)).some(({ stride, isDropped }) => stride !== 1 || isDropped);
+/** Whether it does more than take a part. */
+function ranged(node: NodeContext): boolean {
+  const { ranges, newAxes } = stridedRanges(node, node.shape(0));
+  return newAxes.length > 0 || ranges.some(({ stride, isDropped }) => stride !== 1 || isDropped);
+}
 
 /** Without strides and dropped axes: in whatever order the operand is. */
 function partOf(node: NodeContext): Value {
   const { tensor, perm } = node.ordered(0);
   let { id } = tensor;
-  for (const [axis, { begin, count }] of stridedRanges(node, node.shape(0)).entries()) {
+  for (const [axis, { begin, count }] of stridedRanges(node, node.shape(0)).ranges.entries()) {
     if (count === 0) malformed('SW2107', node.loc, `the result is empty along axis ${axis}`);
     id = sliced(node, id, perm?.[axis] ?? axis, begin, count);
   }
