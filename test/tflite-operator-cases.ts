@@ -281,6 +281,32 @@ function int16s(): OperatorCase[] {
   ];
 }
 
+/** A dilated convolution as older converters spell it. */
+function blocks(): OperatorCase[] {
+  return KINDS.map((type): OperatorCase => {
+    const [w, b] = weights(type, [1, 3, 3, 4], 3);
+    const version = type === 'int8' ? 2 : 1;
+    const tensors = [
+      act('x', type, [1, 9, 7, 4]),
+      int32('block', [2], 2, 2),
+      int32('paddings', [2, 2], 2, 3, 2, 3),
+      act('apart', type, [4, 7, 6, 4]),
+      w as FileTensor,
+      b as FileTensor,
+      act('made', type, [4, 5, 4, 4], 0.09, -7),
+      int32('crops', [2, 2], 0, 1, 0, 1),
+      act('y', type, [1, 9, 7, 4], 0.09, -7),
+    ];
+    const options = { 0: i8(1), 1: i32(1), 2: i32(1), 3: i32(1), 4: i8(3), 5: i32(1), 6: i32(1) };
+    const operators = [
+      { code: 38, optionsType: 25, version, inputs: [0, 1, 2], outputs: [3] },
+      { code: 4, optionsType: 2, options, version: type === 'int8' ? 3 : 1, inputs: [3, 4, 5], outputs: [6] },
+      { code: 37, optionsType: 24, version, inputs: [6, 1, 7], outputs: [8] },
+    ];
+    return { name: `SPACE_TO_BATCH_ND and back, ${type}`, model: { tensors, operators, inputs: [0], outputs: [8] } };
+  });
+}
+
 export const OPERATOR_CASES: readonly OperatorCase[] = [
   ...convolutions(),
   ...binaries(),
@@ -288,6 +314,7 @@ export const OPERATOR_CASES: readonly OperatorCase[] = [
   ...pools(),
   ...movements(),
   ...conversions(),
+  ...blocks(),
   ...int16s(),
   ...hybrids(),
   ...transposedConvolutions(),

@@ -18,7 +18,13 @@ import type { StateKeeper } from './state.js';
  * is axis perm[i] of the program's. Converters put transpositions around many operators that do not care about order.
  */
 export type Value =
-  | { readonly kind: 'activation'; readonly id: TensorId; readonly perm?: readonly number[] }
+  | {
+      readonly kind: 'activation';
+      readonly id: TensorId;
+      readonly perm?: readonly number[];
+      /** The file sees the image cut into blocks, one image for each place in a block; see batches-of-space.ts. */
+      readonly block?: readonly [number, number];
+    }
   | { readonly kind: 'constant'; readonly constant: Constant };
 
 export const activation = (id: TensorId): Value => ({ kind: 'activation', id });
@@ -62,6 +68,7 @@ export class NodeContext {
   ordered(position: number): Ordered {
     const value = this.operand(position);
     if (value.kind === 'constant') return { tensor: this.builder.tensor(this.embed(value.constant)), perm: undefined };
+    if (value.block !== undefined) return unsupported('of images in blocks');
     const perm = value.perm === undefined || isIdentity(value.perm) ? undefined : value.perm;
     return { tensor: this.builder.tensor(value.id), perm };
   }
@@ -156,5 +163,10 @@ export class NodeContext {
 export function shapeOf(value: Value, builder: ProgramBuilder): readonly number[] {
   if (value.kind === 'constant') return value.constant.shape;
   const { shape } = builder.tensor(value.id);
+  if (value.block !== undefined) {
+    const [bh, bw] = value.block;
+    const [, h = 1, w = 1, c = 1] = shape;
+    return [bh * bw, h / bh, w / bw, c];
+  }
   return value.perm === undefined ? shape : value.perm.map((axis) => shape[axis] ?? 1);
 }

@@ -3,6 +3,7 @@ import { elementCountOf, isQuantized } from '../../ir/facts.js';
 import type { ConstantData, Tensor, TensorId } from '../../ir/types.js';
 import { unsupported } from '../onnx/problems.js';
 import { withFused } from './activation.js';
+import { wholeImage } from './batches-of-space.js';
 import { POINT } from './binary-constant.js';
 import type { Constant } from './constant.js';
 import { activation, type Importer, type NodeContext } from './context.js';
@@ -17,7 +18,7 @@ const DEPTHWISE = { strideW: 1, strideH: 2, activation: 4, dilationW: 5, dilatio
 const DENSE = { activation: 0, weightsFormat: 1, keepDims: 2, asymmetric: 3 } as const;
 
 export const conv2d: Importer = (node) => {
-  const x = node.input(0);
+  const { x, block } = imageOf(node);
   const weights = weightsOf(node, 4);
   const [m = 1, kh = 1, kw = 1, depth = 1] = weights.shape;
   const channels = x.shape[3] ?? 0;
@@ -40,11 +41,12 @@ export const conv2d: Importer = (node) => {
       }),
     rounding: roundingOf(x),
   };
-  return [finish(node, inNumbers(node, x, weights, m, convolution), CONV.activation)];
+  const made = inNumbers(node, x, weights, m, inBlocks(convolution, block));
+  return [{ ...finish(node, made, CONV.activation), ...(block === undefined ? {} : { block }) }];
 };
 
 export const depthwiseConv2d: Importer = (node) => {
-  const x = node.input(0);
+  const { x, block } = imageOf(node);
   const weights = weightsOf(node, 4);
   const [one, kh = 1, kw = 1, m = 1] = weights.shape;
   const channels = x.shape[3] ?? 0;
@@ -69,8 +71,25 @@ export const depthwiseConv2d: Importer = (node) => {
       }),
     rounding: {},
   };
-  return [finish(node, inNumbers(node, x, weights, m, convolution), DEPTHWISE.activation)];
+  const made = inNumbers(node, x, weights, m, inBlocks(convolution, block));
+  return [{ ...finish(node, made, DEPTHWISE.activation), ...(block === undefined ? {} : { block }) }];
 };
+
+function imageOf(node: NodeContext): { readonly x: Tensor; readonly block?: readonly [number, number] } {
+  const whole = wholeImage(node, 0);
+  return whole === undefined ? { x: node.input(0) } : { x: node.builder.tensor(whole.id), block: whole.block };
+}
+
+/** Neighbours in one of the images are a block apart in the whole one. */
+function inBlocks(convolution: Convolution, block: readonly [number, number] | undefined): Convolution {
+  if (block === undefined) return convolution;
+  const { window } = convolution;
+  const { kernel, stride, dilation, padding } = window;
+  const isOdd = kernel.some((extent, axis) => ((extent - 1) * (dilation[axis] ?? 1)) % 2 !== 0);
+  if (stride.some((step) => step !== 1) || (padding === 'same' && isOdd))
+    return unsupported('strides of images in blocks');
+  return { ...convolution, window: { ...window, dilation: [dilation[0] * block[0], dilation[1] * block[1]] } };
+}
 
 interface Convolution {
   readonly window: WindowOptions;

@@ -199,6 +199,10 @@ class GraphImporter {
         this.problems.add({ code: 'SW2108', blame: 'unsupported', message, loc });
         continue;
       }
+      if (value.block !== undefined) {
+        this.problems.addUnsupported('SPACE_TO_BATCH_ND', `output '${tensor.name}'`, 'at the end of the model');
+        continue;
+      }
       // The order of axes that the outside sees may differ from the stored one, and then nothing is moved.
       const order = value.perm === undefined ? {} : { outsideAxes: value.perm };
       this.builder.addOutput(value.id, named.has(value.id) ? order : { ...order, name: tensor.name });

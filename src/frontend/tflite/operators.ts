@@ -1,5 +1,6 @@
 /** Every operator that is imported, by its name in the schema. */
 import { hardSwish, leakyRelu, limits, prelu } from './activation.js';
+import { batchToSpace, spaceToBatch } from './batches-of-space.js';
 import type { Importer } from './context.js';
 import { conv2d, depthwiseConv2d, fullyConnected } from './convolution.js';
 import { detectionPostProcess } from './detection.js';
@@ -32,6 +33,7 @@ export const IMPORTERS: ReadonlyMap<string, Importer> = new Map<string, Importer
   ['ARG_MIN', argument('argMin')],
   ['AVERAGE_POOL_2D', pool('avgPool')],
   ['BATCH_MATMUL', batchMatMul],
+  ['BATCH_TO_SPACE_ND', batchToSpace],
   ['BROADCAST_TO', broadcastTo],
   ['CAST', cast],
   ['CEIL', unaryFunction('ceil')],
@@ -102,6 +104,7 @@ export const IMPORTERS: ReadonlyMap<string, Importer> = new Map<string, Importer
   ['SIN', unaryFunction('sin')],
   ['SLICE', slice],
   ['SOFTMAX', softmax],
+  ['SPACE_TO_BATCH_ND', spaceToBatch],
   ['SPACE_TO_DEPTH', spaceToDepth],
   ['SPLIT', split],
   ['SPLIT_V', splitV],
