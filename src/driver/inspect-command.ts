@@ -8,18 +8,21 @@ interface Flags {
   readonly target?: string;
   readonly minSram?: true;
   readonly json?: true;
+  readonly dot?: true;
 }
 
 /** Of the chips in targets/. */
 const DEFAULT_ALIGNMENT_BYTES = 16;
 
 const EXAMPLES = `
-Bytes are those of int8: one per element. Layers are those that the chip would run, after fusion, in their order.
+Bytes are those of int8, one per element, unless the file comes quantised or has operators without a form in integers: then
+they are those of its own types. Layers are those that the chip would run, after fusion, in their order.
 
 Examples:
   spillway inspect examples/resnet50.model.ts
   spillway inspect examples/yolov3.model.ts --param size=1440
   spillway inspect net.onnx --target chip-a --json
+  spillway inspect net.onnx --dot | dot -Tsvg > net.svg
   spillway inspect examples/fsrcnn.model.ts --min-sram
 `;
 
@@ -37,6 +40,7 @@ export function registerInspect(program: Command): void {
     )
     .option('-t, --target <target>', 'say for each layer whether this chip computes or moves for longer')
     .option('--min-sram', 'the least SRAM that moves no activation, and the least that compiles at all')
+    .option('--dot', 'print the graph as imported for Graphviz, and nothing else')
     .option('--json', 'print one JSON document, and nothing else, on stdout')
     .addHelpText('after', EXAMPLES)
     .action(async (model: string, flags: Flags) => {
@@ -45,6 +49,11 @@ export function registerInspect(program: Command): void {
       const { loadChip } = await import('../target/chip.js');
       const chip = flags.target === undefined ? undefined : loadChip(flags.target);
       const { program: graph } = await readModel(model, flags.param ?? new Map(), flags.input);
+      if (flags.dot) {
+        const { formatDot, graphOf } = await import('./dot.js');
+        process.stdout.write(formatDot(graph.name, graphOf(graph)));
+        return;
+      }
       const inspection = inspectProgram(graph, chip);
       if (flags.minSram) {
         const { leastSramOf } = await import('./least-sram.js');

@@ -1,9 +1,10 @@
-/** What `inspect` finds out: sizes and work of the layers of a float program, as they would be in int8. */
+/** What `inspect` finds out: sizes and work of the layers of a program; of a float one, as they would be in int8. */
 
 import { runPasses } from '../../passes/pass.js';
 import { PIPELINE } from '../../passes/pipeline.js';
-import { elementCount, imageShape, macsOf, rootOf, tensorOf } from '../ir/facts.js';
-import type { Op, Program, TensorId } from '../ir/types.js';
+import { operatorsInFloatOnly } from '../frontend/quantize/float-only.js';
+import { elementCount, imageShape, macsOf, rootOf, sizeBytes, tensorOf } from '../ir/facts.js';
+import type { DType, Op, Program, TensorId } from '../ir/types.js';
 import type { Chip } from '../target/chip.js';
 import { binarySize, type Column, formatTable, short } from './table.js';
 
@@ -11,6 +12,7 @@ export interface InspectedLayer {
   readonly step: number;
   readonly name: string;
   readonly kind: string;
+  readonly dtype: DType; // of its result, as its bytes are counted
   readonly outputShape: readonly number[];
   readonly macs: number;
   readonly weights: number; // parameters, biases included
@@ -30,6 +32,7 @@ export interface Inspection {
   readonly schema: 'spillway-inspection/1';
   readonly name: string;
   readonly source: string;
+  readonly numbers: string; // whose bytes are counted
   readonly inputs: readonly { readonly name: string; readonly shape: readonly number[]; readonly bytes: number }[];
   readonly outputs: readonly { readonly name: string; readonly shape: readonly number[]; readonly bytes: number }[];
   readonly totals: {
@@ -46,9 +49,11 @@ export interface Inspection {
   readonly layers: readonly InspectedLayer[];
 }
 
-/** @param graph in float32; its elements count as one byte each, as they will in int8 */
+/** @param graph in float32, whose elements count as one byte each, as they will in int8; or in numbers of its own */
 export function inspectProgram(graph: Program, chip?: Chip): Inspection {
-  const program = runPasses(graph, PIPELINE);
+  const passed = runPasses(graph, PIPELINE);
+  const hasOwnNumbers = isQuantizedProgram(graph) || operatorsInFloatOnly(graph).length > 0;
+  const program = hasOwnNumbers ? passed : sizedAsInt8(passed);
   const live = liveBytes(program);
   const layers = program.ops.map((op, step) => inspectLayer(program, op, step, live[step] ?? 0, chip));
   const roots = activationRoots(program);
@@ -60,7 +65,7 @@ export function inspectProgram(graph: Program, chip?: Chip): Inspection {
   const peak = live.reduce((best, bytes, step) => (bytes > (live[best] ?? 0) ? step : best), 0);
   const port = (id: TensorId) => {
     const tensor = tensorOf(program, id);
-    return { name: tensor.name, shape: tensor.shape, bytes: elementCount(tensor) };
+    return { name: tensor.name, shape: tensor.shape, bytes: sizeBytes(tensor) };
   };
   const sum = (pick: (layer: InspectedLayer) => number): number =>
     layers.reduce((total, layer) => total + pick(layer), 0);
@@ -68,6 +73,7 @@ export function inspectProgram(graph: Program, chip?: Chip): Inspection {
     schema: 'spillway-inspection/1',
     name: program.name,
     source: program.source,
+    numbers: hasOwnNumbers ? "bytes are those of the file's own types" : 'bytes are those of int8',
     inputs: program.inputs.map(port),
     outputs: program.outputs.map(port),
     totals: {
@@ -95,8 +101,18 @@ export function inspectProgram(graph: Program, chip?: Chip): Inspection {
 
 const NO_LAYER = { name: '', inputBytes: 0, outputBytes: 0 };
 
+function isQuantizedProgram(program: Program): boolean {
+  return [...program.tensors.values()].some(({ id, quant }) => quant !== undefined && !program.constants.has(id));
+}
+
+/** The program with the types that quantisation will give its tensors. For sizes only. */
+function sizedAsInt8(program: Program): Program {
+  const tensors = new Map([...program.tensors].map(([id, tensor]) => [id, { ...tensor, dtype: 'int8' as const }]));
+  return { ...program, tensors };
+}
+
 function sizeOf(program: Program, id: TensorId): number {
-  return elementCount(tensorOf(program, id));
+  return sizeBytes(tensorOf(program, id));
 }
 
 /** Tensors with storage of their own that are not constants, inputs first. */
@@ -109,7 +125,7 @@ function activationRoots(program: Program): TensorId[] {
 /** Weights and biases; a convolution's record has eight more bytes per channel for bias and scale. */
 function parametersOf(program: Program, op: Op): number {
   if (op.kind !== 'conv2d' && op.kind !== 'dense') return 0;
-  return op.inputs.slice(1, 3).reduce((total, id) => total + sizeOf(program, id), 0);
+  return op.inputs.slice(1, 3).reduce((total, id) => total + elementCount(tensorOf(program, id)), 0);
 }
 
 function storedWeightBytes(program: Program, op: Op): number {
@@ -150,11 +166,12 @@ function inspectLayer(program: Program, op: Op, step: number, live: number, chip
     step,
     name: op.name,
     kind: op.kind,
+    dtype: output.dtype,
     outputShape: [h, w, c],
     macs: macsOf(op, program),
     weights: parametersOf(program, op),
     inputBytes: input === undefined ? 0 : sizeOf(program, input),
-    outputBytes: elementCount(output),
+    outputBytes: sizeBytes(output),
     liveBytes: live,
   };
   return chip === undefined ? layer : { ...layer, limitedBy: limitOf(layer, storedWeightBytes(program, op), chip) };
@@ -178,6 +195,7 @@ export function formatInspection(inspection: Inspection): string {
     { title: 'step', align: 'right', cell: (row) => String(row.step) },
     { title: 'layer', align: 'left', cell: (row) => row.name },
     { title: 'kind', align: 'left', cell: (row) => row.kind },
+    { title: 'type', align: 'left', cell: (row) => row.dtype },
     { title: 'output', align: 'right', cell: (row) => row.outputShape.join('x') },
     { title: 'MACs', align: 'right', cell: (row) => short(row.macs) },
     { title: 'weights', align: 'right', cell: (row) => String(row.weights) },
@@ -191,7 +209,7 @@ export function formatInspection(inspection: Inspection): string {
   const port = (kind: string) => (p: { readonly name: string; readonly shape: readonly number[] }) =>
     `${kind} ${p.name}: ${p.shape.join('x')}`;
   const lines = [
-    `${inspection.name} (${inspection.source}); bytes are those of int8`,
+    `${inspection.name} (${inspection.source}); ${inspection.numbers}`,
     ...inspection.inputs.map(port('input')),
     ...inspection.outputs.map(port('output')),
     '',

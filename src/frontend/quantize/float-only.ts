@@ -1,12 +1,11 @@
 /** What quantisation has no integers for: a program that holds any of it keeps its real numbers. */
 import { tensorOf } from '../../ir/facts.js';
-import { sameShape } from '../../ir/shape.js';
 import type { Op, Program } from '../../ir/types.js';
 
 /** Kinds of such operators, each once. */
 export function operatorsInFloatOnly(program: Program): string[] {
   const found = new Set<string>();
-  for (const op of program.ops) if (isFloatOnly(op, program)) found.add(nameOf(op));
+  for (const op of program.ops) if (isFloatOnly(op)) found.add(nameOf(op));
   for (const id of program.inputs) {
     const { dtype } = tensorOf(program, id);
     if (dtype !== 'float32') found.add(`inputs of ${dtype}`);
@@ -18,7 +17,7 @@ function nameOf(op: Op): string {
   return op.kind === 'binary' || op.kind === 'unary' ? op.fn : op.kind;
 }
 
-function isFloatOnly(op: Op, program: Program): boolean {
+function isFloatOnly(op: Op): boolean {
   switch (op.kind) {
     case 'binary':
     case 'select':
@@ -34,12 +33,6 @@ function isFloatOnly(op: Op, program: Program): boolean {
       return op.mode !== undefined;
     case 'unary':
       return INVERSE.has(op.fn);
-    case 'add':
-    case 'sub':
-    case 'mul': {
-      const shapes = op.inputs.map((id) => tensorOf(program, id).shape);
-      return !sameShape(shapes[0] ?? [], shapes[1] ?? []);
-    }
     default:
       return false;
   }

@@ -1,9 +1,10 @@
 import type { ConstantData, Program, Tensor, TensorId } from '../../ir/types.js';
 import { dequantized } from './real-weights.js';
+import { withSplitPools } from './split-pools.js';
 
 /**
  * The float32 variant of an imported float program: constants that the front end kept as int8 with scales become
- * float32, each element fround(q * scale). A program without any comes back as it is.
+ * float32, each element fround(q * scale), and pools over large images become two. Other programs come back as they are.
  */
 export function toFloat32(program: Program): Program {
   const tensors = new Map<TensorId, Tensor>(program.tensors);
@@ -16,7 +17,7 @@ export function toFloat32(program: Program): Program {
     tensors.set(id, { ...rest, dtype: 'float32' });
     constants.set(id, dequantized(data, quant));
   }
-  return { ...program, tensors, constants };
+  return withSplitPools({ ...program, tensors, constants });
 }
 
 /** Constants of operators that work on real numbers; those of quantised ones stay. */
