@@ -50,7 +50,7 @@ export function registerInspect(program: Command): void {
       const chip = flags.target === undefined ? undefined : loadChip(flags.target);
       const { program: graph } = await readModel(model, flags.param ?? new Map(), flags.input);
       if (flags.dot) {
-        const { formatDot, graphOf } = await import('./dot.js');
+        const { formatDot, graphOf } = await import('../ir/dot.js');
         process.stdout.write(formatDot(graph.name, graphOf(graph)));
         return;
       }

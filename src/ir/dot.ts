@@ -1,7 +1,7 @@
 /** The graph of a program for Graphviz: operators as boxes, tensors as arrows, model inputs and outputs as ovals. */
 import { Graph } from '@dagrejs/graphlib';
-import { activationInputs, isQuantized, tensorOf } from '../ir/facts.js';
-import type { Program, Tensor, TensorId } from '../ir/types.js';
+import { activationInputs, isQuantized, tensorOf } from './facts.js';
+import type { Program, Tensor, TensorId } from './types.js';
 
 interface NodeLabel {
   readonly label: string;
