@@ -2,12 +2,13 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { formBlocks } from '../passes/form-blocks.js';
+import { STRIPE_RINGS } from '../src/commands/instructions.js';
 import { compileProgram, optimise } from '../src/driver/compile.js';
 import { ProgramBuilder } from '../src/ir/builder.js';
 import type { Program, TensorId, Window2d } from '../src/ir/types.js';
 import { type BlockPlan, type BlockRing, LEAST_FORM, planBlock } from '../src/schedule/block.js';
 import { rowsMadeAgain } from '../src/schedule/block-again.js';
-import { columnFlow, type RingStripes } from '../src/schedule/block-pieces.js';
+import { columnFlow, MOST_RINGS, type RingStripes } from '../src/schedule/block-pieces.js';
 import { type BlockShape, canOverwrite } from '../src/schedule/block-shape.js';
 import { clippedRange, layersOf } from '../src/schedule/layer.js';
 import { loadChip } from '../src/target/chip.js';
@@ -51,6 +52,10 @@ function shapeOfAll(program: Program): BlockShape {
 const stripesOf = (plan: BlockPlan): readonly (RingStripes | undefined)[] => plan.rings.map(({ stripes }) => stripes);
 
 describe('rings of stripes', () => {
+  test('a block has no more of them than the machine has registers', () => {
+    expect(MOST_RINGS).toBe(STRIPE_RINGS - 1);
+  });
+
   test('two 3x3 convolutions keep two rows, and three columns of the row at work', () => {
     const plan = planBlock(shapeOfAll(network('conv', 'conv')), { ...LEAST_FORM, pieces: 1 }, 1);
     const halo = { width: 16, height: 1, phase: 0, kept: 1, shortColumns: 0, longColumns: 2 * 16 + 3 };

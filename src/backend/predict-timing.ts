@@ -193,7 +193,7 @@ function blockTiming(schedule: Schedule, block: ScheduledBlock, chip: Chip): Lay
   const pieces = plan.iterations * (plan.pieces?.pieces ?? 1) * plan.tiles.length;
   const widthOf = (columns: ColumnRange | undefined): number =>
     columns === undefined ? 0 : columns.end - columns.start;
-  const work = plan.layers.map(({ step, rowsPerIteration, againRows }) => {
+  const work = plan.layers.map(({ step, firstRow, rowsPerIteration, againRows }) => {
     const scheduled = schedule.layers[step];
     if (scheduled === undefined) return { cycles: 0, macs: 0 };
     const { layer } = scheduled;
@@ -206,7 +206,12 @@ function blockTiming(schedule: Schedule, block: ScheduledBlock, chip: Chip): Lay
         : rest > 0
           ? { count: 1, channels: rest }
           : undefined;
-    const whole = computeWork(layer, pieces, resident, inChunks, chip);
+    const columns = plan.pieces?.layers.get(step);
+    const commands =
+      plan.tiles.length *
+      roundsWithWork(firstRow - againRows, rowsPerIteration, rowsPerIteration + againRows, layer.output.h) *
+      (columns === undefined ? 1 : roundsWithWork(columns.first, columns.perPiece, columns.perPiece, layer.output.w));
+    const whole = computeWork(layer, commands, resident, inChunks, chip);
     // Halo columns are computed by two tiles, halo rows by two stripes where they are made again.
     const made = plan.tiles.reduce((total, tile) => total + widthOf(tile.layerColumns.get(step)), 0);
     const rows = 1 + againRows / rowsPerIteration;
@@ -248,6 +253,12 @@ function blockTiming(schedule: Schedule, block: ScheduledBlock, chip: Chip): Lay
     dramCycles: Math.ceil(dramCycles * share(one.cycles)),
     macs: one.macs,
   }));
+}
+
+/** Of the ranges [first + i * step, ... + length), how many reach into [0, limit): the others are the ramps, and take no time. */
+function roundsWithWork(first: number, step: number, length: number, limit: number): number {
+  const begin = Math.max(0, Math.floor((-first - length) / step) + 1);
+  return Math.max(1, Math.ceil((limit - first) / step) - begin);
 }
 
 /**

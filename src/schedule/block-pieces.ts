@@ -15,6 +15,9 @@ import type { BlockRoot, BlockShape, Flow } from './block-shape.js';
 import { flowOf, inputAhead } from './block-shape.js';
 import type { AxisMap } from './layer.js';
 
+/** The machine has so many registers that describe a ring of stripes. */
+export const MOST_RINGS = 63;
+
 /** Columns that are made, loaded or stored in a piece, before clipping: [first + p * perPiece, ... + perPiece) in piece p. */
 export interface ColumnAdvance {
   readonly first: number;
@@ -47,7 +50,7 @@ export interface PieceRoot {
 
 /** Undefined where stripes cannot be cut into pieces: rows that are summed up over the image, columns that are all needed by each. */
 export function columnFlow(shape: BlockShape): Flow | undefined {
-  if (shape.gathering.size > 0) return undefined;
+  if (shape.gathering.size > 0 || shape.roots.length > MOST_RINGS) return undefined;
   if (shape.layers.some(({ operands }) => operands.some(({ columns }) => columns.stride < 1))) return undefined;
   return flowOf(shape.layers, shape.roots, 'columns');
 }
