@@ -12,7 +12,7 @@ import { random } from './tflite-case-parts.js';
 
 const BOXES = 40;
 const CLASSES = 3; // and a background before them
-const DETECTIONS = 6;
+const DETECTIONS = 4;
 const OPTIONS = {
   h_scale: 5,
   max_classes_per_detection: 1,

@@ -193,6 +193,12 @@ export function functions(): OperatorCase[] {
     reduce('SUM', 74, [1, 3], 0, [1, 6]),
     reduce('REDUCE_MAX', 82, [1, 2], 0, [1, 3]),
     reduce('REDUCE_MIN', 89, [2], 1, [1, 5, 1, 3]),
+    one(
+      'FULLY_CONNECTED of computed weights',
+      { code: 9, optionsType: 8, options: { 0: i8(0), 2: i8(1) }, version: 5 },
+      [act('x', 'float32', [2, 3, 8]), act('w', 'float32', [5, 8]), constant('b', 'float32', [5])],
+      [act('y', 'float32', [2, 3, 5])],
+    ),
     matmul('plain', {}, [2, 4, 3], [2, 3, 5], [2, 4, 5]),
     matmul('b transposed, repeated', { 1: i8(1) }, [2, 3, 4, 6], [5, 6], [2, 3, 4, 5]),
     matmul('a transposed', { 0: i8(1) }, [1, 3, 4], [1, 3, 5], [1, 4, 5]),

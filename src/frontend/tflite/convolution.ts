@@ -9,6 +9,7 @@ import type { Constant } from './constant.js';
 import { activation, type Importer, type NodeContext } from './context.js';
 import { hybridLayer, isHybrid } from './hybrid.js';
 import { malformed } from './problems.js';
+import { asDeclared, realInput } from './real-numbers.js';
 import { sliced } from './slicing.js';
 import { weightOperands } from './weights.js';
 import { paddingOption, type WindowOptions, windowOver } from './window.js';
@@ -157,6 +158,7 @@ function convolved(node: NodeContext, x: Tensor, convolution: Convolution): Tens
 
 /** Over the last axis: one row is a vector times a matrix, several are a convolution of 1x1. */
 export const fullyConnected: Importer = (node) => {
+  if (node.operand(1).kind === 'activation') return [computedDense(node)];
   const x = node.input(0);
   const weights = weightsOf(node, 2);
   const [m = 1, k = 1] = weights.shape;
@@ -188,6 +190,24 @@ export const fullyConnected: Importer = (node) => {
 /** int8 matrix products (and dense layers of int16) go through a library that rounds once, others do not. */
 function roundingOf(x: Tensor): { readonly rounding?: 'once' } {
   return x.dtype === 'int8' ? { rounding: 'once' } : {};
+}
+
+/** Weights that are an activation: a matrix product on real numbers. */
+function computedDense(node: NodeContext): ReturnType<typeof activation> {
+  const [x, weights] = [realInput(node, 0), realInput(node, 1)];
+  const [m = 1, k = 1] = weights.shape;
+  const elements = elementCountOf(x.shape);
+  if (weights.shape.length !== 2 || k === 0 || elements % k !== 0) {
+    malformed('SW2107', node.loc, `weights [${weights.shape.join(', ')}] do not go with [${x.shape.join(', ')}]`);
+  }
+  const rows = elements / k;
+  const inputs = [node.reshape(x.id, [1, 1, rows, k]), node.reshape(weights.id, [1, 1, m, k])];
+  const product = node.emit({ kind: 'matmul', transposeB: true, inputs });
+  const bias = node.has(2) ? [product, node.reshape(realInput(node, 2).id, [1, 1, 1, m])] : undefined;
+  const sum = bias === undefined ? product : node.emit({ kind: 'add', inputs: bias });
+  const shape = node.options.bool(DENSE.keepDims) ? [...x.shape.slice(0, -1), m] : [rows, m];
+  const fused = withFused(node, sum, node.activationOption(DENSE.activation));
+  return activation(node.reshape(asDeclared(node, fused), shape));
 }
 
 /** Rows are brought to 8 bits one by one. */
