@@ -275,6 +275,48 @@ const PRODUCTS: readonly BeyondCase[] = [
       initializers: [ints('shape', [1, 6, 12])],
     },
   ),
+  ...(['bhid,bhjd->bhij', 'bhij,bhjd->bihd', 'abc,cd->abd'] as const).map((equation, i) =>
+    beyond(`Einsum ${equation}`, [node('Einsum', ['x', 'x1'], ['y'], { equation })], {
+      dims: (
+        [
+          [
+            [1, 2, 3, 4],
+            [1, 2, 5, 4],
+          ],
+          [
+            [1, 2, 3, 5],
+            [1, 2, 5, 4],
+          ],
+          [
+            [2, 3, 4],
+            [4, 5],
+          ],
+        ] as const
+      )[i] ?? [[1]],
+    }),
+  ),
+  beyond(
+    'SkipLayerNormalization, BiasGelu, FusedConv',
+    [
+      node('SkipLayerNormalization', ['x', 'x1', 'g', 'b'], ['s'], { epsilon: { float: 1e-5 } }, 'com.microsoft'),
+      node('BiasGelu', ['s', 'c'], ['u'], {}, 'com.microsoft'),
+      node('Reshape', ['u', 'shape'], ['i']),
+      node('FusedConv', ['i', 'w'], ['y'], { activation: 'Relu' }, 'com.microsoft'),
+    ],
+    {
+      dims: [
+        [1, 6, 8],
+        [1, 6, 8],
+      ],
+      initializers: [
+        random('g', [8]),
+        random('b', [8]),
+        random('c', [8]),
+        ints('shape', [1, 6, 2, 4]),
+        random('w', [3, 6, 1, 1]),
+      ],
+    },
+  ),
   beyond('MatMul of a constant and an activation', [node('MatMul', ['w', 'x'], ['y'])], {
     dims: [[1, 4, 5]],
     initializers: [random('w', [3, 4])],

@@ -35,6 +35,10 @@ const EXPANSIONS: ReadonlyMap<string, Expansion> = new Map<string, Expansion>([
   ['com.microsoft::QuantizeLinear', (from) => from.same('QuantizeLinear')],
   ['com.microsoft::DequantizeLinear', (from) => from.same('DequantizeLinear')],
   ['com.microsoft::Gelu', (from) => from.same('Gelu')],
+  ['com.microsoft::FusedConv', expandFusedConv],
+  ['com.microsoft::BiasGelu', (from) => from.last('Gelu', [from.plain('Add', [from.input(0), from.input(1)])])],
+  ['com.microsoft::SkipLayerNormalization', expandSkipLayerNormalization],
+  ['com.microsoft::FusedMatMul', expandFusedMatMul],
 ]);
 
 export function expandQuantized(nodes: readonly OnnxNode[]): OnnxNode[] {
@@ -117,6 +121,25 @@ class Expander {
     });
   }
 
+  /** A plain operator on the way, with the node's attributes if it is asked for. */
+  plain(operator: string, inputs: readonly string[], attributes?: ReadonlyMap<string, AttributeMessage>): string {
+    return this.emit(operator, inputs, `${operator}${this.nodes.length}`, attributes);
+  }
+
+  /** The last operator, which makes the node's results. */
+  last(
+    operator: string,
+    inputs: readonly string[],
+    attributes: ReadonlyMap<string, AttributeMessage> = new Map(),
+  ): void {
+    const { name, outputs, loc } = this.node;
+    this.nodes.push({ name, operator, inputs, outputs: outputs.slice(0, 1), attributes, captured: [], loc });
+  }
+
+  attribute(name: string): AttributeMessage | undefined {
+    return this.node.attributes.get(name);
+  }
+
   /** The node under another operator's name. */
   same(operator: string): void {
     this.nodes.push({ ...this.node, operator });
@@ -156,4 +179,44 @@ function expandConcat(from: Expander): void {
   const parts: string[] = [];
   for (let position = 2; position < from.inputCount; position += 3) parts.push(from.dequantize(position));
   from.result('Concat', parts, from.input(0), from.input(1));
+}
+
+/** A convolution, what is added to it, and its activation. */
+function expandFusedConv(from: Expander): void {
+  const activation = Buffer.from(from.attribute('activation')?.s ?? []).toString();
+  const own = new Map([...from.node.attributes].filter(([name]) => !name.startsWith('activation')));
+  const [alpha, beta] = from.attribute('activation_params')?.floats ?? [];
+  const number = (name: string, f: number | undefined): [string, AttributeMessage][] =>
+    f === undefined ? [] : [[name, { name, f, type: 1 }]];
+  const isClip = activation === 'Clip';
+  const parameters = new Map([...number(isClip ? 'min' : 'alpha', alpha), ...number(isClip ? 'max' : 'beta', beta)]);
+  const operands = [0, 1, 2].map((position) => from.input(position)).filter((name) => name !== '');
+  const sum = from.input(3);
+  if (activation === '' && sum === '') from.last('Conv', operands, own);
+  else {
+    const conv = from.plain('Conv', operands, own);
+    if (activation === '') from.last('Add', [conv, sum]);
+    else from.last(activation, [sum === '' ? conv : from.plain('Add', [conv, sum])], parameters);
+  }
+}
+
+/** x + skip, with a bias if there is one, normalised over the last axis. */
+function expandSkipLayerNormalization(from: Expander): void {
+  const sum = from.plain('Add', [from.input(0), from.input(1)]);
+  const biased = from.input(4) === '' ? sum : from.plain('Add', [sum, from.input(4)]);
+  const epsilon = from.attribute('epsilon');
+  const attributes = new Map(epsilon === undefined ? [] : [['epsilon', epsilon] as const]);
+  const operands = [biased, from.input(2), from.input(3)].filter((name) => name !== '');
+  from.last('LayerNormalization', operands, attributes);
+}
+
+/** A product of transposed operands, times alpha: for matrices what Gemm is. */
+function expandFusedMatMul(from: Expander): void {
+  const given = from.node.attributes;
+  const isPlain = !['transA', 'transB', 'transBatchA', 'transBatchB'].some(
+    (name) => Number(given.get(name)?.i ?? 0) !== 0,
+  );
+  const operands = [from.input(0), from.input(1)];
+  if (isPlain && (given.get('alpha')?.f ?? 1) === 1) from.last('MatMul', operands);
+  else from.same('com.microsoft::FusedMatMul');
 }

@@ -2,6 +2,7 @@ import { ARITHMETIC_OPERATORS, importArithmetic, importMean, importWhere } from 
 import { importConv } from './conv.js';
 import { importGemm, importMatMul } from './dense.js';
 import { importDynamicQuantizeLinear, importIntegerProduct } from './dynamic-quantization.js';
+import { importEinsum } from './einsum.js';
 import {
   importBinary,
   importCast,
@@ -74,6 +75,7 @@ export const IMPORTERS: ReadonlyMap<string, Importer> = new Map<string, Importer
   ['SimplifiedLayerNormalization', importLayerNormalization],
   ['InstanceNormalization', importInstanceNormalization],
   ['GroupNormalization', importInstanceNormalization],
+  ['Einsum', importEinsum],
   ['LSTM', importRecurrentCell],
   ['GRU', importRecurrentCell],
   ['ConvTranspose', importTransposedConv],
