@@ -60,6 +60,7 @@ export function registerInspect(program: Command): void {
         const least = await leastSramOf(
           model,
           flags.param ?? new Map(),
+          flags.input ?? new Map(),
           chip?.sram.alignmentBytes ?? DEFAULT_ALIGNMENT_BYTES,
         );
         const text = `no activation traffic from ${least.withoutActivationTrafficBytes} B of SRAM on; least SRAM that compiles: ${least.thatCompilesBytes} B\n`;

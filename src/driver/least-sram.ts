@@ -17,9 +17,10 @@ const ENDLESS_BYTES = 2 ** 40;
 export async function leastSramOf(
   model: string,
   params: ReadonlyMap<string, string>,
+  shapes: ReadonlyMap<string, readonly number[]>,
   alignmentBytes: number,
 ): Promise<LeastSram> {
-  const { program } = await importModel(model, { params, dtype: 'int8' });
+  const { program } = await importModel(model, { params, shapes, dtype: 'int8' });
   const optimised = optimise(program, {});
   const options = {
     capacityBytes: ENDLESS_BYTES,
