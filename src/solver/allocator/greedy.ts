@@ -8,10 +8,25 @@ export interface Arrangement {
 }
 
 /** Of more than this each walk takes a good part of a second: fewer orders, no repairs; time goes to the local search. */
-const MANY_BUFFERS = 1_200;
+export const MANY_BUFFERS = 1_200;
 
-/** Keys for the skyline of many buffers: sections x size to this power. */
-const SKYLINE_POWERS = [0, 0.3, 0.5, 1] as const;
+/** For the skyline of many buffers. Keys are sections x size to the power. */
+const SKYLINES = [
+  { power: 0, thrift: 0 },
+  { power: 0, thrift: 0.01 },
+  { power: 0.15, thrift: 0.003 },
+  { power: 0.4, thrift: 0 },
+  { power: 0.4, thrift: 0.01 },
+] as const;
+
+/** What the thrift of a skyline is a share of: the room up to this multiple of the load. */
+const SKYLINE_ROOM = 1.02;
+
+/** Within this multiple of the load, the local search gains more than other skylines. */
+const SKYLINE_ENOUGH = 1.015;
+
+/** A skyline that high is in trouble with alignments or fixed buffers, and another order is tried. */
+const SKYLINE_SUITS = 1.15;
 
 // Of `staticKeys`.
 const AREA = 0;
@@ -140,13 +155,18 @@ export function greedyPortfolio(instance: Instance, goalBytes: number, repairRou
     }
     return best.heightBytes <= goalBytes;
   };
+  const heightOfBest = (): number => best?.heightBytes ?? Number.POSITIVE_INFINITY;
   const hints = instance.hintUnits;
   const hinted = hints.some((hint) => hint >= 0);
   if (hinted && consider(orderBy(hints.map((hint) => (hint < 0 ? -Number.MAX_VALUE : -hint)))))
     return best ?? firstFit(instance, bestOrder);
   const keys = staticKeys(instance);
   if (instance.count > MANY_BUFFERS) {
-    consider(orderBy(keys[AREA] ?? instance.sizeUnits)) || consider(bestSkylineOrder(instance));
+    const nearBytes = goalBytes * SKYLINE_SUITS;
+    if (consider(bestSkylineOrder(instance, goalBytes / instance.unitBytes)) || heightOfBest() <= nearBytes) {
+      return best ?? firstFit(instance, bestOrder);
+    }
+    consider(orderBy(keys[AREA] ?? instance.sizeUnits));
     return best ?? firstFit(instance, bestOrder);
   }
   for (const key of keys) {
@@ -167,15 +187,14 @@ export function greedyPortfolio(instance: Instance, goalBytes: number, repairRou
   return best ?? current;
 }
 
-function bestSkylineOrder(instance: Instance): number[] {
+function bestSkylineOrder(instance: Instance, loadUnits: number): number[] {
   const widths = widthSections(instance);
   let best: { order: number[]; heightUnits: number } | undefined;
-  for (const power of SKYLINE_POWERS) {
-    const filled = fillSkyline(
-      instance,
-      widths.map((width, b) => width * (instance.sizeUnits[b] ?? 0) ** power),
-    );
+  for (const { power, thrift } of SKYLINES) {
+    const key = widths.map((width, b) => width * (instance.sizeUnits[b] ?? 0) ** power);
+    const filled = fillSkyline(instance, key, { targetUnits: loadUnits * SKYLINE_ROOM, share: thrift });
     if (best === undefined || filled.heightUnits < best.heightUnits) best = filled;
+    if (best.heightUnits <= loadUnits * SKYLINE_ENOUGH) break;
   }
   return best?.order ?? [];
 }

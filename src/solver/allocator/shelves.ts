@@ -83,15 +83,16 @@ export class Shelves {
     this.offsetUnits.set(offsetUnits);
     const { count, sizeUnits } = this.instance;
     const topUnits = offsetUnits.map((at, b) => at + (sizeUnits[b] ?? 0));
-    const members = this.members();
-    this.byBottom.fill(members, this.offsetUnits);
-    this.byTop.fill(members, topUnits);
+    this.byBottom.fill(this.sortedMembers(this.offsetUnits), this.offsetUnits);
+    this.byTop.fill(this.sortedMembers(topUnits), topUnits);
     this.work += count * 4;
   }
 
-  private members(): number[][] {
+  /** All buffers are sorted once, and dealt out to the lists in that order: much cheaper than a sort of every list. */
+  private sortedMembers(keyOf: Float64Array): number[][] {
     const members: number[][] = Array.from({ length: this.byBottom.listCount }, () => []);
-    for (let b = 0; b < this.instance.count; b++) this.eachList(b, (list) => members[list]?.push(b));
+    const sorted = Uint32Array.from(keyOf, (_, b) => b).sort((a, b) => (keyOf[a] ?? 0) - (keyOf[b] ?? 0) || a - b);
+    for (const b of sorted) this.eachList(b, (list) => members[list]?.push(b));
     return members;
   }
 
@@ -184,9 +185,9 @@ class SortedLists {
     return (this.start[list + 1] ?? 0) - (this.start[list] ?? 0);
   }
 
+  /** Each list's buffers, least key first. */
   fill(members: readonly (readonly number[])[], keyOf: Float64Array): void {
-    members.forEach((ids, list) => {
-      const sorted = [...ids].sort((a, b) => (keyOf[a] ?? 0) - (keyOf[b] ?? 0));
+    members.forEach((sorted, list) => {
       const from = this.start[list] ?? 0;
       const capacity = this.capacityOf(list);
       let next = 0;

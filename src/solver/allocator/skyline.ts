@@ -9,15 +9,29 @@ import type { Instance } from './instance.js';
  *     ##    ###     the one with the most bytes still to come goes first.
  *     ###^^^####
  *
- * Gaps, alignments and fixed offsets are ignored: this is only an order, and first fit respects them.
+ * In a gap the stretch stays low, and is filled with what lives within the gap. Alignments and fixed offsets are ignored:
+ * this is only an order, and first fit respects them.
  */
 export function skylineOrder(instance: Instance, key: Float64Array): number[] {
   return fillSkyline(instance, key).order;
 }
 
+/**
+ * A stretch may rise to its lower neighbour although something would fit in it: long lives then find wider places. It may where
+ * that loses at most this share of the room between what is still to come there and the target.
+ */
+export interface SkylineThrift {
+  readonly targetUnits: number;
+  readonly share: number;
+}
+
 /** The order, and how high it got: nearly what first fit will come to. */
-export function fillSkyline(instance: Instance, key: Float64Array): { order: number[]; heightUnits: number } {
-  const skyline = new Skyline(instance, key);
+export function fillSkyline(
+  instance: Instance,
+  key: Float64Array,
+  thrift?: SkylineThrift,
+): { order: number[]; heightUnits: number } {
+  const skyline = new Skyline(instance, key, thrift);
   while (skyline.order.length < instance.count) skyline.step();
   return { order: skyline.order, heightUnits: skyline.heightUnits };
 }
@@ -39,9 +53,12 @@ class Skyline {
   private readonly versionOf: Int32Array; // changes with the stretch, so that the heap knows what is outdated
   private readonly heap: Entry[] = [];
 
-  constructor(instance: Instance, key: Float64Array) {
+  private readonly thrift: SkylineThrift | undefined;
+
+  constructor(instance: Instance, key: Float64Array, thrift: SkylineThrift | undefined) {
     const { count, sectionCount } = instance;
     this.instance = instance;
+    this.thrift = thrift;
     this.tree = new BufferTree(instance, key);
     this.rests = new Float64Array(sectionCount);
     this.waiting = new Int32Array(sectionCount);
@@ -53,9 +70,10 @@ class Skyline {
     for (let b = 0; b < count; b++) {
       const units = instance.sizeUnits[b] ?? 0;
       const last = this.tree.lastSection[b] ?? 0;
-      for (let s = this.tree.firstSection[b] ?? 0; s <= last; s++) {
-        this.rests[s] = (this.rests[s] ?? 0) + units;
-        this.waiting[s] = (this.waiting[s] ?? 0) + 1;
+      for (let s = this.tree.firstSection[b] ?? 0; s <= last; s++) this.waiting[s] = (this.waiting[s] ?? 0) + 1;
+      for (let k = instance.rangeStart[b] ?? 0; k < (instance.rangeStart[b + 1] ?? 0); k++) {
+        const end = instance.rangeLast[k] ?? 0;
+        for (let s = instance.rangeFirst[k] ?? 0; s <= end; s++) this.rests[s] = (this.rests[s] ?? 0) + units;
       }
     }
     if (sectionCount > 0) this.add(0, sectionCount - 1, 0);
@@ -66,30 +84,47 @@ class Skyline {
     const first = this.takeLowest();
     const last = this.lastOf[first] ?? 0;
     const height = this.heightOf[first] ?? 0;
+    const left = first === 0 ? POSITIVE_INFINITY : (this.heightOf[this.firstOf[first - 1] ?? 0] ?? 0);
+    const right = last + 1 === this.rests.length ? POSITIVE_INFINITY : (this.heightOf[last + 1] ?? 0);
+    const lift = Math.min(left, right);
+    if (this.thrift !== undefined && this.thrift.share > 0 && lift < POSITIVE_INFINITY) {
+      const slack = this.thrift.targetUnits - height - (this.restOf[first] ?? 0);
+      if (lift - height <= slack * this.thrift.share) {
+        this.add(first, last, lift);
+        return;
+      }
+    }
     const chosen = this.tree.takeBestWithin(first, last);
     if (chosen === undefined) {
-      const left = first === 0 ? POSITIVE_INFINITY : (this.heightOf[this.firstOf[first - 1] ?? 0] ?? 0);
-      const right = last + 1 === this.rests.length ? POSITIVE_INFINITY : (this.heightOf[last + 1] ?? 0);
-      this.add(first, last, Math.min(left, right));
+      this.add(first, last, lift);
       return;
     }
     this.order.push(chosen);
     const { rests, waiting } = this;
+    const { rangeStart, rangeFirst, rangeLast } = this.instance;
     const units = this.instance.sizeUnits[chosen] ?? 0;
     this.heightUnits = Math.max(this.heightUnits, height + units);
     const from = this.tree.firstSection[chosen] ?? 0;
     const to = this.tree.lastSection[chosen] ?? 0;
-    for (let s = from; s <= to; s++) {
-      rests[s] = (rests[s] ?? 0) - units;
-      waiting[s] = (waiting[s] ?? 0) - 1;
-    }
+    for (let s = from; s <= to; s++) waiting[s] = (waiting[s] ?? 0) - 1;
     // The pieces are told before they are added, so that none of them merges with what the old stretch was.
     const pieces: [number, number, number][] = from > first ? [[first, from - 1, height]] : [];
-    for (let s = from; s <= to; ) {
-      const start = s;
-      const isWall = waiting[s] === 0;
-      while (s <= to && (waiting[s] === 0) === isWall) s += 1;
-      pieces.push([start, s - 1, isWall ? POSITIVE_INFINITY : height + units]);
+    const rise = (start: number, end: number, to: number): void => {
+      for (let s = start; s <= end; ) {
+        const begin = s;
+        const isWall = waiting[s] === 0;
+        while (s <= end && (waiting[s] === 0) === isWall) s += 1;
+        pieces.push([begin, s - 1, isWall ? POSITIVE_INFINITY : to]);
+      }
+    };
+    let next = from;
+    for (let k = rangeStart[chosen] ?? 0; k < (rangeStart[chosen + 1] ?? 0); k++) {
+      const start = rangeFirst[k] ?? 0;
+      const end = rangeLast[k] ?? 0;
+      rise(next, start - 1, height); // a gap
+      for (let s = start; s <= end; s++) rests[s] = (rests[s] ?? 0) - units;
+      rise(start, end, height + units);
+      next = end + 1;
     }
     if (to < last) pieces.push([to + 1, last, height]);
     for (const [start, end, at] of pieces) this.cover(start, end, at);

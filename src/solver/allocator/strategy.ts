@@ -1,5 +1,6 @@
+import { type Lowered, lowerFromCore } from './core.js';
 import { lowerByEjection } from './ejection.js';
-import { type Arrangement, heightBytesOf } from './greedy.js';
+import { type Arrangement, greedyPortfolio, heightBytesOf, MANY_BUFFERS } from './greedy.js';
 import type { Instance } from './instance.js';
 import type { AllocationProblem } from './problem.js';
 import { Search, type SearchOutcome } from './search.js';
@@ -176,6 +177,9 @@ const LOCAL_SEARCH_FROM = 400;
 /** What a node is worth in list entries of the local search: about the same time. */
 const WORK_PER_NODE = 850;
 
+/** First-fit rounds that learn, for the core of a large problem. */
+const CORE_REPAIR_ROUNDS = 4;
+
 /** Attempts at the exact search before the local search: where it finds anything, mostly in these. */
 const FIRST_ATTEMPTS = 8;
 
@@ -194,12 +198,25 @@ export function reachGoal(instance: Instance, goal: ExactGoal): ExactAnswer {
   const first = exactSearch(instance, { ...goal, nodeLimit: firstNodes });
   const { boundBytes } = first;
   if (boundBytes > capacityBytes || first.best.heightBytes <= aimBytes(boundBytes)) return first;
-  const local = lowerByEjection(instance, first.best, aimBytes(boundBytes), nodeLimit * WORK_PER_NODE);
+  const local = lowerLocally(instance, first.best, aimBytes(boundBytes), nodeLimit * WORK_PER_NODE);
   const nodes = first.nodes + Math.ceil(local.work / WORK_PER_NODE);
   if (local.best.heightBytes <= aimBytes(boundBytes)) return { best: local.best, boundBytes, nodes };
   const rest = { ...goal, greedy: local.best, boundBytes, nodeLimit: exactNodes - first.nodes };
   const last = exactSearch(instance, rest);
   return { ...last, nodes: nodes + last.nodes };
+}
+
+/** The core of a large problem is solved as a problem of its own, its own core left out: nested deeper, it gained nothing. */
+function lowerLocally(instance: Instance, start: Arrangement, goalBytes: number, workLimit: number): Lowered {
+  if (instance.count <= MANY_BUFFERS) return lowerByEjection(instance, start, goalBytes, workLimit);
+  return lowerFromCore(instance, start, goalBytes, workLimit, (core, boundBytes, coreWorkLimit) => {
+    const greedy = greedyPortfolio(core, boundBytes, CORE_REPAIR_ROUNDS);
+    if (core.count > MANY_BUFFERS) return lowerByEjection(core, greedy, boundBytes, coreWorkLimit);
+    const nodeLimit = Math.floor(coreWorkLimit / WORK_PER_NODE);
+    const capacityBytes = Number.POSITIVE_INFINITY;
+    const { best, nodes } = reachGoal(core, { greedy, capacityBytes, boundBytes, nodeLimit, minimize: true });
+    return { best, work: nodes * WORK_PER_NODE };
+  });
 }
 
 function exactSearch(instance: Instance, goal: ExactGoal): ExactAnswer {
