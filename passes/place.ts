@@ -293,6 +293,33 @@ function spanOf(block: BlockCandidate, itemOf: (root: TensorId) => number, batch
   };
 }
 
+/**
+ * What is out in part during two executions, one right after the other, stays out between them: it would only come back to go again,
+ * into memory that what lives across both has taken. Not an output whose end leaves while it is made.
+ *
+ * @returns the bytes that are not moved for it
+ */
+function joined(
+  evictions: readonly ScheduledEviction[],
+  roots: Schedule['roots'],
+): { evictions: ScheduledEviction[]; savedBytes: number } {
+  const result: ScheduledEviction[] = [];
+  let savedBytes = 0;
+  for (const eviction of [...evictions].sort((a, b) => a.first - b.first)) {
+    const { root, first, last, keptBytes } = eviction;
+    const at = result.findIndex((before) => before.root === root && before.last + 1 === first);
+    const before = result[at];
+    const made = roots.get(root);
+    if (before === undefined || made === undefined || made.lastWrite >= before.first) {
+      result.push(eviction);
+      continue;
+    }
+    savedBytes += 2 * (made.sizeBytes - Math.max(before.keptBytes, keptBytes));
+    result[at] = { ...before, last, keptBytes: Math.min(before.keptBytes, keptBytes) };
+  }
+  return { evictions: result, savedBytes };
+}
+
 function toSchedule(
   program: Program,
   posed: PosedProblem,
@@ -326,11 +353,15 @@ function toSchedule(
     }));
     layers.push({ layer, tiling: choice.tiling, residentBytes: resident, residentOffsetBytes: -1, workspace, reloads });
   }
-  const evictions = (placement.evictions ?? []).flatMap(({ first, item, keptBytes }): ScheduledEviction[] => {
+  const planned = (placement.evictions ?? []).flatMap(({ first, item, keptBytes }): ScheduledEviction[] => {
     const last = evaluation.executions.find((execution) => execution.first === first)?.last ?? first;
     const root = posed.roots[item];
     return root === undefined ? [] : [{ first, last, root, keptBytes }];
   });
+  const roots = scheduledRoots(program, posed, result, options);
+  const { evictions, savedBytes } = joined(planned, roots);
+  const plannedTrafficBytes = record.plannedTrafficBytes - savedBytes * options.groups;
+  const { boundBytes } = record;
   return {
     program,
     batch: options.batch,
@@ -340,11 +371,15 @@ function toSchedule(
     layers,
     blocks: blocks.map((block) => withTails(block, evictions, options.alignmentBytes)),
     evictions,
-    roots: scheduledRoots(program, posed, result, options),
+    roots,
     residentBytes: evaluation.residentBytes,
     loadBytes: evaluation.loadBytes,
     runs: runsOf(result.placement, evaluation),
-    record,
+    record: {
+      ...record,
+      plannedTrafficBytes,
+      boundBytes: boundBytes === undefined ? undefined : Math.min(boundBytes, plannedTrafficBytes),
+    },
   };
 }
 

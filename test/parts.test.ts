@@ -1,6 +1,6 @@
 /** Tensors that are in SRAM in part: small networks that are a few hundred bytes too large, executed and compared. */
 import { expect, test } from '@jest/globals';
-import { type Compiled, compileProgram } from '../src/driver/compile.js';
+import { type Compiled, type CompileOptions, compileProgram } from '../src/driver/compile.js';
 import { quantizeProgram } from '../src/frontend/quantize/quantize-program.js';
 import type { Program } from '../src/ir/types.js';
 import { evaluate } from '../src/solver/placement/evaluate.js';
@@ -15,7 +15,7 @@ async function programOf(body: string): Promise<Program> {
 }
 
 /** Compiled for an SRAM of that size; everything that is wrong with it, executed, must be nothing. */
-async function compiledSoundly(program: Program, sramBytes: number, more: { blocks?: boolean; parts?: boolean }) {
+async function compiledSoundly(program: Program, sramBytes: number, more: Partial<CompileOptions>) {
   const chipA = loadChip('chip-a');
   const chip = { ...chipA, sram: { ...chipA.sram, bytes: sramBytes } };
   const options = { batch: 1, dtype: 'int8', placement: 'ilp', solver: 'glpk', gap: 0, timeLimitSeconds: 20 } as const;
@@ -51,6 +51,25 @@ test('an output streams its last rows out while the block that makes it holds it
   expect(tail?.keptRows).toBeLessThan(16);
   const whole = await compiledSoundly(program, 19200, { parts: false });
   expect(trafficOf(inParts)).toBeLessThan(trafficOf(whole));
+});
+
+test('what makes room for two layers, one after the other, stays out between them', async () => {
+  const program = await programOf(`
+    const skip = conv2d(input({ name: 'x', height: 16, width: 16, channels: 16 }), { channels: 32, kernel: 1 });
+    let at = conv2d(skip, { channels: 32, kernel: 1 });
+    at = conv2d(at, { channels: 32, kernel: 3, pad: 1 });
+    at = conv2d(at, { channels: 32, kernel: 3, pad: 1 });
+    at = conv2d(at, { channels: 32, kernel: 1 });
+    return conv2d(add(skip, at), { channels: 16, kernel: 1 });`);
+  let before = Number.POSITIVE_INFINITY;
+  let joined = 0;
+  for (const sramBytes of [22272, 22656, 24128, 25024, 25280]) {
+    const { schedule } = await compiledSoundly(program, sramBytes, { blocks: false });
+    joined += schedule.evictions.filter(({ first, last }) => last > first).length;
+    expect(schedule.record.plannedTrafficBytes).toBeLessThanOrEqual(before); // more SRAM, no more traffic
+    before = schedule.record.plannedTrafficBytes;
+  }
+  expect(joined).toBeGreaterThan(0);
 });
 
 /** Item 0 is written by step 0, passes by step 1, and is read by step 2 with what step 1 makes. */

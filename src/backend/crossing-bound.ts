@@ -31,6 +31,8 @@ const MOST_SPANS = 6;
 /** Layers of a network of which all pairs are looked at; of a longer one, only those that are this near to each other. */
 const MOST_LAYERS_APART = 150;
 const PARTIAL_SUM_BYTES = 4;
+/** Of a channel's record: bias and scale. */
+const MOST_HEAD_BYTES = 9;
 
 export interface CrossingBoundInput {
   readonly layers: readonly Layer[];
@@ -53,6 +55,12 @@ export interface CrossingSpan {
   readonly last: number;
   readonly crossingBytes: number; // activations of a frame that are alive if no weight from first to last is read twice
   readonly weightBytes: number;
+}
+
+interface Crossing {
+  readonly costBytes: number;
+  readonly crossingBytes: number;
+  readonly roots: readonly number[];
 }
 
 interface Span extends CrossingSpan {
@@ -120,7 +128,7 @@ class SpanSearch {
       const begun = this.begunWeights(last);
       const spanning: number[] = [];
       let weightBytes = 0;
-      let least: { costBytes: number; crossingBytes: number; roots: readonly number[] } | undefined;
+      let least: Crossing | undefined;
       for (let first = last; first >= 0 && last - first <= MOST_LAYERS_APART; first -= 1) {
         const bytes = begun.get(first);
         if (bytes === undefined) continue;
@@ -140,43 +148,51 @@ class SpanSearch {
     return best;
   }
 
-  /** Tensors of which more than nothing exists once a weight of `first` has finished, and is still to be read while one of `last` has not begun. */
-  private crossing(
-    first: number,
-    last: number,
-    without: ReadonlySet<number>,
-  ): { costBytes: number; crossingBytes: number; roots: number[] } {
+  /**
+   * What exists once a weight of `first` has finished and is still to be read while one of `last` has not begun. Each tensor is
+   * counted for one reader; of what a reader takes in, its unfinished sums may stand for all.
+   */
+  private crossing(first: number, last: number, without: ReadonlySet<number>): Crossing {
     const { layers, outputs } = this.input;
     const before = this.cached(this.before, first, () => this.existing(first));
     const after = this.cached(this.after, last, () => this.missing(last));
-    let costBytes = 0;
-    let crossingBytes = 0;
+    const byReader = new Map<number, { bytes: number; costBytes: number }>();
     const roots: number[] = [];
     for (let producer = 0; producer < first; producer += 1) {
       const made = before[producer];
       const layer = layers[producer];
       if (made?.allChannels !== true || layer === undefined || without.has(layer.output.root)) continue;
-      let bytes = 0;
-      for (const link of this.table.from[producer] ?? []) bytes = Math.max(bytes, this.unreadBytes(link, made, after));
-      if (bytes === 0) continue;
-      crossingBytes += bytes;
-      costBytes += bytes * (outputs.has(layer.output.root) ? 1 : 2);
+      let most = { reader: -1, bytes: 0 };
+      for (const link of this.table.from[producer] ?? []) {
+        const bytes = this.unreadBytes(link, made, after);
+        if (bytes > most.bytes) most = { reader: link.consumer, bytes };
+      }
+      if (most.bytes === 0) continue;
+      const sum = byReader.get(most.reader) ?? { bytes: 0, costBytes: 0 };
+      const costBytes = most.bytes * (outputs.has(layer.output.root) ? 1 : 2);
+      byReader.set(most.reader, { bytes: sum.bytes + most.bytes, costBytes: sum.costBytes + costBytes });
       roots.push(layer.output.root);
+    }
+    let crossingBytes = 0;
+    let costBytes = 0;
+    for (const [reader, sum] of byReader) {
+      const unfinished = sumBytes((layers[reader] as Layer).output, after[reader]);
+      crossingBytes += Math.min(sum.bytes, unfinished);
+      costBytes += Math.min(sum.costBytes, 2 * unfinished);
     }
     return { costBytes, crossingBytes, roots };
   }
 
-  /** Bytes of `made` that results of the link's consumer need that do not exist; or of their sums, where those are smaller. */
+  /** Bytes of `made` that results of the link's consumer need which do not exist. */
   private unreadBytes(link: Link, made: Region, after: readonly (Region | undefined)[]): number {
     const missing = after[link.consumer];
     if (missing?.allChannels !== true) return 0;
     const needed = neededThrough(link, missing);
     if (needed === undefined || link.consumer <= link.producer) return 0;
-    const { c, elementBytes } = (this.input.layers[link.producer] as Layer).output;
+    const layer = this.input.layers[link.producer] as Layer;
+    const { c, elementBytes } = layer.output;
     const bytes = overlap(made.rows, needed.rows) * overlap(made.columns, needed.columns) * c * elementBytes;
-    if (!link.mixesChannels) return bytes;
-    const sums = (missing.rows[1] - missing.rows[0]) * (missing.columns[1] - missing.columns[0]);
-    return Math.min(bytes, sums * (this.input.layers[link.consumer] as Layer).output.c * PARTIAL_SUM_BYTES);
+    return Math.floor(bytes * ownShare(layer));
   }
 
   /** What exists when some weight of the layer has finished: one channel of its input, wherever each of its taps has fallen. */
@@ -219,12 +235,13 @@ class SpanSearch {
         const rows = index === last ? 1 : leastInputs(link.rows, extent[0]);
         const columns = index === last ? 1 : leastInputs(link.columns, extent[1]);
         const known = extents.get(link.producer) ?? [0, 0];
-        if (rows > 0 && columns > 0)
-          extents.set(link.producer, [Math.max(known[0], rows), Math.max(known[1], columns)]);
+        if (rows * columns > known[0] * known[1]) extents.set(link.producer, [rows, columns]);
       }
       if (!isMixing(layer)) continue;
       const main = (this.table.into[index] ?? []).find((link) => link.mixesChannels);
-      const bytes = layer.weights.totalBytes - layer.weights.headerBytes;
+      // Without biases and scales, which no product needs.
+      const { totalBytes, headerBytes, channels } = layer.weights;
+      const bytes = Math.max(0, totalBytes - headerBytes - channels * MOST_HEAD_BYTES);
       if (index === last) begun.set(index, bytes);
       else if (main !== undefined) {
         const share = leastTaps(main.rows, extent[0]) / main.rows.kernel;
@@ -248,6 +265,24 @@ function isMixing(layer: Layer): boolean {
   return layer.op.kind === 'dense' || (layer.op.kind === 'conv2d' && layer.op.groups === 1);
 }
 
+/** Unfinished sums of all results that do not exist. */
+function sumBytes({ c }: Layer['output'], missing: Region | undefined): number {
+  if (missing === undefined) return 0;
+  const pixels = (missing.rows[1] - missing.rows[0]) * (missing.columns[1] - missing.columns[0]);
+  return pixels * c * PARTIAL_SUM_BYTES;
+}
+
+/** A layer that only moves, repeats or maps single values may be read through: what it is made from can wait in its place. */
+function ownShare(layer: Layer): number {
+  if (layer.kind !== 'map' && layer.kind !== 'pad' && layer.kind !== 'resize') return 1;
+  const { h, w, c, elementBytes } = layer.output;
+  const from = layer.operands.reduce(
+    (sum, operand) => sum + operand.h * operand.w * operand.c * operand.elementBytes,
+    0,
+  );
+  return Math.min(1, from / (h * w * c * elementBytes));
+}
+
 function overlap(a: readonly [number, number], b: readonly [number, number]): number {
   return Math.max(0, Math.min(a[1], b[1]) - Math.max(a[0], b[0]));
 }
@@ -262,7 +297,7 @@ function everyTap({
   outputs,
   scale,
 }: Link['rows']): [number, number] | undefined {
-  if (stride === 0) return [0, inputs];
+  if (stride === 0) return inputs === 1 ? [0, 1] : undefined; // a weight of a flattened layer meets one pixel
   if (stride !== 1 || scale !== 1) return undefined;
   const start = Math.max(0, (kernel - 1) * dilation - pad);
   const end = Math.min(inputs, outputs - pad);
@@ -294,8 +329,10 @@ function leastInputs(taps: Link['rows'], extent: number): number {
 function leastTaps(taps: Link['rows'], extent: number): number {
   if (taps.stride === 0) return taps.kernel;
   let least = taps.kernel;
-  const borders = [0, Math.max(0, taps.outputs - extent)];
-  for (const first of borders) {
+  const lastFirst = Math.max(0, taps.outputs - extent);
+  // Without dilation the borders have fewest; with it, taps may jump over the image anywhere.
+  const step = taps.dilation > 1 ? 1 : Math.max(1, lastFirst);
+  for (let first = 0; first <= lastFirst; first += step) {
     let count = 0;
     for (let tap = 0; tap < taps.kernel; tap += 1) {
       for (let o = first; o < Math.min(taps.outputs, first + extent); o += 1) {

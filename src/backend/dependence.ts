@@ -70,6 +70,26 @@ function hasSamePixels(made: LayerOutput, operand: Operand): boolean {
   );
 }
 
+/** Kinds whose results need the inputs under their windows, each of them; of others nothing is said. */
+const UNDERSTOOD: ReadonlySet<Layer['op']['kind']> = new Set([
+  'conv2d',
+  'dense',
+  'maxPool',
+  'avgPool',
+  'sumPool',
+  'add',
+  'sub',
+  'mul',
+  'clamp',
+  'unary',
+  'lut',
+  'convert',
+  'upsample',
+  'pad',
+  'softmax',
+  'lrn',
+]);
+
 function linkOf(
   made: LayerOutput,
   producer: number,
@@ -78,7 +98,8 @@ function linkOf(
   operand: Operand,
 ): Link | undefined {
   const { op, output } = layer;
-  if (layer.kind === 'transpose' || layer.kind === 'resize') return undefined;
+  if (!UNDERSTOOD.has(op.kind)) return undefined;
+  if (op.kind === 'pad' && (op.mode !== undefined || op.before[2] + op.after[2] > 0)) return undefined;
   const isMain = operand.role === 'main';
   const mixesChannels = isMain && (op.kind === 'dense' || (op.kind === 'conv2d' && op.groups === 1));
   if (isMain && op.kind === 'dense' && operand.h === 1 && operand.w === 1) {

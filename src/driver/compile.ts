@@ -114,8 +114,13 @@ function bestOf(first: Compiled, compile: CompileOnce, options: CompileOptions):
     if (costOf(other) < costOf(best)) best = other;
   }
   if (best === first) return first;
-  const { plannedTrafficBytes } = best.schedule.record;
-  return { ...best, schedule: { ...best.schedule, record: { ...record, plannedTrafficBytes } } };
+  // What was proven is about one order of the layers, and groups of one size.
+  const { plannedTrafficBytes, order } = best.schedule.record;
+  const isSameKind = order === record.order && best.schedule.groups === first.schedule.groups;
+  const boundBytes =
+    isSameKind && record.boundBytes !== undefined ? Math.min(record.boundBytes, plannedTrafficBytes) : undefined;
+  const taken = { ...record, plannedTrafficBytes, boundBytes, ...(order === undefined ? {} : { order }) };
+  return { ...best, schedule: { ...best.schedule, record: taken } };
 }
 
 async function loadSolver(name: 'glpk' | 'highs'): Promise<LinearSolver> {
@@ -212,10 +217,11 @@ function packInRounds(
     stage('place');
     const placeOptions = { ...placeOptionsOf(options, solver, parts, reservedBytes), batch, groups, cuts };
     const replaced = round === 0 && way.placed !== undefined ? way.placed : placeIfItFits(way.program, placeOptions);
-    if (replaced === undefined || returnsIntoUse(replaced)) return undefined;
+    if (replaced === undefined) return undefined;
     const placed = { ...replaced, record: recordOf(way, replaced) };
     const { boundBytes } = placed.record;
     if (reservedBytes === 0 && boundBytes !== undefined) proof.boundBytes = Math.max(proof.boundBytes ?? 0, boundBytes);
+    if (returnsIntoUse(placed)) return undefined;
     stage('addresses');
     let excessBytes = 0;
     const fresh: PackingCut[] = [];
@@ -235,8 +241,8 @@ function packInRounds(
 }
 
 /**
- * A tensor that is out in part during two executions, one right after the other, comes back between them: into memory that what
- * lives across both has taken. Such a plan is not carried out.
+ * An output whose end leaves as it is made, and which is out in part right after that too, would come back in between: into memory
+ * that what lives across both has taken. Such a plan is not carried out.
  */
 function returnsIntoUse({ evictions }: Schedule): boolean {
   return evictions.some(({ root, last }) => evictions.some((next) => next.root === root && next.first === last + 1));

@@ -197,7 +197,7 @@ function whyWeights(schedule: Schedule, scheduled: ScheduledLayer, readBytes: nu
   const how = isHeld
     ? `loaded whole when the ${scheduled.block === undefined ? 'layer' : 'block'} starts`
     : `streamed (${describeTiling(schedule, scheduled)})`;
-  const often = times > 1.01 ? `, ${times.toFixed(1)} times a frame` : '';
+  const often = times > 1.01 ? `, ${times.toFixed(1)} times a period` : '';
   if (residentBytes === 0) return `${how}${often}: other bytes save more traffic for the SRAM that they take`;
   const share = Math.round((100 * residentBytes) / totalBytes);
   return `${share} % resident (${residentBytes} B); the other ${rest} B are ${how}${often}`;
