@@ -1,4 +1,4 @@
-/** The heuristics for thousands of buffers: the skyline order against a plain one, and the ejection search. */
+/** The heuristics for thousands of buffers: the skyline order against a plain one, the core, and the ejection search. */
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { allocate } from '../src/solver/allocator/allocate.js';
@@ -7,23 +7,29 @@ import { lowerByEjection } from '../src/solver/allocator/ejection.js';
 import { firstFit, widthSections } from '../src/solver/allocator/greedy.js';
 import { buildInstance, type Instance } from '../src/solver/allocator/instance.js';
 import type { AllocationBuffer } from '../src/solver/allocator/problem.js';
-import { skylineOrder } from '../src/solver/allocator/skyline.js';
+import { fillSkyline, type SkylineThrift } from '../src/solver/allocator/skyline.js';
 import { boundsOf } from '../src/solver/allocator/strategy.js';
 import { anyBuffers, randomBuffers } from './allocator-arbitraries.js';
 
-/** What `skylineOrder` promises, by looking at every section in each step. */
-function plainSkylineOrder(instance: Instance, key: Float64Array): number[] {
+/** What `fillSkyline` promises, by looking at every section in each step. */
+function plainSkylineOrder(instance: Instance, key: Float64Array, thrift: SkylineThrift): number[] {
   const first = (b: number): number => instance.rangeFirst[instance.rangeStart[b] ?? 0] ?? 0;
   const last = (b: number): number => instance.rangeLast[(instance.rangeStart[b + 1] ?? 0) - 1] ?? 0;
-  const covers = (b: number, s: number): boolean => first(b) <= s && s <= last(b);
+  const spans = (b: number, s: number): boolean => first(b) <= s && s <= last(b);
+  const isLive = (b: number, s: number): boolean => {
+    for (let k = instance.rangeStart[b] ?? 0; k < (instance.rangeStart[b + 1] ?? 0); k++) {
+      if ((instance.rangeFirst[k] ?? 0) <= s && s <= (instance.rangeLast[k] ?? 0)) return true;
+    }
+    return false;
+  };
   const unplaced = new Set(Array.from({ length: instance.count }, (_, b) => b));
   const heights: number[] = new Array(instance.sectionCount).fill(0);
   const order: number[] = [];
   while (unplaced.size > 0) {
     const restOf = (s: number): number =>
-      [...unplaced].reduce((sum, b) => sum + (covers(b, s) ? (instance.sizeUnits[b] ?? 0) : 0), 0);
+      [...unplaced].reduce((sum, b) => sum + (isLive(b, s) ? (instance.sizeUnits[b] ?? 0) : 0), 0);
     heights.forEach((_, s) => {
-      if (![...unplaced].some((b) => covers(b, s))) heights[s] = Number.POSITIVE_INFINITY;
+      if (![...unplaced].some((b) => spans(b, s))) heights[s] = Number.POSITIVE_INFINITY;
     });
     const lowest = Math.min(...heights);
     let chosen = { from: -1, to: -1, rest: -1 };
@@ -37,35 +43,76 @@ function plainSkylineOrder(instance: Instance, key: Float64Array): number[] {
       }
       if (rest > chosen.rest) chosen = { from, to: s, rest };
     }
-    const { from, to } = chosen;
+    const { from, to, rest } = chosen;
+    const beside = Math.min(heights[from - 1] ?? Number.POSITIVE_INFINITY, heights[to + 1] ?? Number.POSITIVE_INFINITY);
     const score = (b: number): number => (key[b] ?? 0) * (first(b) === from ? 1.1 : 1) * (last(b) === to ? 1.1 : 1);
     const [best] = [...unplaced]
       .filter((b) => first(b) >= from && last(b) <= to)
       .sort((a, b) => score(b) - score(a) || first(a) - first(b) || (key[b] ?? 0) - (key[a] ?? 0) || a - b);
-    if (best === undefined) {
-      const beside = Math.min(
-        heights[from - 1] ?? Number.POSITIVE_INFINITY,
-        heights[to + 1] ?? Number.POSITIVE_INFINITY,
-      );
+    const room = thrift.targetUnits - lowest - rest;
+    const mayRise = thrift.share > 0 && beside < Number.POSITIVE_INFINITY && beside - lowest <= thrift.share * room;
+    if (best === undefined || mayRise) {
       heights.fill(beside, from, to + 1);
       continue;
     }
     order.push(best);
     unplaced.delete(best);
-    heights.fill(lowest + (instance.sizeUnits[best] ?? 0), first(best), last(best) + 1);
+    heights.forEach((_, s) => {
+      if (isLive(best, s)) heights[s] = lowest + (instance.sizeUnits[best] ?? 0);
+    });
   }
   return order;
 }
 
-test('the skyline order is that of plain search', () => {
+/** Every third buffer is away for a part of its life. */
+function withGaps(buffers: readonly AllocationBuffer[]): AllocationBuffer[] {
+  return buffers.map((buffer, index) => {
+    const { lower, upper } = buffer;
+    if (index % 3 > 0 || upper - lower < 3) return buffer;
+    const length = 1 + ((index * 7) % (upper - lower - 2));
+    return { ...buffer, gaps: [{ lower: lower + 1, upper: lower + 1 + length }] };
+  });
+}
+
+test('the skyline order is that of plain search, with gaps and thrift too', () => {
+  const seeds = fc.integer({ min: 1, max: 2 ** 30 });
   fc.assert(
-    fc.property(fc.integer({ min: 1, max: 2 ** 30 }), fc.integer({ min: 1, max: 60 }), (seed, count) => {
-      const instance = buildInstance({ capacityBytes: 0, buffers: randomBuffers(count, 40, seed) });
+    fc.property(seeds, fc.integer({ min: 1, max: 60 }), fc.constantFrom(0, 0.05, 0.5), (seed, count, share) => {
+      const buffers = randomBuffers(count, 40, seed);
+      const instance = buildInstance({ capacityBytes: 0, buffers: share > 0 ? withGaps(buffers) : buffers });
       const key = widthSections(instance);
-      expect(skylineOrder(instance, key)).toEqual(plainSkylineOrder(instance, key));
+      const thrift = { targetUnits: 400_000, share };
+      expect(fillSkyline(instance, key, thrift).order).toEqual(plainSkylineOrder(instance, key, thrift));
     }),
     { numRuns: 100 },
   );
+});
+
+describe('thousands of buffers', () => {
+  test('few large ones and many small ones: the large are arranged first', () => {
+    const large = randomBuffers(150, 4_000, 3).map((buffer) => ({ ...buffer, sizeBytes: buffer.sizeBytes + 60_000 }));
+    const small = randomBuffers(1_500, 4_000, 4).map((buffer) => ({
+      ...buffer,
+      id: `small-${buffer.id}`,
+      sizeBytes: 1 + (buffer.sizeBytes % 500),
+    }));
+    const problem = { capacityBytes: 2 ** 40, buffers: [...small, ...large] };
+    const result = allocate(problem, { minimize: true, nodeLimit: 10_000 });
+    expect(result.heightBytes / result.loadBytes).toBeLessThan(1.03);
+    expect(checkOffsets(problem, result.offsets)).toEqual([]);
+  });
+
+  test('gaps, alignments and fixed offsets hold', () => {
+    const buffers = withGaps(randomBuffers(1_400, 2_000, 5)).map((buffer, index): AllocationBuffer => {
+      if (index === 7) return { ...buffer, fixedOffsetBytes: 1_000_000 };
+      return index % 2 === 0 ? { ...buffer, alignmentBytes: 32 << (index % 3) } : buffer;
+    });
+    const problem = { capacityBytes: 2 ** 40, buffers };
+    const result = allocate(problem, { minimize: true, nodeLimit: 10_000 });
+    expect(checkOffsets(problem, result.offsets)).toEqual([]);
+    expect(result.offsets.get('b7')).toBe(1_000_000);
+    expect(result.heightBytes / result.loadBytes).toBeLessThan(1.25);
+  });
 });
 
 describe('the ejection search', () => {

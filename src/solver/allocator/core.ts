@@ -1,9 +1,9 @@
 import { lowerByEjection } from './ejection.js';
 import { type Arrangement, firstFit, widthSections } from './greedy.js';
-import { type Instance, sectionLoads } from './instance.js';
+import { type Instance, partOf, sectionLoads } from './instance.js';
 
 /** The core: the fewest buffers that make up this much of the area (units x sections). */
-const CORE_SHARE = 0.85;
+const CORE_SHARE = 0.96;
 
 /** Of the work: for the core, and for the trial of each of the two starts. */
 const CORE_WORK_SHARE = 0.15;
@@ -67,29 +67,4 @@ function startFromCore(
   const fromBelow = [...members].sort((a, b) => (offsetUnits.get(a) ?? 0) - (offsetUnits.get(b) ?? 0) || a - b);
   const order = [...fromBelow, ...byArea.filter((b) => !offsetUnits.has(b))];
   return { start: firstFit(instance, order), work };
-}
-
-/** The instance of some of the buffers, in the sections of all. */
-function partOf(instance: Instance, members: readonly number[]): Instance {
-  const pick = (of: Float64Array): Float64Array => Float64Array.from(members, (b) => of[b] ?? 0);
-  const rangeStart = new Int32Array(members.length + 1);
-  const ranges: number[] = [];
-  members.forEach((b, index) => {
-    for (let k = instance.rangeStart[b] ?? 0; k < (instance.rangeStart[b + 1] ?? 0); k++) ranges.push(k);
-    rangeStart[index + 1] = ranges.length;
-  });
-  return {
-    ...instance,
-    sourceIndexes: members.map((b) => instance.sourceIndexes[b] ?? 0),
-    count: members.length,
-    sizeUnits: pick(instance.sizeUnits),
-    padBytes: pick(instance.padBytes),
-    alignUnits: pick(instance.alignUnits),
-    fixedUnits: pick(instance.fixedUnits),
-    hintUnits: pick(instance.hintUnits),
-    durations: pick(instance.durations),
-    rangeStart,
-    rangeFirst: Int32Array.from(ranges, (k) => instance.rangeFirst[k] ?? 0),
-    rangeLast: Int32Array.from(ranges, (k) => instance.rangeLast[k] ?? 0),
-  };
 }

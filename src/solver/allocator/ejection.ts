@@ -8,6 +8,9 @@ const FIRST_SHARE = 0.15;
 /** Buffers put back without a gain after which a ceiling is given up. */
 const FIRST_PATIENCE = 500;
 
+/** What a buffer's weight grows by each time that it had to push its way in, as a share of its area. */
+const LEARNING = 0.3;
+
 /** A place may weigh up to this much more than the least and be taken all the same: else the same ones meet again. */
 const NOISE = 0.2;
 
@@ -44,7 +47,7 @@ class Ejection {
   private readonly instance: Instance;
   private readonly shelves: Shelves;
   private readonly area: Float64Array; // units x sections
-  private readonly weight: Float64Array; // the area, times the times that it had to push its way in
+  private readonly weight: Float64Array; // the area, and more for each time that it had to push its way in
   private readonly isOut: Uint8Array;
   private out: number[] = [];
   private outArea = 0;
@@ -131,7 +134,7 @@ class Ejection {
       const neighbours = shelves.gather(b);
       let at = this.tightestGap(b, neighbours, ceiling);
       if (at < 0) {
-        weight[b] = (weight[b] ?? 0) + (area[b] ?? 0);
+        weight[b] = (weight[b] ?? 0) + LEARNING * (area[b] ?? 0);
         at = this.cheapestPlace(b, neighbours, ceiling);
         if (at < 0) {
           this.out.push(b);

@@ -25,9 +25,6 @@ const SKYLINE_ROOM = 1.02;
 /** Within this multiple of the load, the local search gains more than other skylines. */
 const SKYLINE_ENOUGH = 1.015;
 
-/** A skyline that high is in trouble with alignments or fixed buffers, and another order is tried. */
-const SKYLINE_SUITS = 1.15;
-
 // Of `staticKeys`.
 const AREA = 0;
 const DURATION = 2;
@@ -155,18 +152,14 @@ export function greedyPortfolio(instance: Instance, goalBytes: number, repairRou
     }
     return best.heightBytes <= goalBytes;
   };
-  const heightOfBest = (): number => best?.heightBytes ?? Number.POSITIVE_INFINITY;
   const hints = instance.hintUnits;
   const hinted = hints.some((hint) => hint >= 0);
   if (hinted && consider(orderBy(hints.map((hint) => (hint < 0 ? -Number.MAX_VALUE : -hint)))))
     return best ?? firstFit(instance, bestOrder);
   const keys = staticKeys(instance);
   if (instance.count > MANY_BUFFERS) {
-    const nearBytes = goalBytes * SKYLINE_SUITS;
-    if (consider(bestSkylineOrder(instance, goalBytes / instance.unitBytes)) || heightOfBest() <= nearBytes) {
-      return best ?? firstFit(instance, bestOrder);
-    }
-    consider(orderBy(keys[AREA] ?? instance.sizeUnits));
+    consider(orderBy(keys[AREA] ?? instance.sizeUnits)) ||
+      consider(bestSkylineOrder(instance, goalBytes / instance.unitBytes));
     return best ?? firstFit(instance, bestOrder);
   }
   for (const key of keys) {

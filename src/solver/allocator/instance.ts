@@ -172,6 +172,35 @@ export function buildInstance(problem: AllocationProblem): Instance {
   };
 }
 
+/** The instance of some of the buffers, with sections of their own. */
+export function partOf(instance: Instance, members: readonly number[]): Instance {
+  const pick = (of: Float64Array): Float64Array => Float64Array.from(members, (b) => of[b] ?? 0);
+  const rangeStart = new Int32Array(members.length + 1);
+  const windows: [number, number][] = []; // times are numbers of sections
+  members.forEach((b, index) => {
+    for (let k = instance.rangeStart[b] ?? 0; k < (instance.rangeStart[b + 1] ?? 0); k++) {
+      windows.push([instance.rangeFirst[k] ?? 0, (instance.rangeLast[k] ?? 0) + 1]);
+    }
+    rangeStart[index + 1] = windows.length;
+  });
+  const { first, last, count: sectionCount } = cutIntoSections(windows);
+  return {
+    ...instance,
+    sectionCount,
+    sourceIndexes: members.map((b) => instance.sourceIndexes[b] ?? 0),
+    count: members.length,
+    sizeUnits: pick(instance.sizeUnits),
+    padBytes: pick(instance.padBytes),
+    alignUnits: pick(instance.alignUnits),
+    fixedUnits: pick(instance.fixedUnits),
+    hintUnits: pick(instance.hintUnits),
+    durations: pick(instance.durations),
+    rangeStart,
+    rangeFirst: Int32Array.from(first),
+    rangeLast: Int32Array.from(last),
+  };
+}
+
 /** Units of live buffers in each section. */
 export function sectionLoads(instance: Instance): Float64Array {
   const steps = new Float64Array(instance.sectionCount + 1);

@@ -114,7 +114,11 @@ class Skyline {
         const begin = s;
         const isWall = waiting[s] === 0;
         while (s <= end && (waiting[s] === 0) === isWall) s += 1;
-        pieces.push([begin, s - 1, isWall ? POSITIVE_INFINITY : to]);
+        const at = isWall ? POSITIVE_INFINITY : to;
+        const before = pieces.at(-1);
+        if (before?.[2] === at)
+          before[1] = s - 1; // a gap too short to have a section
+        else pieces.push([begin, s - 1, at]);
       }
     };
     let next = from;

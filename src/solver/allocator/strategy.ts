@@ -211,7 +211,7 @@ function lowerLocally(instance: Instance, start: Arrangement, goalBytes: number,
   if (instance.count <= MANY_BUFFERS) return lowerByEjection(instance, start, goalBytes, workLimit);
   return lowerFromCore(instance, start, goalBytes, workLimit, (core, boundBytes, coreWorkLimit) => {
     const greedy = greedyPortfolio(core, boundBytes, CORE_REPAIR_ROUNDS);
-    if (core.count > MANY_BUFFERS) return lowerByEjection(core, greedy, boundBytes, coreWorkLimit);
+    if (core.count >= LOCAL_SEARCH_FROM) return lowerByEjection(core, greedy, boundBytes, coreWorkLimit);
     const nodeLimit = Math.floor(coreWorkLimit / WORK_PER_NODE);
     const capacityBytes = Number.POSITIVE_INFINITY;
     const { best, nodes } = reachGoal(core, { greedy, capacityBytes, boundBytes, nodeLimit, minimize: true });
