@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { allocate } from '../src/solver/allocator/allocate.js';
 import { checkOffsets } from '../src/solver/allocator/check.js';
-import { buildInstance } from '../src/solver/allocator/instance.js';
+import { buildInstance, partOf, sharesSection } from '../src/solver/allocator/instance.js';
 import { Search } from '../src/solver/allocator/search.js';
 import { targetFor } from '../src/solver/allocator/strategy.js';
 import { anyBuffers, fitsByBruteForce, leastHeightByBruteForce, perfectPacking } from './allocator-arbitraries.js';
@@ -106,5 +106,42 @@ test('rectangles cut into buffers are put together again, without waste', () => 
       expect(checkOffsets(problem, result.offsets)).toEqual([]);
     }),
     { numRuns: 60 },
+  );
+});
+
+// A dead end that is remembered of too many states shows up here, not with six buffers.
+test('the exact search never gives up a height that can be reached', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 2 ** 30 }), fc.integer({ min: 10, max: 30 }), (seed, cuts) => {
+      const problem = perfectPacking(32, 40, cuts, seed);
+      const instance = buildInstance(problem);
+      const search = new Search(instance);
+      const heightBytes = problem.capacityBytes + 64; // some slack: more states of the same buffers
+      const target = targetFor(instance, heightBytes);
+      for (const key of [instance.sizeUnits, instance.durations.map((duration) => -duration)]) {
+        const style = { key, lowFloors: 0, littleSlack: 0, learn: false };
+        expect(search.run(target, heightBytes, style, 3_000)).not.toBe('exhausted');
+      }
+    }),
+    { numRuns: 100 },
+  );
+});
+
+test('of some buffers the same pairs are live together as of all', () => {
+  fc.assert(
+    fc.property(anyBuffers, fc.integer({ min: 1, max: 63 }), (buffers, mask) => {
+      const all = buildInstance({ capacityBytes: 0, buffers });
+      const members = Array.from({ length: all.count }, (_, b) => b).filter((b) => (mask & (1 << b)) !== 0);
+      const part = partOf(all, members);
+      members.forEach((a, i) => {
+        expect(part.sizeUnits[i]).toBe(all.sizeUnits[a]);
+        expect(part.alignUnits[i]).toBe(all.alignUnits[a]);
+        expect(part.fixedUnits[i]).toBe(all.fixedUnits[a]);
+        members.forEach((b, j) => {
+          expect(sharesSection(part, i, j)).toBe(sharesSection(all, a, b));
+        });
+      });
+    }),
+    RUNS,
   );
 });
