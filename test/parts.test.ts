@@ -3,6 +3,7 @@ import { expect, test } from '@jest/globals';
 import { type Compiled, type CompileOptions, compileProgram } from '../src/driver/compile.js';
 import { quantizeProgram } from '../src/frontend/quantize/quantize-program.js';
 import type { Program } from '../src/ir/types.js';
+import { addressProblems } from '../src/schedule/check-addresses.js';
 import { evaluate } from '../src/solver/placement/evaluate.js';
 import type { PlacementProblem } from '../src/solver/placement/problem.js';
 import { loadChip } from '../src/target/chip.js';
@@ -65,7 +66,17 @@ test('what makes room for two layers, one after the other, stays out between the
   let joined = 0;
   for (const sramBytes of [22272, 22656, 24128, 25024, 25280]) {
     const { schedule } = await compiledSoundly(program, sramBytes, { blocks: false });
-    joined += schedule.evictions.filter(({ first, last }) => last > first).length;
+    const long = schedule.evictions.filter(({ first, last }) => last > first);
+    joined += long.length;
+    for (const eviction of long) {
+      const halves = [
+        { ...eviction, last: eviction.first },
+        { ...eviction, first: eviction.first + 1 },
+      ];
+      const others = schedule.evictions.filter((one) => one !== eviction);
+      const apart = addressProblems({ ...schedule, evictions: [...others, ...halves] });
+      expect(apart.join()).toContain('to leave again');
+    }
     expect(schedule.record.plannedTrafficBytes).toBeLessThanOrEqual(before); // more SRAM, no more traffic
     before = schedule.record.plannedTrafficBytes;
   }

@@ -23,6 +23,11 @@ export function addressProblems(schedule: Schedule): string[] {
         `${claim.name} lies at [${claim.low}, ${claim.high}), outside the ${schedule.capacityBytes} B of SRAM`,
       );
   }
+  // Whole for a moment between two steps: into memory that something else may have across both.
+  for (const { root, last } of schedule.evictions) {
+    if (schedule.evictions.some((next) => next.root === root && next.first === last + 1))
+      problems.push(`%${root} comes back between steps ${last} and ${last + 1}, to leave again`);
+  }
   for (let i = 0; i < claims.length; i += 1) {
     for (let j = i + 1; j < claims.length; j += 1) {
       const a = claims[i];
