@@ -27,7 +27,7 @@ const STEP_BUFFERS = ['held', 'chunks', 'sums'] as const;
 /** The schedule with addresses, or the bytes by which the best packing exceeds the capacity and the steps where it does. */
 export type AddressResult =
   | { readonly schedule: Schedule }
-  | { readonly excessBytes: number; readonly windows: () => TightWindow[] };
+  | { readonly excessBytes: () => number; readonly windows: () => TightWindow[] };
 
 export function assignAddresses(schedule: Schedule, nodeLimit: number): AddressResult {
   const base = alignUp(
@@ -71,7 +71,7 @@ export function assignAddresses(schedule: Schedule, nodeLimit: number): AddressR
   const result = allocate({ capacityBytes, buffers }, { nodeLimit });
   if (result.heightBytes > capacityBytes)
     return {
-      excessBytes: leastExcess(capacityBytes, buffers, result.heightBytes, nodeLimit),
+      excessBytes: () => leastExcess(capacityBytes, buffers, result.heightBytes, nodeLimit),
       windows: () => tightWindows({ capacityBytes, buffers }, Math.ceil(nodeLimit / 6)),
     };
   const offsetOf = (id: string): number => base + (result.offsets.get(id) ?? 0);

@@ -150,6 +150,19 @@ export function poseProblem(
   return { problem: { ...problem, spans: kept }, layers, choices, blocks: keptBlocks, roots };
 }
 
+/** The problem of a program is asked for again when a plan could not be packed: what is cut off is no part of it. */
+const lastPosed = new WeakMap<Program, { readonly key: string; readonly posed: PosedProblem }>();
+
+function posedOnce(program: Program, options: PlaceOptions): PosedProblem {
+  const { capacityBytes, alignmentBytes, batch, blocks, parts, pieces, resident, chip } = options;
+  const key = JSON.stringify([capacityBytes, alignmentBytes, batch, blocks, parts, pieces, resident, chip]);
+  const last = lastPosed.get(program);
+  if (last?.key === key) return last.posed;
+  const posed = poseProblem(program, options);
+  lastPosed.set(program, { key, posed });
+  return posed;
+}
+
 function rereadTableBytes(layer: Layer, choice: TilingChoice, batch: number): number {
   return Math.max(0, weightPasses(choice.tiling, choice.weightPasses, batch) - 1) * layer.weights.headerBytes;
 }
@@ -161,7 +174,7 @@ function residencyOf(layer: Layer, choice: TilingChoice): 'any' | 'none' {
 
 /** @throws SpillwayError SW3001 (target) when even the least tiling of some layer does not fit */
 export function place(program: Program, options: PlaceOptions): Schedule {
-  const wanted = poseProblem(program, options);
+  const wanted = posedOnce(program, options);
   throwIfTooSmall(wanted, options);
   // In the least SRAM there is no room for the odd ends of resident shares: then nothing is resident.
   const hasResidents = placeNone(wanted.problem) !== undefined;

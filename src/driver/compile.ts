@@ -223,11 +223,11 @@ function packInRounds(
     if (reservedBytes === 0 && boundBytes !== undefined) proof.boundBytes = Math.max(proof.boundBytes ?? 0, boundBytes);
     if (returnsIntoUse(placed)) return undefined;
     stage('addresses');
-    let excessBytes = 0;
+    let excessBytes = (): number => 0;
     const fresh: PackingCut[] = [];
     for (const share of [1, 0.5, 0]) {
       const grown = withCapacity(growTiles(placed, share, chip), chip.sram.bytes);
-      const result = assignAddresses(grown, ALLOCATOR_NODES);
+      const result = assignAddresses(grown, share > 0 ? ALLOCATOR_NODES / 4 : ALLOCATOR_NODES);
       if ('schedule' in result) return { schedule: checked(result.schedule), rounds: round + 1 };
       excessBytes = result.excessBytes;
       if (share > 0 || options.placement !== 'ilp' || round >= CUT_ROUNDS) continue;
@@ -235,7 +235,7 @@ function packInRounds(
       for (const cut of made) fresh.push({ ...cut, wasteBytes: alignUp(cut.wasteBytes, chip.sram.alignmentBytes) });
     }
     cuts.push(...fresh);
-    if (fresh.length === 0) reservedBytes += alignUp(excessBytes, chip.sram.alignmentBytes);
+    if (fresh.length === 0) reservedBytes += alignUp(excessBytes(), chip.sram.alignmentBytes);
   }
   return undefined;
 }
