@@ -373,8 +373,6 @@ function toSchedule(
   });
   const roots = scheduledRoots(program, posed, result, options);
   const { evictions, savedBytes } = joined(planned, roots);
-  const plannedTrafficBytes = record.plannedTrafficBytes - savedBytes * options.groups;
-  const { boundBytes } = record;
   return {
     program,
     batch: options.batch,
@@ -388,11 +386,7 @@ function toSchedule(
     residentBytes: evaluation.residentBytes,
     loadBytes: evaluation.loadBytes,
     runs: runsOf(result.placement, evaluation),
-    record: {
-      ...record,
-      plannedTrafficBytes,
-      boundBytes: boundBytes === undefined ? undefined : Math.min(boundBytes, plannedTrafficBytes),
-    },
+    record: { ...record, plannedTrafficBytes: record.plannedTrafficBytes - savedBytes * options.groups },
   };
 }
 

@@ -163,14 +163,13 @@ function packedSchedule(
   const first = placeBestWay(programs, placeOptionsOf(options, solver, options.parts ?? true, 0), stage);
   const proof: Proof = { boundBytes: undefined };
   const withParts = packInRounds(first, solver, options, options.parts ?? true, proof, stage);
-  if (withParts?.rounds === 1) return withParts.schedule;
-  const whole =
-    options.parts === false
-      ? undefined
-      : packInRounds({ ...first, placed: undefined }, solver, options, false, { boundBytes: undefined }, stage);
+  const isSettled = withParts?.rounds === 1 || options.parts === false;
+  const whole = isSettled
+    ? undefined
+    : packInRounds({ ...first, placed: undefined }, solver, options, false, { boundBytes: undefined }, stage);
   const trafficOf = (packed: Packed | undefined): number =>
     packed?.schedule.record.plannedTrafficBytes ?? Number.POSITIVE_INFINITY;
-  const best = trafficOf(whole) <= trafficOf(withParts) ? whole : withParts;
+  const best = whole !== undefined && trafficOf(whole) <= trafficOf(withParts) ? whole : withParts;
   return best === undefined ? undefined : withBound(best.schedule, proof.boundBytes, options.gap);
 }
 
@@ -184,14 +183,24 @@ interface Proof {
   boundBytes: number | undefined;
 }
 
+/**
+ * The plan with what is proven for all plans that the solver looked at. One that joins two absences of a tensor is none of them: where
+ * it moves less than they have to, nothing is proven about it.
+ */
 function withBound(schedule: Schedule, provenBytes: number | undefined, gap: number): Schedule {
   const { record } = schedule;
-  if (provenBytes === undefined || record.boundBytes === undefined) return schedule;
-  const boundBytes = Math.min(provenBytes, record.plannedTrafficBytes);
-  const isProven = boundBytes >= record.plannedTrafficBytes * (1 - gap) - 1;
+  const { plannedTrafficBytes } = record;
+  if (provenBytes === undefined) return schedule;
+  if (provenBytes > plannedTrafficBytes * (1 + ROUNDING))
+    return { ...schedule, record: { ...record, boundBytes: undefined, status: 'incumbent' } };
+  const boundBytes = Math.min(provenBytes, plannedTrafficBytes);
+  const isProven = boundBytes >= plannedTrafficBytes * (1 - gap) - schedule.groups; // a byte for each group's rounding
   const status = isProven ? 'optimal' : record.status === 'optimal' ? 'incumbent' : record.status;
   return { ...schedule, record: { ...record, boundBytes, status } };
 }
+
+/** Of the solver's bounds, relative. */
+const ROUNDING = 1e-6;
 
 /** Rounds in which what could not be packed is cut off; after them the capacity is lowered for all plans. */
 const CUT_ROUNDS = 8;

@@ -66,7 +66,11 @@ function boundLines(report: Report): string {
       `solver bound ${decimalSize(bound.solverBytes)} for plans of this kind with layers in this order (${report.solver.order}), code included; gap ${percent(bound.gap)} (${report.solver.name}: ${report.solver.status}, ${report.solver.variables} variables, ${report.solver.constraints} constraints)`,
     );
   } else {
-    lines.push(`solver bound: none, because placement '${report.placement}' solves nothing`);
+    const why =
+      report.placement === 'ilp'
+        ? 'this plan is none of those that it is for'
+        : `placement '${report.placement}' solves nothing`;
+    lines.push(`solver bound: none, because ${why}`);
   }
   return `${lines.join('\n')}\n`;
 }
