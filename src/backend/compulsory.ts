@@ -1,7 +1,8 @@
 /** What no schedule can do without: the pixels of a model input that some layer needs. */
 import type { TensorId } from '../ir/types.js';
-import type { AxisMap, Layer, Operand } from '../schedule/layer.js';
+import type { Layer, Operand } from '../schedule/layer.js';
 import type { Schedule } from '../schedule/schedule.js';
+import { firstTap, type Taps, tapsOf } from './dependence.js';
 
 /** Rows and columns of an image that some result depends on: at least their product. */
 interface Needed {
@@ -50,36 +51,23 @@ function neededResults(schedule: Schedule, { output }: Layer, read: Needed | und
 function neededPixels(layer: Layer, operand: Operand, results: Needed): Needed | undefined {
   if (layer.kind !== 'transpose') {
     return {
-      rows: neededPositions(operand.rows, tapsOf(layer, operand, 0), results.rows, operand.h),
-      columns: neededPositions(operand.columns, tapsOf(layer, operand, 1), results.columns, operand.w),
+      rows: neededPositions(tapsOf(layer, operand, 0), results.rows),
+      columns: neededPositions(tapsOf(layer, operand, 1), results.columns),
     };
   }
   const isAll = countOf(results.rows) === layer.output.h && countOf(results.columns) === layer.output.w;
   return isAll ? { rows: all(operand.h), columns: all(operand.w) } : undefined;
 }
 
-/** Positions of [0, limit) that a tap of any needed output falls on. */
-function neededPositions(map: AxisMap, taps: Taps, outputs: Uint8Array, limit: number): Uint8Array {
-  const isNeeded = new Uint8Array(limit);
+/** Inputs that a tap of any needed output falls on. */
+function neededPositions(taps: Taps, outputs: Uint8Array): Uint8Array {
+  const isNeeded = new Uint8Array(taps.inputs);
   outputs.forEach((isOutputNeeded, o) => {
-    const first = Math.floor((o * map.stride) / map.scale) - map.pad;
+    const first = firstTap(taps, o);
     for (let tap = 0; tap < taps.kernel && isOutputNeeded === 1; tap += 1) {
       const position = first + tap * taps.dilation;
-      if (position >= 0 && position < limit) isNeeded[position] = 1;
+      if (position >= 0 && position < taps.inputs) isNeeded[position] = 1;
     }
   });
   return isNeeded;
-}
-
-interface Taps {
-  readonly kernel: number;
-  readonly dilation: number;
-}
-
-function tapsOf(layer: Layer, operand: Operand, axis: 0 | 1): Taps {
-  const { op } = layer;
-  const hasWindow = operand.role === 'main' && (op.kind === 'conv2d' || op.kind === 'maxPool' || op.kind === 'avgPool');
-  return hasWindow
-    ? { kernel: op.window.kernel[axis], dilation: op.window.dilation[axis] }
-    : { kernel: 1, dilation: 1 };
 }

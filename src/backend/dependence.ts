@@ -121,7 +121,8 @@ function allTaps(inputs: number, outputs: number): Taps {
   return { stride: 0, scale: 1, pad: 0, kernel: inputs, dilation: 1, inputs, outputs };
 }
 
-function tapsOf(layer: Layer, operand: Operand, axis: 0 | 1): Taps {
+/** What of the operand lies under the outputs of a layer, along rows (0) or columns (1). */
+export function tapsOf(layer: Layer, operand: Operand, axis: 0 | 1): Taps {
   const { op, output } = layer;
   const map = axis === 0 ? operand.rows : operand.columns;
   const hasWindow =
