@@ -6,6 +6,7 @@ import { assertNever } from '../base/assert-never.js';
 import type {
   DType,
   EpilogueStage,
+  FloatOp,
   Op,
   OpKind,
   Program,
@@ -67,6 +68,22 @@ export function storedRange(dtype: QuantizedDType): { readonly lo: number; reado
     default:
       return assertNever(dtype);
   }
+}
+
+const FLOAT_KINDS: Readonly<Record<FloatOp['kind'], true>> = {
+  binary: true,
+  select: true,
+  reduce: true,
+  layerNorm: true,
+  matmul: true,
+  gather: true,
+  recurrent: true,
+  broadcast: true,
+};
+
+/** One of the operators that quantisation has no integers for; holds for ops without their place in a program, too. */
+export function isFloatOp<Some extends Pick<Op, 'kind'>>(op: Some): op is Extract<Some, { kind: FloatOp['kind'] }> {
+  return op.kind in FLOAT_KINDS;
 }
 
 /** Product of the extents; 1 for a scalar. */

@@ -4,7 +4,7 @@
  */
 import { assertNever } from '../base/assert-never.js';
 import type { OmitEach } from './facts.js';
-import { elementCountOf, isQuantized, windowAxis, windowExtent } from './facts.js';
+import { elementCountOf, isFloatOp, isQuantized, windowAxis, windowExtent } from './facts.js';
 import {
   arity,
   describe,
@@ -40,6 +40,7 @@ export function dtypeOfData(data: ConstantData): DType {
 export function inferResult(op: OpBody, inputs: readonly Operand[], declaredShape?: readonly number[]): Inferred {
   const [x] = inputs;
   if (x === undefined) return fail(`${op.kind} has no operand`);
+  if (isFloatOp(op)) return inferFloat(op, inputs, declaredShape);
   switch (op.kind) {
     case 'conv2d':
       return inferConv2d(op.window, op.groups, inputs, x);
@@ -55,15 +56,6 @@ export function inferResult(op: OpBody, inputs: readonly Operand[], declaredShap
     case 'sub':
     case 'mul':
       return arity(op.kind, inputs, 2) ?? noInt32(op.kind, x) ?? inferBinary(op.kind, inputs, x);
-    case 'binary':
-    case 'select':
-    case 'reduce':
-    case 'layerNorm':
-    case 'matmul':
-    case 'gather':
-    case 'recurrent':
-    case 'broadcast':
-      return inferFloat(op, inputs, declaredShape);
     case 'clamp':
       return arity(op.kind, inputs, 1) ?? noInt32(op.kind, x) ?? done(x.shape, x.dtype);
     case 'copy':

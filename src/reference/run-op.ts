@@ -1,6 +1,6 @@
 /** One op: from operands and constants to the array of its result. */
 import { assertNever } from '../base/assert-never.js';
-import { anchorZeroPointOf, elementCount, tensorOf } from '../ir/facts.js';
+import { anchorZeroPointOf, elementCount, isFloatOp, tensorOf } from '../ir/facts.js';
 import type {
   BinaryOp,
   BinaryRescale,
@@ -64,6 +64,8 @@ export function runOp(op: Op, operands: Operands): Elements {
 }
 
 function runAnchor(op: Op, operands: Operands): Elements {
+  if (isFloatOp(op))
+    return runFloatOp(op, (position) => input(op, position, operands), tensorOf(operands.program, op.output));
   const x = input(op, 0, operands);
   switch (op.kind) {
     case 'conv2d':
@@ -77,15 +79,6 @@ function runAnchor(op: Op, operands: Operands): Elements {
     case 'sub':
     case 'mul':
       return runBinary(op, operands);
-    case 'binary':
-    case 'select':
-    case 'reduce':
-    case 'layerNorm':
-    case 'matmul':
-    case 'gather':
-    case 'recurrent':
-    case 'broadcast':
-      return runFloatOp(op, (position) => input(op, position, operands), tensorOf(operands.program, op.output));
     case 'sumPool':
       return runSumPool(op, operands);
     case 'clamp':

@@ -1,5 +1,5 @@
 /** What quantisation has no integers for: a program that holds any of it keeps its real numbers. */
-import { tensorOf } from '../../ir/facts.js';
+import { isFloatOp, tensorOf } from '../../ir/facts.js';
 import type { Op, Program } from '../../ir/types.js';
 
 /** Kinds of such operators, each once. */
@@ -18,15 +18,8 @@ function nameOf(op: Op): string {
 }
 
 function isFloatOnly(op: Op): boolean {
+  if (isFloatOp(op)) return true;
   switch (op.kind) {
-    case 'binary':
-    case 'select':
-    case 'reduce':
-    case 'layerNorm':
-    case 'matmul':
-    case 'gather':
-    case 'recurrent':
-    case 'broadcast':
     case 'convert':
       return true;
     case 'pad':

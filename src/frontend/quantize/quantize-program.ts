@@ -8,7 +8,7 @@
  * Tensors and operators keep their ids and names; new constants are named after their operator ('conv1.requant').
  */
 import { assertNever } from '../../base/assert-never.js';
-import { elementCountOf, tensorOf } from '../../ir/facts.js';
+import { elementCountOf, isFloatOp, tensorOf } from '../../ir/facts.js';
 import type {
   BinaryOp,
   ConstantData,
@@ -82,6 +82,7 @@ class Quantizer {
   }
 
   private quantizeOp(op: Op): Op[] {
+    if (isFloatOp(op)) throw new Error(`'${op.name}' (${op.kind}) has no form in integers`);
     switch (op.kind) {
       case 'conv2d':
       case 'dense':
@@ -118,15 +119,6 @@ class Quantizer {
       case 'lut':
         for (const id of op.inputs) this.useOperand(id);
         return [op];
-      case 'binary':
-      case 'select':
-      case 'reduce':
-      case 'layerNorm':
-      case 'matmul':
-      case 'gather':
-      case 'recurrent':
-      case 'broadcast':
-        throw new Error(`'${op.name}' (${op.kind}) has no form in integers`);
       default:
         return assertNever(op);
     }

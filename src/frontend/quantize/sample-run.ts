@@ -12,7 +12,7 @@
  * The arithmetic is float64 in any order: a range does not need the last bit. Deterministic: one seed, no clock.
  */
 import { assertNever } from '../../base/assert-never.js';
-import { elementCountOf, tensorOf } from '../../ir/facts.js';
+import { elementCountOf, isFloatOp, tensorOf } from '../../ir/facts.js';
 import type { LrnOp, Op, Program, TensorId } from '../../ir/types.js';
 import { type Range, unaryFunction } from './real-functions.js';
 import { realConstant } from './real-weights.js';
@@ -71,6 +71,7 @@ export function rangeOf(data: Float64Array | Float32Array): Range {
 }
 
 function runSample(op: Op, program: Program, shapes: SampleShapes, operand: (id: TensorId) => Sample): Sample {
+  if (isFloatOp(op)) throw new Error(`'${op.name}' (${op.kind}) has no form in integers`);
   const shape = shapes.get(op.output) ?? [];
   const input = (i: number): Sample => operand(op.inputs[i] ?? op.output);
   switch (op.kind) {
@@ -126,15 +127,6 @@ function runSample(op: Op, program: Program, shapes: SampleShapes, operand: (id:
     case 'convert':
     case 'sumPool':
       throw new Error(`'${op.name}' (${op.kind}) in a float program`);
-    case 'binary':
-    case 'select':
-    case 'reduce':
-    case 'layerNorm':
-    case 'matmul':
-    case 'gather':
-    case 'recurrent':
-    case 'broadcast':
-      throw new Error(`'${op.name}' (${op.kind}) has no form in integers`);
     default:
       return assertNever(op);
   }
