@@ -35,10 +35,12 @@ export function placeBestWay(
   let best: (Way & { readonly placed: Schedule }) | undefined;
   for (const batch of isSearched ? groupSizes(frames) : [frames]) {
     const groups = frames / batch;
+    if (best !== undefined && groups > 1) {
+      const atLeast = groups * passingWeightBytes(best.program, options);
+      if (atLeast >= best.placed.record.plannedTrafficBytes) break; // and so for smaller groups
+    }
     for (const { program, order } of isSearched ? programs : programs.slice(0, 1)) {
       const cutoffBytes = best?.placed.record.plannedTrafficBytes;
-      if (cutoffBytes !== undefined && groups > 1 && groups * passingWeightBytes(program, options) >= cutoffBytes)
-        continue;
       stage(
         best === undefined
           ? 'place'
@@ -88,7 +90,7 @@ function groupSizes(frames: number): number[] {
   return last === undefined || most.includes(last) ? most : [...most.slice(0, -1), last];
 }
 
-/** Weights that every group has to read, whatever is resident. */
+/** Weights that every group has to read, whatever is resident, and in whatever order the layers are. */
 function passingWeightBytes(program: OrderVariant['program'], { capacityBytes }: PlaceOptions): number {
   const bytes = layersOf(program).reduce((total, layer) => total + layer.weights.totalBytes, 0);
   return Math.max(0, bytes - capacityBytes);

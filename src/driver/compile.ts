@@ -1,6 +1,7 @@
 /** The whole story of a compile in one file: passes, tilings, placement, addresses, commands. */
 import { assignAddresses } from '../../passes/assign-addresses.js';
 import { growTiles } from '../../passes/grow-tiles.js';
+import { order } from '../../passes/order.js';
 import { type OrderVariant, orderVariants } from '../../passes/order-variants.js';
 import { type Observer, runPasses } from '../../passes/pass.js';
 import { PIPELINE } from '../../passes/pipeline.js';
@@ -64,7 +65,7 @@ export function optimise(
 export async function compileProgram(imported: Program, options: CompileOptions): Promise<Compiled> {
   const stage = options.onStage ?? (() => {});
   stage('passes');
-  const programs = ordersOf(imported, optimise(imported, options), options);
+  const programs = ordersOf(imported, options);
   const solver = await loadSolver(options.solver);
   const compile: CompileOnce = (placement, pieces = options.pieces ?? true) => {
     const schedule = scheduleProgram(programs, solver, { ...options, placement, pieces }, stage);
@@ -76,15 +77,17 @@ export async function compileProgram(imported: Program, options: CompileOptions)
 }
 
 /** The program in the order that the passes gave it, then in those that placement may prefer. */
-function ordersOf(imported: Program, program: Program, options: CompileOptions): OrderVariant[] {
+function ordersOf(imported: Program, options: CompileOptions): OrderVariant[] {
+  let given: Program | undefined; // as it came to the pass that orders it
+  const observe: Observer = (pass, before, after) => {
+    if (pass === order) given = before;
+    options.observe?.(pass, before, after);
+  };
+  const program = optimise(imported, { ...options, observe });
+  if (given === undefined) return [{ program, order: 'as given' }];
   const ordered = { program, order: 'fewest live bytes' };
-  if (options.disabledPasses?.has(ORDER) === true) return [{ program, order: 'as given' }];
-  if (options.placement !== 'ilp') return [ordered];
-  const disabledPasses = new Set([...(options.disabledPasses ?? []), ORDER]);
-  return [ordered, ...orderVariants(program, optimise(imported, { disabledPasses }))];
+  return options.placement === 'ilp' ? [ordered, ...orderVariants(program, given)] : [ordered];
 }
-
-const ORDER = 'order';
 
 type CompileOnce = (placement: CompileOptions['placement'], pieces?: boolean) => Compiled;
 
