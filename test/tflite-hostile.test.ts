@@ -4,46 +4,13 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
-import { SpillwayError } from '../src/base/diagnostic.js';
 import { importTflite } from '../src/frontend/tflite/load-tflite.js';
-import { wellFormed } from '../src/ir/verify.js';
+import { damaged, outcomeOf, random } from './damaged-files.js';
 import { type FileModel, writeTflite } from './tflite-builder.js';
 import { OPERATOR_CASES } from './tflite-operator-cases.js';
 
 const RUNS = 12 * Number(process.env.SPILLWAY_FUZZ_RUNS ?? 1);
-let state = Number(process.env.SPILLWAY_FUZZ_SEED ?? 1);
-
-function random(limit: number): number {
-  state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff;
-  return Math.floor(((state >>> 8) / 2 ** 23) * limit);
-}
-
-/** Codes of the diagnostics, or 'accepted'. @throws what is no diagnostic, and programs that are none */
-function outcome(bytes: Uint8Array): string {
-  try {
-    const program = importTflite(bytes, 'hostile.tflite');
-    expect(wellFormed(program)).toEqual([]);
-    return 'accepted';
-  } catch (error) {
-    if (!(error instanceof SpillwayError)) throw error;
-    const codes = error.diagnostics.map(({ code }) => code);
-    expect(codes.filter((code) => !code.startsWith('SW21'))).toEqual([]);
-    return codes.join(' ');
-  }
-}
-
-/** A bit, a byte, or a whole number turned into what does the most harm. */
-function damaged(file: Uint8Array): Uint8Array {
-  const bytes = file.slice();
-  for (let left = 1 + random(3); left > 0; left--) {
-    const at = random(bytes.length);
-    const how = random(4);
-    if (how < 2) bytes[at] = (bytes[at] ?? 0) ^ (1 << random(8));
-    else if (how === 2) bytes[at] = [0, 1, 127, 128, 255][random(5)] ?? 0;
-    else bytes.set([255, 255, 255, 127].slice(0, bytes.length - at), at);
-  }
-  return bytes;
-}
+const outcome = (bytes: Uint8Array): string => outcomeOf(() => importTflite(bytes, 'hostile.tflite'), 'SW21');
 
 const files = OPERATOR_CASES.map(({ name, model }) => [name, writeTflite(model)] as const);
 

@@ -52,18 +52,7 @@ export function importReduce(ctx: NodeContext): Value[] {
     const tensor = ctx.builder.emit(spec, outputName(ctx), ctx.builder.shapeOf(result.tensor), ctx.origin);
     result = { ...result, tensor };
   }
-  const keeps = intAttribute(node, 'keepdims', 1) !== 0;
-  return [
-    computed(
-      keeps
-        ? result
-        : reshapeView(
-            ctx,
-            result,
-            dims.filter((_, axis) => !axes.includes(axis)),
-          ),
-    ),
-  ];
+  return [computed(keptDims(ctx, result, dims, axes))];
 }
 
 /** The view with its `axes` of one element each. */
@@ -104,6 +93,16 @@ export function storedOrder(view: View, axes: readonly number[]): number[] {
   return [...axes].sort((a, b) => (view.axes[a]?.[0] ?? -1) - (view.axes[b]?.[0] ?? -1));
 }
 
+/** The result with the reduced axes as extents of 1, or without them, as `keepdims` says. */
+function keptDims(ctx: NodeContext, result: View, dims: readonly number[], axes: readonly number[]): View {
+  if (intAttribute(ctx.node, 'keepdims', 1) !== 0) return result;
+  return reshapeView(
+    ctx,
+    result,
+    dims.filter((_, axis) => !axes.includes(axis)),
+  );
+}
+
 export function importArgument(ctx: NodeContext): Value[] {
   const { node } = ctx;
   const view = activation(ctx, 0);
@@ -112,18 +111,7 @@ export function importArgument(ctx: NodeContext): Value[] {
   if (intAttribute(node, 'select_last_index', 0) !== 0) unsupported('select_last_index');
   if ((view.axes[axis]?.length ?? 0) > 1) unsupported('an axis that is stored in pieces');
   const result = reduced(ctx, view, new Set([axis]), node.operator === 'ArgMax' ? 'argMax' : 'argMin');
-  const keeps = intAttribute(node, 'keepdims', 1) !== 0;
-  return [
-    computed(
-      keeps
-        ? result
-        : reshapeView(
-            ctx,
-            result,
-            dims.filter((_, i) => i !== axis),
-          ),
-    ),
-  ];
+  return [computed(keptDims(ctx, result, dims, [axis]))];
 }
 
 /** LayerNormalization and RMSNormalization of the axes from `axis` on. */

@@ -3,7 +3,7 @@ import type { BinaryRescale, Quantization } from '../../ir/types.js';
 import type { Range } from './real-functions.js';
 
 export interface FixedPoint {
-  readonly multiplier: number; // 0 or in [2^30, 2^31), 7 low bits zero
+  readonly multiplier: number; // 0 or in [2^30, 2^31); of what is quantised here, the 7 low bits are zero
   readonly shift: number; // in [-31, 30]
 }
 
@@ -16,16 +16,25 @@ export interface FixedPoint {
 export function fixedPoint(factor: number): FixedPoint {
   if (!(factor >= 0 && factor < 2 ** 30)) throw new Error(`factor ${factor} has no fixed-point form`);
   if (factor < 2 ** -32) return { multiplier: 0, shift: 0 };
+  return nearestFixedPoint(factor, 24);
+}
+
+/**
+ * A positive factor as a multiplier with this many significant bits, and a power of two; 0 where it is too small for any.
+ *
+ * @param factor below 2^30
+ */
+export function nearestFixedPoint(factor: number, bits: 24 | 31): FixedPoint {
   let shift = Math.floor(Math.log2(factor)) + 1;
   // log2 may round across a power of two.
   if (factor / 2 ** shift >= 1) shift++;
   if (factor / 2 ** shift < 0.5) shift--;
-  let bits = Math.round((factor / 2 ** shift) * 2 ** 24);
-  if (bits === 2 ** 24) {
-    bits /= 2;
+  let significant = Math.round((factor / 2 ** shift) * 2 ** bits);
+  if (significant === 2 ** bits) {
+    significant /= 2;
     shift++;
   }
-  return shift < -31 ? { multiplier: 0, shift: 0 } : { multiplier: bits * 128, shift };
+  return shift < -31 ? { multiplier: 0, shift: 0 } : { multiplier: significant * 2 ** (31 - bits), shift };
 }
 
 /**
@@ -65,15 +74,21 @@ const LEFT_SHIFT = 20;
 
 /**
  * Both operands of an addition are brought to half the larger scale, with 20 bits of fraction, and the sum to the
- * result's scale. Source: TFLite's quantised addition, as published with its 8-bit quantisation specification.
+ * result's scale. `toFixedPoint` gives the multipliers: as many bits of them as the runtime has. Source: TFLite's quantised addition, as published with its 8-bit quantisation specification.
  */
-export function additionRescale(a: number, b: number, result: number): BinaryRescale {
+export function additionRescale(
+  a: number,
+  b: number,
+  result: number,
+  leftShift = LEFT_SHIFT,
+  toFixedPoint: (factor: number) => FixedPoint = fixedPoint,
+): BinaryRescale {
   const twiceLarger = 2 * Math.max(a, b);
-  const forA = fixedPoint(a / twiceLarger);
-  const forB = fixedPoint(b / twiceLarger);
-  const out = fixedPoint(twiceLarger / (2 ** LEFT_SHIFT * result));
+  const forA = toFixedPoint(a / twiceLarger);
+  const forB = toFixedPoint(b / twiceLarger);
+  const out = toFixedPoint(twiceLarger / (2 ** leftShift * result));
   return {
-    leftShift: LEFT_SHIFT,
+    leftShift,
     multiplierA: forA.multiplier,
     shiftA: forA.shift,
     multiplierB: forB.multiplier,

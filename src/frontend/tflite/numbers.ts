@@ -2,12 +2,8 @@
 import { storedRange } from '../../ir/facts.js';
 import type { BinaryRescale, FixedPointSoftmax, Quantization, QuantizedDType } from '../../ir/types.js';
 import { unsupported } from '../onnx/problems.js';
+import { type FixedPoint, nearestFixedPoint, additionRescale as rescaleOfAddition } from '../quantize/parameters.js';
 import type { FusedActivation } from './schema.js';
-
-export interface FixedPoint {
-  readonly multiplier: number; // 0 or in [2^30, 2^31)
-  readonly shift: number; // in [-31, 30]
-}
 
 /** To the nearest integer, halves away from zero: C's round. */
 export const roundHalfAway = (value: number): number => Math.sign(value) * Math.floor(Math.abs(value) + 0.5);
@@ -16,15 +12,7 @@ export const roundHalfAway = (value: number): number => Math.sign(value) * Math.
 export function fixedPoint(factor: number): FixedPoint {
   if (factor === 0) return { multiplier: 0, shift: 0 };
   if (!(factor > 0 && factor < 2 ** 30)) return unsupported(`rescaling by ${factor}`);
-  let shift = Math.floor(Math.log2(factor)) + 1;
-  if (factor / 2 ** shift >= 1) shift++; // log2 may round across a power of two
-  if (factor / 2 ** shift < 0.5) shift--;
-  let multiplier = Math.round((factor / 2 ** shift) * 2 ** 31);
-  if (multiplier === 2 ** 31) {
-    multiplier /= 2;
-    shift++;
-  }
-  return shift < -31 ? { multiplier: 0, shift: 0 } : { multiplier, shift };
+  return nearestFixedPoint(factor, 31);
 }
 
 /** The one scale of an activation, a float32 value. */
@@ -62,21 +50,9 @@ export function storedLimits(
   };
 }
 
-/** Addition and subtraction: both operands at half the larger scale, with leftShift bits of fraction. */
+/** Addition and subtraction, with leftShift bits of fraction. */
 export function additionRescale(a: number, b: number, result: number, leftShift: number): BinaryRescale {
-  const twiceLarger = 2 * Math.max(a, b);
-  const forA = fixedPoint(a / twiceLarger);
-  const forB = fixedPoint(b / twiceLarger);
-  const out = fixedPoint(twiceLarger / (2 ** leftShift * result));
-  return {
-    leftShift,
-    multiplierA: forA.multiplier,
-    shiftA: forA.shift,
-    multiplierB: forB.multiplier,
-    shiftB: forB.shift,
-    multiplierOut: out.multiplier,
-    shiftOut: out.shift,
-  };
+  return rescaleOfAddition(a, b, result, leftShift, fixedPoint);
 }
 
 /** The factor of a product is computed in float32. */

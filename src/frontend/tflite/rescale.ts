@@ -1,5 +1,5 @@
 /** mbqm of docs/numerics.md, for tables that are computed while importing: exact, with big integers. */
-import type { FixedPoint } from './numbers.js';
+import type { FixedPoint } from '../quantize/parameters.js';
 
 export function rescaled(value: number, { multiplier, shift }: FixedPoint): number {
   const left = BigInt.asIntN(32, BigInt(value) << BigInt(Math.max(shift, 0)));
