@@ -1,8 +1,8 @@
 /** Operators on several operands, element by element, with numpy's repetition of extents of 1. */
 import type { BinaryFunction, Op } from '../../ir/types.js';
+import { unsupported } from '../import-problems.js';
 import { intAttribute } from './attributes.js';
 import type { OpSpec } from './builder.js';
-import { unsupported } from './problems.js';
 import { bringTogether, type Part, partOf, togetherView } from './together.js';
 import { computed, type NodeContext, outputName, relabelled, type Value, viewOf } from './value.js';
 import type { View } from './view.js';

@@ -1,9 +1,9 @@
 import type { DType, Tensor } from '../../ir/types.js';
+import type { ProblemList } from '../import-problems.js';
 import type { Origin, ProgramBuilder } from './builder.js';
 import { constOf, constOfTensor, elementCountOf, isIntegral, MAX_RANK, shapeText, toInteger } from './constant.js';
 import type { OnnxGraph } from './graph.js';
 import { withPendingPad } from './pad.js';
-import type { ProblemList } from './problems.js';
 import { type QuantizedType, quantizationOf } from './quantization.js';
 import type { ValueInfoMessage } from './schema.js';
 import { asInt32, inFloat, type Value } from './value.js';

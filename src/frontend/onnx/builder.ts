@@ -2,7 +2,7 @@ import type { SourceLoc } from '../../base/diagnostic.js';
 import { keepsQuantization } from '../../ir/facts.js';
 import { formatShape, inferResult, sameShape } from '../../ir/shape.js';
 import type { ConstantData, DType, Op, OpId, Program, Quantization, Tensor, TensorId } from '../../ir/types.js';
-import { unsupported } from './problems.js';
+import { unsupported } from '../import-problems.js';
 import { isStored, reordered, type View } from './view.js';
 
 type Distribute<T> = T extends Op ? Omit<T, 'id' | 'name' | 'loc' | 'output' | 'epilogue'> : never;

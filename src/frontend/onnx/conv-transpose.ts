@@ -4,10 +4,12 @@
  *
  *   y[o] = sum over k = (o + pad) mod s, + s, ...  of  w[k] * x[(o + pad - k) / s]
  */
+
+import { unsupported } from '../import-problems.js';
 import { intAttribute, intsAttribute, stringAttribute } from './attributes.js';
 import { type Const, elementCountOf, shapeText } from './constant.js';
 import { emitConv } from './conv.js';
-import { malformed, unsupported } from './problems.js';
+import { malformed } from './problems.js';
 import {
   activation,
   computed,

@@ -1,10 +1,11 @@
 import type { Window2d } from '../../ir/types.js';
+import { unsupported } from '../import-problems.js';
 import { type Affine, addLayerConstants, scaleRows, scalesWeights } from './affine.js';
 import { intAttribute, intsAttribute } from './attributes.js';
 import type { ConstantElements } from './builder.js';
 import { type Const, elementCountOf, type NumericArray, shapeText } from './constant.js';
 import { integerLayer } from './integer-layer.js';
-import { malformed, unsupported } from './problems.js';
+import { malformed } from './problems.js';
 import { quantizedResult } from './quantize-linear.js';
 import {
   computed,

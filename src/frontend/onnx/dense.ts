@@ -1,3 +1,4 @@
+import { unsupported } from '../import-problems.js';
 import { type Affine, addLayerConstants, scaleRows } from './affine.js';
 import { floatAttribute, intAttribute } from './attributes.js';
 import type { ConstantElements } from './builder.js';
@@ -5,7 +6,7 @@ import { type Const, elementCountOf, type NumericArray, shapeText } from './cons
 import { emitConv, POINT_WINDOW } from './conv.js';
 import { type IntegerLayer, integerLayer } from './integer-layer.js';
 import { importActivationGemm, importProduct } from './matmul.js';
-import { malformed, unsupported } from './problems.js';
+import { malformed } from './problems.js';
 import { quantizationOf } from './quantization.js';
 import { quantizedResult } from './quantize-linear.js';
 import {

@@ -4,9 +4,10 @@
  * float32 would round them.
  */
 import type { TensorId } from '../../ir/types.js';
+import { unsupported } from '../import-problems.js';
 import { emitBinary, scalar } from './arithmetic.js';
 import { type Const, elementCountOf, lazyConst } from './constant.js';
-import { malformed, unsupported } from './problems.js';
+import { malformed } from './problems.js';
 import { reduced } from './reduce.js';
 import type { Part } from './together.js';
 import { activation, computed, type NodeContext, outputName, requiredConstant, type Value } from './value.js';

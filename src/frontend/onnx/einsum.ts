@@ -1,8 +1,10 @@
 /** Einsum of two operands whose labels appear once in each: a matrix product of operands with their axes in groups. */
+
+import { unsupported } from '../import-problems.js';
 import { stringAttribute } from './attributes.js';
 import { elementCountOf } from './constant.js';
 import { constantView, product } from './matmul.js';
-import { malformed, unsupported } from './problems.js';
+import { malformed } from './problems.js';
 import { activation, computed, type NodeContext, reshapeView, type Value } from './value.js';
 import { dimsOf, transposed, type View } from './view.js';
 

@@ -1,9 +1,10 @@
 import type { RealRescale, UnaryFunction } from '../../ir/types.js';
+import { unsupported } from '../import-problems.js';
 import { unaryFunction } from '../quantize/real-functions.js';
 import { importArithmetic } from './arithmetic.js';
 import { floatAttribute, intAttribute, normaliseAxis, stringAttribute } from './attributes.js';
 import { dtypeOfCode, isIntegral, shapeText } from './constant.js';
-import { malformed, unsupported } from './problems.js';
+import { malformed } from './problems.js';
 import { type QuantizedType, quantized, sameQuantizedType } from './quantization.js';
 import { integerOperand, lookedUp, quantizedResult } from './quantize-linear.js';
 import { canScaleShift, importWithConstant } from './scale-shift.js';

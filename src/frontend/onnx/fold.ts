@@ -1,3 +1,4 @@
+import { unsupported } from '../import-problems.js';
 import { floatAttribute, floatsAttribute, intAttribute, intsAttribute, normaliseAxis } from './attributes.js';
 import {
   allocate,
@@ -24,7 +25,7 @@ import {
   gather,
 } from './fold-elementwise.js';
 import type { OnnxNode } from './graph.js';
-import { malformed, unsupported } from './problems.js';
+import { malformed } from './problems.js';
 import { dequantizeConst, quantizeConst } from './quantization.js';
 import {
   flattenedDims,

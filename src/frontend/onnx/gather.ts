@@ -1,8 +1,10 @@
 /** Gather by computed indices, Expand, Tile, slices with steps, DepthToSpace: elements from other places. */
+
+import { unsupported } from '../import-problems.js';
 import { intAttribute, normaliseAxis, stringAttribute } from './attributes.js';
 import { elementCountOf, shapeText } from './constant.js';
 import { constantView } from './matmul.js';
-import { malformed, unsupported } from './problems.js';
+import { malformed } from './problems.js';
 import { integerList } from './shape-arguments.js';
 import { expanded } from './together.js';
 import {

@@ -1,7 +1,7 @@
 import type { SourceLoc } from '../../base/diagnostic.js';
+import type { ProblemList } from '../import-problems.js';
 import { toInteger } from './constant.js';
 import { expandQuantized } from './expand-quantized.js';
-import type { ProblemList } from './problems.js';
 import type {
   AttributeMessage,
   GraphMessage,

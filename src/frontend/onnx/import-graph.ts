@@ -1,5 +1,6 @@
 import { SpillwayError } from '../../base/diagnostic.js';
 import type { Program } from '../../ir/types.js';
+import { type ProblemList, UnsupportedForm } from '../import-problems.js';
 import type { AffineTable } from './affine.js';
 import { importWhere } from './arithmetic.js';
 import { exportOutput, importInput, inputShapes } from './boundary.js';
@@ -8,7 +9,7 @@ import { type Const, constOfTensor, elementCountOf, MAX_RANK, remembered } from 
 import { canFold, foldNode, shapeConst } from './fold.js';
 import { type OnnxGraph, type OnnxNode, readBranch } from './graph.js';
 import { IMPORTERS } from './operators.js';
-import { malformed, type ProblemList, UnsupportedForm } from './problems.js';
+import { malformed } from './problems.js';
 import { type QuantizedType, quantizedType } from './quantization.js';
 import { scaleChannels } from './scale-shift.js';
 import { typeAttribute } from './shape-arguments.js';

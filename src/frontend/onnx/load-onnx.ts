@@ -2,10 +2,11 @@ import { readFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { SpillwayError } from '../../base/diagnostic.js';
 import type { Program } from '../../ir/types.js';
+import { ProblemList } from '../import-problems.js';
 import { toInteger } from './constant.js';
 import { readGraph } from './graph.js';
 import { importGraph, type OnnxOptions } from './import-graph.js';
-import { malformed, ProblemList } from './problems.js';
+import { malformed } from './problems.js';
 import { MODEL_PROTO, type ModelMessage } from './schema.js';
 
 const NO_OPTIONS: OnnxOptions = { shapes: new Map() };
@@ -46,7 +47,7 @@ export function importOnnx(
   if ((model.opsetImport ?? []).length === 0 && toInteger(model.irVersion ?? 0) >= 3) {
     return malformed('SW2001', { file }, 'the file names no operator set', 'it may be cut short');
   }
-  const problems = new ProblemList(file);
+  const problems = new ProblemList(file, 'SW2005');
   const graph = readGraph(model, graphMessage, file, problems);
   problems.throwIfAny();
   const name = basename(file).replace(/\.onnx$/, '');

@@ -1,9 +1,10 @@
 /** Products of two activations, and of a constant and an activation from the left. */
 
+import { unsupported } from '../import-problems.js';
 import { emitBinary, scalar } from './arithmetic.js';
 import { floatAttribute, intAttribute } from './attributes.js';
 import { elementCountOf, shapeText } from './constant.js';
-import { malformed, unsupported } from './problems.js';
+import { malformed } from './problems.js';
 import { bringTogether, expanded, type Part, partOf } from './together.js';
 import { activation, computed, type NodeContext, outputName, type Value } from './value.js';
 import { atomsInOrder, dimsOf, isStored, transposed, type View, viewInOrder } from './view.js';

@@ -1,10 +1,11 @@
+import { unsupported } from '../import-problems.js';
 import { floatAttribute, intAttribute, normaliseAxis, stringAttribute } from './attributes.js';
 import { elementCountOf, shapeText } from './constant.js';
 import { importConvTranspose } from './conv-transpose.js';
 import { everyNth, importGatherByActivation, importGatherByConstant } from './gather.js';
 import { constantView } from './matmul.js';
 import { padded } from './pad.js';
-import { malformed, unsupported } from './problems.js';
+import { malformed } from './problems.js';
 import { type QuantizedType, sameQuantizedType } from './quantization.js';
 import { integerOperand, lookedUp } from './quantize-linear.js';
 import { importRecurrent } from './recurrent.js';

@@ -1,6 +1,7 @@
 /** Paddings that no convolution or pool takes over: an operator of their own, axis by axis. */
+
+import { unsupported } from '../import-problems.js';
 import { elementCountOf } from './constant.js';
-import { unsupported } from './problems.js';
 import { type QuantizedType, quantized } from './quantization.js';
 import type { NodeContext, PendingPad } from './value.js';
 import { atomsInOrder, dimsOf, type View, viewInOrder } from './view.js';

@@ -1,7 +1,8 @@
 import type { Window2d } from '../../ir/types.js';
+import { unsupported } from '../import-problems.js';
 import { floatAttribute, intAttribute, intsAttribute } from './attributes.js';
 import { POINT_WINDOW } from './conv.js';
-import { malformed, unsupported } from './problems.js';
+import { malformed } from './problems.js';
 import type { QuantizedType } from './quantization.js';
 import { integerOperand, quantizedResult } from './quantize-linear.js';
 import {

@@ -1,9 +1,10 @@
 /** Values that are stored as integers: what DequantizeLinear and QuantizeLinear say about them, and how they convert. */
 import type { DType, Quantization } from '../../ir/types.js';
+import { unsupported } from '../import-problems.js';
 import { intAttribute, normaliseAxis } from './attributes.js';
 import { type Const, elementCountOf, lazyConst, type NumericArray, shapeText } from './constant.js';
 import type { OnnxNode } from './graph.js';
-import { malformed, unsupported } from './problems.js';
+import { malformed } from './problems.js';
 
 /** Activations: real = scale * (stored - zeroPoint), one scale. */
 export interface QuantizedType {

@@ -3,7 +3,7 @@
  * an operator between a DequantizeLinear and a QuantizeLinear becomes an integer one where it has such a form.
  */
 import type { TensorId } from '../../ir/types.js';
-import { unsupported } from './problems.js';
+import { unsupported } from '../import-problems.js';
 import { type QuantizedType, quantizationOf, quantizedType, sameQuantizedType, tableOf } from './quantization.js';
 import {
   constantOperand,

@@ -1,9 +1,10 @@
 /** LSTM and GRU: one operator for each direction, whose rows are the steps. */
 import type { TensorId } from '../../ir/types.js';
+import { unsupported } from '../import-problems.js';
 import { floatAttribute, intAttribute, stringAttribute } from './attributes.js';
 import { type Const, elementCountOf, shapeText } from './constant.js';
 import { constantView } from './matmul.js';
-import { malformed, unsupported } from './problems.js';
+import { malformed } from './problems.js';
 import {
   activation,
   computed,

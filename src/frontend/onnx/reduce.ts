@@ -1,9 +1,10 @@
 /** Reductions over any axes, argMax, normalisation of the last axes. */
 import type { Reduction } from '../../ir/types.js';
+import { unsupported } from '../import-problems.js';
 import { floatAttribute, intAttribute, normaliseAxis } from './attributes.js';
 import { type Const, elementCountOf } from './constant.js';
 import { POINT_WINDOW } from './conv.js';
-import { malformed, unsupported } from './problems.js';
+import { malformed } from './problems.js';
 import { integerListOrAttribute } from './shape-arguments.js';
 import {
   activation,

@@ -1,7 +1,8 @@
 import type { ResizeCoordinates } from '../../ir/types.js';
+import { unsupported } from '../import-problems.js';
 import { floatsAttribute, intAttribute, intsAttribute, stringAttribute } from './attributes.js';
 import { type Const, shapeText } from './constant.js';
-import { malformed, unsupported } from './problems.js';
+import { malformed } from './problems.js';
 import { integerList } from './shape-arguments.js';
 import {
   computed,

@@ -1,8 +1,9 @@
+import { unsupported } from '../import-problems.js';
 import { type Affine, composeAffine } from './affine.js';
 import { floatAttribute, intAttribute } from './attributes.js';
 import { type Const, elementCountOf, shapeText } from './constant.js';
 import { emitConv, POINT_WINDOW } from './conv.js';
-import { malformed, unsupported } from './problems.js';
+import { malformed } from './problems.js';
 import {
   activation,
   computed,

@@ -1,7 +1,8 @@
+import { unsupported } from '../import-problems.js';
 import { intAttribute, intsAttribute, normaliseAxis } from './attributes.js';
 import { type Const, elementCountOf, isIntegral, shapeText, toInteger } from './constant.js';
 import type { OnnxNode } from './graph.js';
-import { malformed, unsupported } from './problems.js';
+import { malformed } from './problems.js';
 
 /**
  * Shape arithmetic of the operators that move elements, shared by the folding of constants and the import of

@@ -3,9 +3,10 @@
  * the result, or 1 where an operand is repeated. Axes that all operands repeat alike become one.
  */
 import type { TensorId } from '../../ir/types.js';
+import { unsupported } from '../import-problems.js';
 import { type Const, elementCountOf, shapeText } from './constant.js';
 import { broadcastSteps, gather } from './fold-elementwise.js';
-import { malformed, unsupported } from './problems.js';
+import { malformed } from './problems.js';
 import { inFloat, type NodeContext, outputName } from './value.js';
 import { atomsInOrder, candidateOrders, dimsOf, isStored, type View, viewInOrder } from './view.js';
 

@@ -1,10 +1,11 @@
 import type { TensorId } from '../../ir/types.js';
+import { unsupported } from '../import-problems.js';
 import type { AffineTable } from './affine.js';
 import type { OpSpec, Origin, ProgramBuilder } from './builder.js';
 import { type Const, elementCountOf, shapeText } from './constant.js';
 import type { OnnxNode } from './graph.js';
 import { withPendingPad } from './pad.js';
-import { malformed, unsupported } from './problems.js';
+import { malformed } from './problems.js';
 import { type QuantizedType, quantizationOf } from './quantization.js';
 import { atomsInOrder, dimsOf, reshaped, type View, viewInOrder } from './view.js';
 

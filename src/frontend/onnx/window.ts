@@ -1,8 +1,9 @@
 import type { Window2d } from '../../ir/types.js';
+import { unsupported } from '../import-problems.js';
 import { intAttribute, intsAttribute, stringAttribute } from './attributes.js';
 import { shapeText } from './constant.js';
 import type { OnnxNode } from './graph.js';
-import { malformed, unsupported } from './problems.js';
+import { malformed } from './problems.js';
 import type { Image, PendingPad } from './value.js';
 
 export interface PlacedWindow {

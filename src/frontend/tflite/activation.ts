@@ -1,7 +1,7 @@
 /** Activations: limits, on their own or fused into the operator before; leaky, parametric and hard ones. */
 import { isQuantized, storedRange } from '../../ir/facts.js';
 import type { TensorId } from '../../ir/types.js';
-import { unsupported } from '../onnx/problems.js';
+import { unsupported } from '../import-problems.js';
 import type { Importer, NodeContext } from './context.js';
 import { hardSwishTable } from './hard-swish.js';
 import { asOrdered, lookUpInto } from './look-up.js';

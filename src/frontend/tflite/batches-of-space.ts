@@ -3,7 +3,7 @@
  * stays whole, and the convolution's dilation is multiplied by the block instead.
  */
 import type { TensorId } from '../../ir/types.js';
-import { unsupported } from '../onnx/problems.js';
+import { unsupported } from '../import-problems.js';
 import { activation, type Importer, type NodeContext, type Value } from './context.js';
 import { malformed } from './problems.js';
 import { sliced } from './slicing.js';

@@ -1,6 +1,6 @@
 /** Operands whose extents of 1 are repeated, as images: axes that are repeated alike are one axis. */
 import type { Tensor, TensorId } from '../../ir/types.js';
-import { unsupported } from '../onnx/problems.js';
+import { unsupported } from '../import-problems.js';
 import type { NodeContext } from './context.js';
 import { malformed } from './problems.js';
 

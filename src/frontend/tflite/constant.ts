@@ -2,7 +2,7 @@
 import type { SourceLoc } from '../../base/diagnostic.js';
 import { elementCountOf } from '../../ir/facts.js';
 import type { ConstantData } from '../../ir/types.js';
-import { unsupported } from '../onnx/problems.js';
+import { unsupported } from '../import-problems.js';
 import type { TfliteQuantization, TfliteTensor } from './model.js';
 import { malformed } from './problems.js';
 import type { TensorType } from './schema.js';

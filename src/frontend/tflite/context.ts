@@ -2,7 +2,7 @@
 import type { SourceLoc } from '../../base/diagnostic.js';
 import type { OpSpec, ProgramBuilder, ResultSpec } from '../../ir/builder.js';
 import type { DType, Quantization, Tensor, TensorId } from '../../ir/types.js';
-import { unsupported } from '../onnx/problems.js';
+import { unsupported } from '../import-problems.js';
 import { activationQuant } from './activation-type.js';
 import type { Constant } from './constant.js';
 import { integersOf } from './constant.js';

@@ -1,7 +1,7 @@
 /** CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED. */
 import { elementCountOf, isQuantized } from '../../ir/facts.js';
 import type { ConstantData, Tensor, TensorId } from '../../ir/types.js';
-import { unsupported } from '../onnx/problems.js';
+import { unsupported } from '../import-problems.js';
 import { withFused } from './activation.js';
 import { wholeImage } from './batches-of-space.js';
 import { POINT } from './binary-constant.js';

@@ -5,7 +5,7 @@
  */
 import { toReference } from 'flatbuffers/mjs/flexbuffers.js';
 import type { BinaryFunction, TensorId, UnaryFunction } from '../../ir/types.js';
-import { unsupported } from '../onnx/problems.js';
+import { unsupported } from '../import-problems.js';
 import { realsOf } from './constant.js';
 import { activation, type Importer, type NodeContext } from './context.js';
 import { malformed } from './problems.js';

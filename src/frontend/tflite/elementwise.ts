@@ -1,7 +1,7 @@
 /** ADD, SUB, MUL, QUANTIZE, DEQUANTIZE, SOFTMAX. */
 import { isQuantized } from '../../ir/facts.js';
 import type { BinaryRescale, DType, Quantization, Tensor, TensorId } from '../../ir/types.js';
-import { unsupported } from '../onnx/problems.js';
+import { unsupported } from '../import-problems.js';
 import { withFused } from './activation.js';
 import { activationType } from './activation-type.js';
 import { withConstant } from './binary-constant.js';

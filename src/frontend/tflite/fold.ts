@@ -4,7 +4,7 @@
  */
 import { elementCountOf } from '../../ir/facts.js';
 import type { ConstantData } from '../../ir/types.js';
-import { unsupported } from '../onnx/problems.js';
+import { unsupported } from '../import-problems.js';
 import { broadcastShape } from './broadcast.js';
 import type { Constant } from './constant.js';
 import { integersOf } from './constant.js';

@@ -2,7 +2,7 @@
 import { elementCountOf, isQuantized } from '../../ir/facts.js';
 import type { BinaryFunction, Tensor, TensorId, UnaryFunction } from '../../ir/types.js';
 import { sameQuantization } from '../../ir/verify-numbers.js';
-import { unsupported } from '../onnx/problems.js';
+import { unsupported } from '../import-problems.js';
 import { withFused } from './activation.js';
 import { together } from './broadcast.js';
 import { activation, type Importer, type NodeContext } from './context.js';

@@ -1,7 +1,7 @@
 /** GATHER and EMBEDDING_LOOKUP, BROADCAST_TO and TILE: parts of a tensor by position, and repeated ones. */
 import { elementCountOf } from '../../ir/facts.js';
 import type { Tensor, TensorId } from '../../ir/types.js';
-import { unsupported } from '../onnx/problems.js';
+import { unsupported } from '../import-problems.js';
 import { broadcastShape } from './broadcast.js';
 import { integersOf } from './constant.js';
 import { activation, type Importer, type NodeContext } from './context.js';

@@ -1,6 +1,6 @@
 /** HARD_SWISH of a stored value in fixed point of 16 bits. Source: the quantised reference kernel of TFLite. */
 import type { Quantization } from '../../ir/types.js';
-import { unsupported } from '../onnx/problems.js';
+import { unsupported } from '../import-problems.js';
 import type { FixedPoint } from '../quantize/parameters.js';
 import { fixedPoint, scaleOf } from './numbers.js';
 import { roundingShift } from './rescale.js';

@@ -3,7 +3,7 @@ import { ProgramBuilder } from '../../ir/builder.js';
 import { elementCountOf, isQuantized } from '../../ir/facts.js';
 import type { Program, TensorId } from '../../ir/types.js';
 import { wellFormed } from '../../ir/verify.js';
-import { type ProblemList, UnsupportedForm } from '../onnx/problems.js';
+import { type ProblemList, UnsupportedForm } from '../import-problems.js';
 import { activationQuant, activationType } from './activation-type.js';
 import { constantOf } from './constant.js';
 import { type Importer, NodeContext, shapeOf, type Value } from './context.js';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Program } from '../../ir/types.js';
-import { ProblemList } from '../onnx/problems.js';
+import { ProblemList } from '../import-problems.js';
 import { type InputShapes, importGraph } from './import-graph.js';
 import { readModel } from './model.js';
 import { malformed } from './problems.js';

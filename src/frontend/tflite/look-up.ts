@@ -1,7 +1,7 @@
 /** Functions of one quantised value, as tables of all 256. */
 import { isQuantized, storedRange } from '../../ir/facts.js';
 import type { Quantization, Tensor, TensorId } from '../../ir/types.js';
-import { unsupported } from '../onnx/problems.js';
+import { unsupported } from '../import-problems.js';
 import type { NodeContext, Value } from './context.js';
 import { roundHalfAway, scaleOf } from './numbers.js';
 

@@ -2,7 +2,7 @@
 import { elementCountOf, isQuantized } from '../../ir/facts.js';
 import { DTYPE_BYTES, type Quantization, type ResizeOp, type Tensor, type TensorId } from '../../ir/types.js';
 import { sameQuantization } from '../../ir/verify-numbers.js';
-import { unsupported } from '../onnx/problems.js';
+import { unsupported } from '../import-problems.js';
 import { withFused } from './activation.js';
 import { activation, type Importer, type NodeContext, type Value } from './context.js';
 import { asOrdered, lookUpInto } from './look-up.js';

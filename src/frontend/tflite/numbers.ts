@@ -1,7 +1,7 @@
 /** Real factors and limits as TFLite's kernels make integers of them; docs/numerics.md has what the integers then mean. */
 import { storedRange } from '../../ir/facts.js';
 import type { BinaryRescale, FixedPointSoftmax, Quantization, QuantizedDType } from '../../ir/types.js';
-import { unsupported } from '../onnx/problems.js';
+import { unsupported } from '../import-problems.js';
 import { type FixedPoint, nearestFixedPoint, additionRescale as rescaleOfAddition } from '../quantize/parameters.js';
 import type { FusedActivation } from './schema.js';
 

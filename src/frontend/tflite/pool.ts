@@ -1,7 +1,7 @@
 /** AVERAGE_POOL_2D and MAX_POOL_2D. */
 import { isQuantized } from '../../ir/facts.js';
 import { sameQuantization } from '../../ir/verify-numbers.js';
-import { unsupported } from '../onnx/problems.js';
+import { unsupported } from '../import-problems.js';
 import { withFused } from './activation.js';
 import { activation, type Importer } from './context.js';
 import { paddingOption, windowOver } from './window.js';

@@ -4,7 +4,7 @@
  */
 import { elementCountOf, isQuantized } from '../../ir/facts.js';
 import type { Tensor, TensorId } from '../../ir/types.js';
-import { unsupported } from '../onnx/problems.js';
+import { unsupported } from '../import-problems.js';
 import { withFused } from './activation.js';
 import { POINT } from './binary-constant.js';
 import { type Constant, integersOf, realsOf } from './constant.js';

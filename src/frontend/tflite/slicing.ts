@@ -1,7 +1,7 @@
 /** Parts of tensors: SLICE, STRIDED_SLICE, SPLIT, SPLIT_V, PACK, UNPACK, MIRROR_PAD. */
 import { elementCountOf } from '../../ir/facts.js';
 import type { TensorId } from '../../ir/types.js';
-import { unsupported } from '../onnx/problems.js';
+import { unsupported } from '../import-problems.js';
 import { activation, type Importer, type NodeContext, type Value } from './context.js';
 import { asOrdered } from './look-up.js';
 import { malformed } from './problems.js';

@@ -2,7 +2,7 @@
 import type { ProgramBuilder } from '../../ir/builder.js';
 import { isQuantized } from '../../ir/facts.js';
 import type { DType, TensorId } from '../../ir/types.js';
-import { unsupported } from '../onnx/problems.js';
+import { unsupported } from '../import-problems.js';
 import { activationQuant, activationType } from './activation-type.js';
 import type { TfliteOperator, TfliteTensor } from './model.js';
 import { malformed } from './problems.js';

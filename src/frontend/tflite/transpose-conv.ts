@@ -7,7 +7,7 @@
  */
 import { isQuantized } from '../../ir/facts.js';
 import type { ConstantData, TensorId } from '../../ir/types.js';
-import { unsupported } from '../onnx/problems.js';
+import { unsupported } from '../import-problems.js';
 import { withFused } from './activation.js';
 import type { Constant } from './constant.js';
 import { activation, type Importer, type NodeContext } from './context.js';

@@ -1,7 +1,7 @@
 /** Weights, bias and requantisation of convolutions and matrix products, as operands of the IR. */
 import { isQuantized, storedRange } from '../../ir/facts.js';
 import type { ConstantData, Quantization, Tensor, TensorId } from '../../ir/types.js';
-import { unsupported } from '../onnx/problems.js';
+import { unsupported } from '../import-problems.js';
 import { type Constant, integersOf, realsOf } from './constant.js';
 import type { NodeContext } from './context.js';
 import { fixedPoint, scaleOf } from './numbers.js';

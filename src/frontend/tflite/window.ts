@@ -1,6 +1,6 @@
 /** Strides, dilation and padding of convolutions and pools. */
 import type { Window2d } from '../../ir/types.js';
-import { unsupported } from '../onnx/problems.js';
+import { unsupported } from '../import-problems.js';
 import type { NodeContext } from './context.js';
 import { malformed } from './problems.js';
 import { type Padding, padding } from './schema.js';
