@@ -132,6 +132,12 @@ const EPILOGUE = [
 ];
 
 const DTYPE = u('dtype', '0 int8, 1 float32, 2 uint8, 3 int16, 4 int32');
+
+/** Begins a command that makes an image of one other. */
+const ONE_TO_ONE = [...SYNC, DTYPE, ...view('in', 'the input image'), ...view('out', 'the output image')];
+
+/** The output's extents, and the part of it that the command makes. */
+const PIXELS = [u('outH', 'rows'), u('outW', 'columns'), u('outC', 'channels'), ...ROWS, ...COLUMNS];
 const REPEAT = 'mask of what the operand has one of, for all: 1 rows, 2 columns, 4 channels';
 const SHAPES = [
   u('inH', 'rows of the input image'),
@@ -291,10 +297,7 @@ export const INSTRUCTIONS: readonly Instruction[] = [
     opcode: 0x20,
     queue: 'compute',
     fields: [
-      ...SYNC,
-      DTYPE,
-      ...view('in', 'the input image'),
-      ...view('out', 'the output image'),
+      ...ONE_TO_ONE,
       ...SHAPES,
       ...ROWS,
       ...COLUMNS,
@@ -387,10 +390,7 @@ export const INSTRUCTIONS: readonly Instruction[] = [
     opcode: 0x23,
     queue: 'compute',
     fields: [
-      ...SYNC,
-      DTYPE,
-      ...view('in', 'the input image'),
-      ...view('out', 'the output image'),
+      ...ONE_TO_ONE,
       ...SHAPES,
       ...ROWS,
       ...COLUMNS,
@@ -413,10 +413,7 @@ export const INSTRUCTIONS: readonly Instruction[] = [
     opcode: 0x29,
     queue: 'compute',
     fields: [
-      ...SYNC,
-      DTYPE,
-      ...view('in', 'the input image'),
-      ...view('out', 'the output image'),
+      ...ONE_TO_ONE,
       ...SHAPES,
       ...ROWS,
       ...COLUMNS,
@@ -432,10 +429,7 @@ export const INSTRUCTIONS: readonly Instruction[] = [
     opcode: 0x2a,
     queue: 'compute',
     fields: [
-      ...SYNC,
-      DTYPE,
-      ...view('in', 'the input image'),
-      ...view('out', 'the output image'),
+      ...ONE_TO_ONE,
       ...SHAPES,
       ...ROWS,
       ...COLUMNS,
@@ -460,11 +454,7 @@ export const INSTRUCTIONS: readonly Instruction[] = [
       ...view('a', 'what is taken where the condition is not 0'),
       ...view('b', 'what is taken elsewhere'),
       ...view('out', 'the output image'),
-      u('outH', 'rows'),
-      u('outW', 'columns'),
-      u('outC', 'channels'),
-      ...ROWS,
-      ...COLUMNS,
+      ...PIXELS,
       u('inRepeat', REPEAT),
       u('aRepeat', REPEAT),
       u('bRepeat', REPEAT),
@@ -497,15 +487,8 @@ export const INSTRUCTIONS: readonly Instruction[] = [
     opcode: 0x2d,
     queue: 'compute',
     fields: [
-      ...SYNC,
-      DTYPE,
-      ...view('in', 'the input image'),
-      ...view('out', 'the output image'),
-      u('outH', 'rows'),
-      u('outW', 'columns'),
-      u('outC', 'channels'),
-      ...ROWS,
-      ...COLUMNS,
+      ...ONE_TO_ONE,
+      ...PIXELS,
       u('table', 'SRAM byte address of float32 [outC] gamma, then [outC] beta'),
       u('epsilon', 'bit pattern'),
       u('mode', '0 the mean is taken away first, 1 it is not'),
@@ -524,11 +507,7 @@ export const INSTRUCTIONS: readonly Instruction[] = [
       ...view('b', 'operand b: a matrix of inC x outC in each row, or of outC x inC'),
       ...view('out', 'the output image: outW x outC in each row'),
       u('inC', 'the extent that is summed over'),
-      u('outH', 'rows'),
-      u('outW', 'columns'),
-      u('outC', 'channels'),
-      ...ROWS,
-      ...COLUMNS,
+      ...PIXELS,
       u('mode', '1 where b is outC x inC'),
       u('bRepeat', '1 where one row of b stands for all'),
       ...EPILOGUE,
@@ -565,15 +544,8 @@ export const INSTRUCTIONS: readonly Instruction[] = [
     opcode: 0x24,
     queue: 'compute',
     fields: [
-      ...SYNC,
-      DTYPE,
-      ...view('in', 'the input image'),
-      ...view('out', 'the output image'),
-      u('outH', 'rows'),
-      u('outW', 'columns'),
-      u('outC', 'channels'),
-      ...ROWS,
-      ...COLUMNS,
+      ...ONE_TO_ONE,
+      ...PIXELS,
       u('table', 'integers without a multiplier: SRAM byte address of int32 [256]'),
       ...EPILOGUE,
       u('multiplier', 'integers in fixed point: of the difference to the largest element'),
@@ -588,15 +560,8 @@ export const INSTRUCTIONS: readonly Instruction[] = [
     opcode: 0x25,
     queue: 'compute',
     fields: [
-      ...SYNC,
-      DTYPE,
-      ...view('in', 'the input image'),
-      ...view('out', 'the output image'),
-      u('outH', 'rows'),
-      u('outW', 'columns'),
-      u('outC', 'channels'),
-      ...ROWS,
-      ...COLUMNS,
+      ...ONE_TO_ONE,
+      ...PIXELS,
       u('table', 'int8: SRAM byte address of int32 [1024]'),
       u('size', 'channels of the window'),
       u('sumShift', 'int8: table index = sum of squares >> sumShift'),
