@@ -16,12 +16,10 @@ afterAll(() => runtime.stop());
 
 describe('agrees with LiteRT', () => {
   if (!hasLiteRt) console.warn('skipped: the judge is not there');
-  test.each(hasLiteRt ? OPERATOR_CASES.map(({ name, model }) => [name, model] as const) : [])(
-    '%s',
-    async (_, model) => {
-      await expectLiteRtAgreement(runtime, writeTflite(model), 'case.tflite');
-    },
-  );
+  const judged = hasLiteRt ? test : test.skip; // skipped with their names: no table may be empty
+  judged.each(OPERATOR_CASES.map(({ name, model }) => [name, model] as const))('%s', async (_, model) => {
+    await expectLiteRtAgreement(runtime, writeTflite(model), 'case.tflite');
+  });
 });
 
 /** All of int8, and a part of the others: layouts are the same. */
