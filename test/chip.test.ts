@@ -1,5 +1,7 @@
-import { readFileSync, writeFileSync } from 'node:fs';
-import { describe, expect, test } from '@jest/globals';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from '@jest/globals';
 import { exitCodeFor, SpillwayError } from '../src/base/diagnostic.js';
 import { CHIP_NUMBERS, listChips, loadChip, parseChip, targetsDirectory } from '../src/target/chip.js';
 import { chipJsonSchema } from '../src/target/chip-json-schema.js';
@@ -75,6 +77,52 @@ describe('a chip file at fault', () => {
     const [unknown] = diagnosticsOf(() => loadChip('chip-aa'));
     expect([unknown?.code, unknown?.hint]).toEqual(['SW3101', expect.stringContaining("did you mean 'chip-a'?")]);
     expect(diagnosticsOf(() => loadChip('./no/such.json'))[0]?.code).toBe('SW3101');
+  });
+});
+
+describe('a variant of another chip file', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'chips-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
+  const write = (name: string, document: unknown): string => {
+    writeFileSync(join(folder, name), JSON.stringify(document));
+    return join(folder, name);
+  };
+
+  test('says what is different, with its source; the rest is that of the other', () => {
+    const source = { 'sram.bytes': 'a test' };
+    const file = write('a12.json', { extends: 'chip-a', name: 'a12', sram: { bytes: 12 * 2 ** 20 }, sources: source });
+    const [base, chip] = [loadChip('chip-a'), loadChip(file)];
+    expect(chip).toEqual({
+      ...base,
+      name: 'a12',
+      description: 'a variant of chip-a',
+      sram: { ...base.sram, bytes: 12 * 2 ** 20 },
+      sources: { ...base.sources, ...source },
+    });
+    const next = write('a12b.json', {
+      extends: './a12.json',
+      name: 'a12b',
+      clockHz: 1e9,
+      sources: { clockHz: 'fast' },
+    });
+    expect([loadChip(next).sram.bytes, loadChip(next).clockHz]).toEqual([12 * 2 ** 20, 1e9]);
+  });
+
+  test('owes a source of its own for each number that it replaces', () => {
+    const file = write('quiet.json', { extends: 'chip-a', name: 'quiet', sram: { bytes: 4096 }, clockHz: 1e9 });
+    expect(diagnosticsOf(() => loadChip(file)).map((d) => d.message)).toEqual([
+      'sources does not say where these numbers come from: clockHz, sram.bytes',
+    ]);
+  });
+
+  test('is refused at its line where it is wrong, goes in circles or is of nothing', () => {
+    const codes = (document: unknown): string[] =>
+      diagnosticsOf(() => loadChip(write('bad.json', document))).map((d) => `${d.code} ${d.message} (${d.hint ?? ''})`);
+    expect(codes({ extends: 'chip-a', name: 'x', sram: { byte: 1 } })[0]).toContain("did you mean 'bytes'?");
+    expect(codes({ extend: 'chip-a', name: 'x' }).at(-1)).toContain("did you mean 'extends'?");
+    expect(codes({ extends: 'chip-aa', name: 'x' })[0]).toContain("SW3101 extends: there is no target 'chip-aa'");
+    expect(codes({ extends: './bad.json', name: 'x' })[0]).toContain('SW3104');
+    expect(codes({ extends: 3, name: 'x' })[0]).toContain('SW3103 extends: expected string');
   });
 });
 

@@ -1,10 +1,11 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { type Diagnostic, SpillwayError } from '../base/diagnostic.js';
 import { findJsonPath } from './json-position.js';
 import { nearestName } from './nearest-name.js';
+import { isJsonObject, mergeVariant } from './variant.js';
 
 const positiveInteger = z.int().positive();
 const notNegative = z.int().nonnegative();
@@ -82,18 +83,26 @@ export function listChips(directory = targetsDirectory()): string[] {
 
 /**
  * @param nameOrPath a name in targets/, or the path of a chip file
- * @throws SpillwayError SW3101 (no such chip), SW3102 (not JSON), SW3103 (a value is wrong; one diagnostic each)
+ * @throws SpillwayError SW3101 (no such chip), SW3102 (not JSON), SW3103 (a value is wrong; one diagnostic each),
+ *   SW3104 (a chain of `extends` that comes back to itself)
  */
 export function loadChip(nameOrPath: string): Chip {
-  const isPath = nameOrPath.includes('/') || nameOrPath.includes('\\') || nameOrPath.endsWith('.json');
-  const file = isPath ? nameOrPath : join(targetsDirectory(), `${nameOrPath}.json`);
+  return loadChipOf(nameOrPath, []);
+}
+
+const isPath = (nameOrPath: string): boolean =>
+  nameOrPath.includes('/') || nameOrPath.includes('\\') || nameOrPath.endsWith('.json');
+
+/** @param chain files that extend this one, the outermost first */
+function loadChipOf(nameOrPath: string, chain: readonly string[]): Chip {
+  const file = isPath(nameOrPath) ? nameOrPath : join(targetsDirectory(), `${nameOrPath}.json`);
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
   } catch (error) {
-    throw new SpillwayError([unreadable(nameOrPath, isPath, error)]);
+    throw new SpillwayError([unreadable(nameOrPath, isPath(nameOrPath), error)]);
   }
-  return parseChip(text, isPath ? nameOrPath : `targets/${nameOrPath}.json`);
+  return parseChip(text, isPath(nameOrPath) ? nameOrPath : `targets/${nameOrPath}.json`, [...chain, resolve(file)]);
 }
 
 function unreadable(nameOrPath: string, isPath: boolean, error: unknown): Diagnostic {
@@ -111,8 +120,11 @@ function unreadable(nameOrPath: string, isPath: boolean, error: unknown): Diagno
   };
 }
 
-/** @param file name for diagnostics */
-export function parseChip(text: string, file: string): Chip {
+/**
+ * @param file name for diagnostics; a relative path in `extends` begins at its folder
+ * @param chain absolute paths of this file and of those that extend it
+ */
+export function parseChip(text: string, file: string, chain: readonly string[] = []): Chip {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -122,7 +134,7 @@ export function parseChip(text: string, file: string): Chip {
       { code: 'SW3102', blame: 'input', message: `not a JSON document: ${message}`, loc: { file } },
     ]);
   }
-  const result = chipSchema.safeParse(value);
+  const result = chipSchema.safeParse(withBase(value, text, file, chain));
   if (!result.success) {
     throw new SpillwayError(result.error.issues.flatMap((issue) => issueDiagnostics(issue, text, file)));
   }
@@ -141,8 +153,39 @@ export function parseChip(text: string, file: string): Chip {
   return result.data;
 }
 
+/** The whole document of a variant; any other as it is. */
+function withBase(value: unknown, text: string, file: string, chain: readonly string[]): unknown {
+  if (!isJsonObject(value) || value.extends === undefined) return value;
+  const loc = { file, ...findJsonPath(text, ['extends']) };
+  const refuse = (code: Diagnostic['code'], message: string, hint: string): never => {
+    throw new SpillwayError([{ code, blame: 'input', message, loc, hint }]);
+  };
+  const { extends: base } = value;
+  if (typeof base !== 'string') return refuse('SW3103', 'extends: expected string', 'a name in targets/, or a path');
+  const path = isPath(base) ? resolve(dirname(chain.at(-1) ?? file), base) : base;
+  const baseFile = isPath(base) ? path : join(targetsDirectory(), `${base}.json`);
+  if (chain.includes(resolve(baseFile))) {
+    refuse(
+      'SW3104',
+      `extends: '${base}' extends this file in turn`,
+      'a chain of variants must end in a whole chip file',
+    );
+  }
+  if (!existsSync(baseFile)) {
+    const nearest = nearestName(base, listChips());
+    const known = isPath(base) ? `no file ${path}` : `targets: ${listChips().join(', ')}; or give a path`;
+    refuse(
+      'SW3101',
+      `extends: there is no target '${base}'`,
+      `${nearest ? `did you mean '${nearest}'? ` : ''}${known}`,
+    );
+  }
+  return mergeVariant(loadChipOf(path, chain), value);
+}
+
 /** Keys that a chip file may have at a path, for the nearest known name. */
 function knownKeys(path: readonly PropertyKey[]): string[] {
+  if (path.length === 0) return [...Object.keys(chipSchema.shape), 'extends'];
   let schema: unknown = chipSchema;
   for (const key of path) schema = schema instanceof z.ZodObject ? schema.shape[String(key)] : undefined;
   return schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
