@@ -26,6 +26,7 @@ import {
   periodWeightPasses as weightPasses,
   workspaceBuffers,
 } from '../src/schedule/tiling.js';
+import type { SearchControl } from '../src/solver/control.js';
 import type { LinearSolver } from '../src/solver/linear/model.js';
 import { type PackingCut, runsOf } from '../src/solver/placement/cuts.js';
 import { undominatedSpans } from '../src/solver/placement/dominance.js';
@@ -60,6 +61,7 @@ export interface PlaceOptions {
   /** Plans that could not be packed, for the ILP to avoid. */
   readonly cuts?: readonly PackingCut[];
   readonly chip: Chip;
+  readonly control?: SearchControl; // of the ilp's search, in bytes of a group
   readonly cutoffBytes?: number; // only a plan with less traffic a period is of use
 }
 

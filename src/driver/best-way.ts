@@ -35,11 +35,13 @@ export function placeBestWay(
   let best: (Way & { readonly placed: Schedule }) | undefined;
   for (const batch of isSearched ? groupSizes(frames) : [frames]) {
     const groups = frames / batch;
+    if (best !== undefined && options.control?.isStopped()) break;
     if (best !== undefined && groups > 1) {
       const atLeast = groups * passingWeightBytes(best.program, options);
       if (atLeast >= best.placed.record.plannedTrafficBytes) break; // and so for smaller groups
     }
     for (const { program, order } of isSearched ? programs : programs.slice(0, 1)) {
+      if (best !== undefined && options.control?.isStopped()) break;
       const cutoffBytes = best?.placed.record.plannedTrafficBytes;
       stage(
         best === undefined

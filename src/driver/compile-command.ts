@@ -1,5 +1,4 @@
 /** `spillway compile`: a model and a chip in, a directory that the simulator runs out. */
-import { basename } from 'node:path';
 import type { Command } from 'commander';
 import type { Observer } from '../../passes/pass.js';
 import {
@@ -10,7 +9,7 @@ import {
   type PlacementName,
   usageError,
 } from './command-options.js';
-import type { Compiled } from './compile.js';
+import type { CompileOutcome } from './compile-task.js';
 import type { Report } from './report.js';
 
 interface Flags extends CompileFlags {
@@ -32,7 +31,9 @@ Examples:
   spillway compile examples/yolov3.model.ts --target chip-b --param size=608 --batch 4 -o out/yolo
   spillway compile examples/tiny.model.ts --target chip-a --print-ir-after fuse --stop-after fuse
 
-Exit codes: 0 done, 1 the input is at fault, 2 usage, 3 no schedule fits, 70 a bug of ours.
+Ctrl-C during the search for a placement ends it with the best plan so far, and the report says so; a second one gives up.
+
+Exit codes: 0 done, 1 the input is at fault, 2 usage, 3 no schedule fits, 70 a bug of ours, 130 interrupted without a plan.
 `;
 
 export function registerCompile(program: Command): void {
@@ -57,42 +58,24 @@ export function registerCompile(program: Command): void {
 }
 
 async function runCompile(model: string, flags: Flags): Promise<void> {
-  const { startProgress } = await import('./progress.js');
-  const progress = startProgress();
+  const { Interrupted, startCompile } = await import('./compile-in-thread.js');
   try {
-    progress.stage('import');
-    const { compileOptions, prepare } = await import('./prepare.js');
-    const { compileProgram, optimise } = await import('./compile.js');
-    const prepared = await prepare(model, flags);
-    const options = compileOptions(prepared, flags, flags.placement);
-    const observed = flags.printIrAfter === undefined ? {} : { observe: await printIr(flags.printIrAfter) };
-    if (flags.stopAfter !== undefined) {
-      optimise(prepared.program, { ...options, ...observed, stopAfter: flags.stopAfter });
-      return;
-    }
-    const compiled = await compileProgram(prepared.program, {
-      ...options,
-      ...observed,
-      onStage: (name) => progress.stage(name),
-    });
-    const { makeReport } = await import('./report.js');
-    const report = makeReport(compiled, {
-      chip: prepared.chip,
-      objective: flags.objective,
-      placement: flags.placement,
-    });
-    const directory = flags.output ?? (flags.json ? undefined : `out/${stem(model)}-${prepared.chip.name}`);
-    if (directory !== undefined) await writeDirectory(directory, compiled, report);
-    progress.done();
-    await print(report, directory, flags.json === true);
-  } finally {
-    progress.done();
+    const outcome =
+      flags.printIrAfter === undefined
+        ? await startCompile({ model, flags }).outcome
+        : await compileHere(model, flags, flags.printIrAfter);
+    if (outcome !== undefined) await print(outcome.report, outcome.directory, flags.json === true);
+  } catch (error) {
+    if (!(error instanceof Interrupted)) throw error;
+    process.stderr.write('interrupted: nothing was written\n');
+    process.exitCode = 130;
   }
 }
 
-/** `resnet50` of `examples/resnet50.model.ts`. */
-function stem(path: string): string {
-  return basename(path).replace(/\.(model\.ts|onnx|tflite)$/, '');
+/** In this thread: what is printed after a pass has to stand where it belongs. */
+async function compileHere(model: string, flags: Flags, printAfter: string): Promise<CompileOutcome | undefined> {
+  const { runCompileTask } = await import('./compile-task.js');
+  return runCompileTask({ model, flags }, { observe: await printIr(printAfter) });
 }
 
 async function print(report: Report, directory: string | undefined, json: boolean): Promise<void> {
@@ -126,30 +109,4 @@ async function listPasses(): Promise<string> {
     (pass) => `${pass.name.padEnd(width)}  ${pass.summary}${pass.optional ? ' (optional)' : ''}`,
   );
   return `${lines.join('\n')}\n`;
-}
-
-/** The manifest is written last: it holds the hashes of what must be there before it. */
-export async function writeDirectory(directory: string, compiled: Compiled, report: Report): Promise<void> {
-  const { writeFiles } = await import('./write-files.js');
-  const { printStream } = await import('../commands/print.js');
-  const { manifestText, sealManifest, sha256Hex } = await import('../commands/manifest.js');
-  const { constantBytes, printProgram } = await import('../ir/print.js');
-  const { formatReport } = await import('./report-text.js');
-  const { emitted, imported } = compiled;
-  const graph = { text: printProgram(imported), binary: constantBytes(imported) };
-  const { manifestHash: _, ...unsealed } = emitted.manifest;
-  const hashes = { ...unsealed.hashes, 'graph.ir': sha256Hex(graph.text), 'graph.bin': sha256Hex(graph.binary) };
-  writeFiles(
-    directory,
-    new Map<string, string | Uint8Array>([
-      ['program.bin', emitted.programBytes],
-      ['dram.bin', emitted.layout.image],
-      ['program.asm', printStream(emitted.stream)],
-      ['report.json', `${JSON.stringify(report, null, 2)}\n`],
-      ['report.txt', formatReport(report)],
-      ['graph.ir', graph.text],
-      ['graph.bin', graph.binary],
-      ['manifest.json', manifestText(sealManifest({ ...unsealed, hashes }))],
-    ]),
-  );
 }

@@ -13,6 +13,7 @@ import type { Program } from '../ir/types.js';
 import { addressProblems } from '../schedule/check-addresses.js';
 import type { Schedule } from '../schedule/schedule.js';
 import { alignUp } from '../schedule/tiling.js';
+import type { SearchControl } from '../solver/control.js';
 import { loadGlpk } from '../solver/linear/glpk.js';
 import { loadHighs } from '../solver/linear/highs.js';
 import type { LinearSolver } from '../solver/linear/model.js';
@@ -39,6 +40,7 @@ export interface CompileOptions {
   readonly stopAfter?: string;
   readonly observe?: Observer;
   readonly onStage?: (stage: string) => void;
+  readonly control?: SearchControl; // of the search for a placement
 }
 
 export interface Compiled {
@@ -73,7 +75,10 @@ export async function compileProgram(imported: Program, options: CompileOptions)
     const { chip, dtype } = options;
     return { imported, schedule, emitted: emitProgram(schedule, { chip, dtype, version: SPILLWAY_VERSION }) };
   };
-  return bestOf(compile(options.placement), compile, options);
+  const best = bestOf(compile(options.placement), compile, options);
+  if (!options.control?.isStopped()) return best;
+  const record = { ...best.schedule.record, status: 'interrupted' };
+  return { ...best, schedule: { ...best.schedule, record } };
 }
 
 /** The program in the order that the passes gave it, then in those that placement may prefer. */
@@ -281,6 +286,7 @@ function placeOptionsOf(
     gap: options.gap,
     timeLimitSeconds: options.timeLimitSeconds,
     chip,
+    ...(options.control === undefined ? {} : { control: options.control }),
   };
 }
 

@@ -10,11 +10,11 @@ import { type SimulationResult, simulate } from '../simulator/simulate.js';
 import { loadChip } from '../target/chip.js';
 import { PLACEMENTS } from './command-options.js';
 import { type Compiled, compileProgram } from './compile.js';
-import { writeDirectory } from './compile-command.js';
 import { type ImportedModel, importModel } from './import-model.js';
 import { sameBits } from './reference-check.js';
 import { makeReport, type Report } from './report.js';
 import { formatComparison } from './report-text.js';
+import { writeDirectory } from './write-directory.js';
 
 const SEED = 1;
 
@@ -74,7 +74,7 @@ async function demonstrate(
     });
     const report = makeReport(compiled, { chip, objective: 'traffic', placement });
     reports.push(report);
-    if (placement === 'ilp') await writeDirectory(directory, compiled, report);
+    if (placement === 'ilp') writeDirectory(directory, compiled, report);
     else simpler.push([report, simulateInMemory(compiled)]);
   }
   print(`\n${'='.repeat(100)}\n${formatComparison(reports)}\n`);

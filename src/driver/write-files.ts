@@ -1,6 +1,7 @@
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { SpillwayError } from '../base/diagnostic.js';
+import { stagingDirectory } from './staging.js';
 
 /**
  * Writes files into a directory so that none is ever seen half-written: all of them into a directory beside it first,
@@ -11,7 +12,7 @@ import { SpillwayError } from '../base/diagnostic.js';
  */
 export function writeFiles(directory: string, files: ReadonlyMap<string, string | Uint8Array>): void {
   const target = resolve(directory);
-  const staging = join(dirname(target), `.${basename(target)}.${process.pid}.partial`);
+  const staging = stagingDirectory(directory);
   let isStaged = false;
   try {
     mkdirSync(staging, { recursive: true });

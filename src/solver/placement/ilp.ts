@@ -1,3 +1,4 @@
+import type { SearchControl } from '../control.js';
 import type { LinearSolver } from '../linear/model.js';
 import { type PackingCut, runsOf, wasteOfRuns } from './cuts.js';
 import { evaluate, type SearchResult } from './evaluate.js';
@@ -33,6 +34,7 @@ export interface IlpOptions {
   readonly cutoffBytes?: number;
   /** Plans that could not be packed. The answer respects them; the bound is without them, since a cut need not be a proof. */
   readonly cuts?: readonly PackingCut[];
+  readonly control?: SearchControl;
 }
 
 /** Work of the search over intervals: about two seconds. */
@@ -72,17 +74,18 @@ export function solvePlacementIlp(
   const plans = planKeeper(problem, incumbent, roundResident, cuts);
   const graph = buildStateGraph(problem);
   if (graph === undefined) {
-    improveInParts(problem, plans, options.gap);
-    const boundBytes = forgetfulBound(problem, plans.best().evaluation.trafficBytes, options.gap);
+    improveInParts(problem, plans, options);
+    const boundBytes = forgetfulBound(problem, plans.best().evaluation.trafficBytes, options);
     return finish({ best: plans.best(), boundBytes, ...nothing });
   }
   // A tenth of the gap: the intervals are cheap to close, and the ILP is small then.
-  const limits = { gap: options.gap / 10, mostArcVisits: MOST_ARC_VISITS };
+  const limits = { gap: options.gap / 10, mostArcVisits: MOST_ARC_VISITS, control: options.control };
   const cutoff = Math.min(incumbent.evaluation.trafficBytes, options.cutoffBytes ?? Number.POSITIVE_INFINITY);
   const search = searchIntervals(graph, cutoff, limits, (path) => plans.observe(graph, path));
   const left = new Set<number>();
   for (const interval of search.open) for (const arc of interval.arcs) left.add(arc);
   let boundBytes = Math.floor(search.boundBytes);
+  if (options.control?.isStopped()) return finish({ best: plans.best(), boundBytes, ...nothing, isCutShort: true });
   if (left.size === 0 || left.size > MOST_ILP_ARCS) return finish({ best: plans.best(), boundBytes, ...nothing });
   const arcs = [...left].sort((a, b) => a - b);
   const flow = buildFlowModel(graph, arcs, Math.min(problem.capacityBytes, totalWeightBytes(problem)));
@@ -199,7 +202,7 @@ const MOST_ARCS_OF_PARTS = 500_000;
  * Better plans for a problem whose graph of states is too large: at each cut the homes of a few items are open, the largest
  * first, then those that live longest, then those made last; all others stay as in the best plan so far.
  */
-function improveInParts(problem: PlacementProblem, plans: PlanKeeper, gap: number): void {
+function improveInParts(problem: PlacementProblem, plans: PlanKeeper, { gap, control }: IlpOptions): void {
   const bySize = (item: number): number => problem.items[item]?.sramBytes ?? 0;
   const events = itemEvents(problem);
   const byLife = (item: number): number => lastEvent(events[item]) - (events[item]?.firstWrite ?? 0);
@@ -209,7 +212,8 @@ function improveInParts(problem: PlacementProblem, plans: PlanKeeper, gap: numbe
       const pinned = homesIn(problem, plans.best(), itemsBeyond(problem, count, importance));
       const graph = buildStateGraph(problem, { pinned, mostArcs: MOST_ARCS_OF_PARTS });
       if (graph === undefined) continue;
-      const limits = { gap: gap / 2, mostArcVisits: MOST_ARC_VISITS / 10 };
+      if (control?.isStopped()) return;
+      const limits = { gap: gap / 2, mostArcVisits: MOST_ARC_VISITS / 10, control };
       searchIntervals(graph, plans.best().evaluation.trafficBytes, limits, (path) => plans.observe(graph, path));
       break;
     }
@@ -225,13 +229,13 @@ function homesIn(problem: PlacementProblem, plan: SearchResult, items: ReadonlyS
 }
 
 /** A bound with only the largest items alive at each cut remembered: for problems whose graph of states is too large. */
-function forgetfulBound(problem: PlacementProblem, incumbentBytes: number, gap: number): number {
+function forgetfulBound(problem: PlacementProblem, incumbentBytes: number, { gap, control }: IlpOptions): number {
   const bySize = (item: number): number => problem.items[item]?.sramBytes ?? 0;
   for (const count of DECIDED_AT_ONCE) {
     const forgotten = itemsBeyond(problem, count, bySize);
     const graph = buildStateGraph(problem, { forgotten, mostArcs: MOST_ARCS_OF_PARTS });
     if (graph === undefined) continue;
-    const limits = { gap: gap / 10, mostArcVisits: MOST_ARC_VISITS / 4 };
+    const limits = { gap: gap / 10, mostArcVisits: MOST_ARC_VISITS / 4, control };
     return Math.floor(searchIntervals(graph, incumbentBytes, limits, () => incumbentBytes).boundBytes);
   }
   return 0;

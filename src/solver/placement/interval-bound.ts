@@ -1,3 +1,4 @@
+import type { SearchControl } from '../control.js';
 import type { StateGraph } from './state-graph.js';
 
 /**
@@ -38,11 +39,14 @@ export interface IntervalLimits {
   /** Relative to the incumbent: intervals with no more than this to gain are left as they are. */
   readonly gap: number;
   readonly mostArcVisits: number;
+  readonly control?: SearchControl | undefined;
 }
 
 /** Intervals narrower than this are not halved: what is open there is for the ILP to decide. */
 const NARROWEST_BYTES = 128;
 const MOST_PRICE = 64;
+/** Of the visits: even a search that is stopped looks for a plan worth having. */
+const SHARE_WHEN_STOPPED = 0.1;
 
 /** The arcs of a graph with what a sweep reads of each side by side, and the sweeps' results. */
 interface Sweep {
@@ -86,10 +90,14 @@ export function searchIntervals(
     (isNarrow ? closed : open).push(result);
   };
   add(root);
-  while (open.length > 0 && sweep.arcVisits < limits.mostArcVisits) {
+  const { control } = limits;
+  const mayGoOn = (): boolean =>
+    sweep.arcVisits < limits.mostArcVisits * (control?.isStopped() === true ? SHARE_WHEN_STOPPED : 1);
+  while (open.length > 0 && mayGoOn()) {
     open.sort((a, b) => a.boundBytes - b.boundBytes || a.lowBytes - b.lowBytes);
     const worst = open[0];
     if (worst === undefined || worst.boundBytes >= best * (1 - limits.gap)) break;
+    control?.onProgress?.(best, worst.boundBytes);
     open.shift();
     const middle = Math.floor((worst.lowBytes + worst.highBytes) / 2);
     add({ ...worst, highBytes: middle });

@@ -1,0 +1,30 @@
+/** A compiled directory: all that a simulator, the reference interpreter and a reader need. */
+
+import { manifestText, sealManifest, sha256Hex } from '../commands/manifest.js';
+import { printStream } from '../commands/print.js';
+import { constantBytes, printProgram } from '../ir/print.js';
+import type { Compiled } from './compile.js';
+import type { Report } from './report.js';
+import { formatReport } from './report-text.js';
+import { writeFiles } from './write-files.js';
+
+/** The manifest is written last: it holds the hashes of what must be there before it. */
+export function writeDirectory(directory: string, compiled: Compiled, report: Report): void {
+  const { emitted, imported } = compiled;
+  const graph = { text: printProgram(imported), binary: constantBytes(imported) };
+  const { manifestHash: _, ...unsealed } = emitted.manifest;
+  const hashes = { ...unsealed.hashes, 'graph.ir': sha256Hex(graph.text), 'graph.bin': sha256Hex(graph.binary) };
+  writeFiles(
+    directory,
+    new Map<string, string | Uint8Array>([
+      ['program.bin', emitted.programBytes],
+      ['dram.bin', emitted.layout.image],
+      ['program.asm', printStream(emitted.stream)],
+      ['report.json', `${JSON.stringify(report, null, 2)}\n`],
+      ['report.txt', formatReport(report)],
+      ['graph.ir', graph.text],
+      ['graph.bin', graph.binary],
+      ['manifest.json', manifestText(sealManifest({ ...unsealed, hashes }))],
+    ]),
+  );
+}
