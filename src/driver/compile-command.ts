@@ -19,6 +19,7 @@ interface Flags extends CompileFlags {
   readonly listPasses?: true;
   readonly printIrAfter?: string;
   readonly stopAfter?: string;
+  readonly watch?: true;
 }
 
 const EXAMPLES = `
@@ -46,6 +47,7 @@ export function registerCompile(program: Command): void {
   addCompileOptions(command)
     .option('--placement <name>', 'none, greedy or ilp', oneOf('--placement', PLACEMENTS), 'ilp')
     .option('--json', 'print the report as one JSON document, and nothing else, on stdout')
+    .option('--watch', 'compile again whenever the model or the chip file changes, until Ctrl-C')
     .option('--list-passes', 'list the passes and stop')
     .option('--print-ir-after <pass>', 'print the IR after a pass, or after all of them')
     .option('--stop-after <pass>', 'stop after a pass; nothing is scheduled or written')
@@ -58,6 +60,7 @@ export function registerCompile(program: Command): void {
 }
 
 async function runCompile(model: string, flags: Flags): Promise<void> {
+  if (flags.watch) return watchAndCompile(model, flags);
   const { Interrupted, startCompile } = await import('./compile-in-thread.js');
   try {
     const outcome =
@@ -70,6 +73,39 @@ async function runCompile(model: string, flags: Flags): Promise<void> {
     process.stderr.write('interrupted: nothing was written\n');
     process.exitCode = 130;
   }
+}
+
+/** Compiles, and again after each change; what is still under way then is given up. Ends with the process. */
+async function watchAndCompile(model: string, flags: Flags): Promise<void> {
+  if (flags.json || flags.printIrAfter !== undefined || flags.stopAfter !== undefined) {
+    throw usageError('--watch writes a directory; it goes with none of --json, --print-ir-after and --stop-after');
+  }
+  const { Interrupted, startCompile } = await import('./compile-in-thread.js');
+  const { watchFiles } = await import('./watch.js');
+  const { reportFailure } = await import('./failure.js');
+  const isChipFile = flags.target !== undefined && /[\\/]|\.json$/.test(flags.target);
+  let running = startCompile({ model, flags }, false);
+  const finish = async (): Promise<void> => {
+    const mine = running;
+    try {
+      const outcome = await mine.outcome;
+      if (outcome !== undefined) await print(outcome.report, outcome.directory, false);
+    } catch (error) {
+      if (error instanceof Interrupted) return;
+      reportFailure(error);
+    }
+    if (mine === running) process.stderr.write('watching for changes; Ctrl-C ends\n');
+  };
+  watchFiles([model, ...(isChipFile ? [flags.target] : [])], (name) => {
+    const before = running;
+    void before.abandon().then(() => {
+      if (before !== running) return;
+      process.stderr.write(`\n${name} has changed\n`);
+      running = startCompile({ model, flags }, false);
+      void finish();
+    });
+  });
+  await finish();
 }
 
 /** In this thread: what is printed after a pass has to stand where it belongs. */

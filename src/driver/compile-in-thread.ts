@@ -19,7 +19,8 @@ export interface RunningCompile {
   abandon(): Promise<void>;
 }
 
-export function startCompile(task: CompileTask): RunningCompile {
+/** @param listens to Ctrl-C */
+export function startCompile(task: CompileTask, listens = true): RunningCompile {
   const stop = new Int32Array(new SharedArrayBuffer(4));
   const workerData: WorkerInput = { task, stop };
   const maxOldGenerationSizeMb = Math.floor(getHeapStatistics().heap_size_limit / 2 ** 20);
@@ -45,7 +46,7 @@ export function startCompile(task: CompileTask): RunningCompile {
     progress.done();
     process.stderr.write('interrupted: finishing with the best plan so far; once more gives up\n');
   };
-  process.on('SIGINT', onInterrupt);
+  if (listens) process.on('SIGINT', onInterrupt);
   const outcome = new Promise<CompileOutcome | undefined>((resolve, reject) => {
     giveUp = reject;
     worker.on('message', (message: WorkerMessage) => {
