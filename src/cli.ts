@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { registerAllocate } from './driver/allocate-command.js';
 import { registerCompare } from './driver/compare-command.js';
 import { registerCompile } from './driver/compile-command.js';
+import { registerCompletion } from './driver/completion-command.js';
 import { registerDisasm } from './driver/disasm-command.js';
 import { reportFailure } from './driver/failure.js';
 import { registerInspect } from './driver/inspect-command.js';
@@ -36,6 +37,7 @@ registerInspect(program);
 registerTargets(program);
 registerDisasm(program);
 registerAllocate(program);
+registerCompletion(program);
 
 // A reader that closes its end early (head, less) is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -30,11 +30,17 @@ export function usageError(message: string, hint?: string): SpillwayError {
 
 /** @returns a reader for commander's `argParser`, which refuses what is not in the list */
 export function oneOf<T extends string>(option: string, values: readonly T[]): (text: string) => T {
-  return (text) => {
+  const read = (text: string): T => {
     const found = values.find((value) => value === text);
     if (found === undefined) throw usageError(`${option} is '${text}'; it must be one of ${values.join(', ')}`);
     return found;
   };
+  return Object.assign(read, { values });
+}
+
+/** What a reader that `oneOf` made accepts; nothing for other readers. */
+export function valuesOf(reader: unknown): readonly string[] {
+  return typeof reader === 'function' && 'values' in reader && Array.isArray(reader.values) ? reader.values : [];
 }
 
 export function integerFrom(option: string, least: number, most = 2 ** 31): (text: string) => number {
