@@ -31,6 +31,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'passes',
   ],
   cli: ['base', 'driver'],
+  index: ['base', 'ir', 'target', 'solver', 'commands', 'simulator', 'driver'], // types of all, code of base, target and driver
 };
 
 /** Packages that belong to one part; any other part that wants them goes through it. */

@@ -5,7 +5,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { importTflite } from '../src/frontend/tflite/load-tflite.js';
-import { damaged, outcomeOf, random } from './damaged-files.js';
+import { damaged, outcomeOf } from './damaged-files.js';
 import { type FileModel, writeTflite } from './tflite-builder.js';
 import { OPERATOR_CASES } from './tflite-operator-cases.js';
 

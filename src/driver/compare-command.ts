@@ -46,6 +46,7 @@ async function compareReports(model: string, flags: CompileFlags): Promise<Repor
   try {
     progress.stage('import');
     const prepared = await prepare(model, flags);
+    if (prepared.note !== undefined) process.stderr.write(`${model}: ${prepared.note}\n`);
     const rows: Report[] = [];
     for (const placement of PLACEMENTS) {
       const options = compileOptions(prepared, flags, placement);

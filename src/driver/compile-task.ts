@@ -40,6 +40,7 @@ export async function runCompileTask(
 ): Promise<CompileOutcome | undefined> {
   onStage?.('import');
   const prepared = await prepare(model, flags);
+  if (prepared.note !== undefined) process.stderr.write(`${model}: ${prepared.note}\n`);
   const options = {
     ...compileOptions(prepared, flags, flags.placement),
     ...(observe === undefined ? {} : { observe }),

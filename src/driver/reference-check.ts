@@ -27,6 +27,17 @@ export function compareWithReference(
   const program = readGraph(directory, manifest);
   if (program === undefined) return null;
   checkPorts(directory, manifest, program);
+  return matchesGraph(program, manifest, result, seed, inputs);
+}
+
+/** Whether the outputs of every frame are those of the graph, bit for bit. */
+export function matchesGraph(
+  program: Program,
+  manifest: Manifest,
+  result: SimulationResult,
+  seed: number,
+  inputs: ReadonlyMap<string, GivenData>,
+): boolean {
   for (let frame = 0; frame < manifest.batch; frame += 1) {
     const outputs = interpret(program, frameInputs(manifest, program, seed, inputs, frame));
     const equal = program.outputs.every((id, i) => {

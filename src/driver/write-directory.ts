@@ -8,23 +8,24 @@ import type { Report } from './report.js';
 import { formatReport } from './report-text.js';
 import { writeFiles } from './write-files.js';
 
-/** The manifest is written last: it holds the hashes of what must be there before it. */
 export function writeDirectory(directory: string, compiled: Compiled, report: Report): void {
+  writeFiles(directory, directoryFiles(compiled, report));
+}
+
+/** By name. The manifest is the last, and written last: it holds the hashes of what must be there before it. */
+export function directoryFiles(compiled: Compiled, report: Report): Map<string, string | Uint8Array> {
   const { emitted, imported } = compiled;
   const graph = { text: printProgram(imported), binary: constantBytes(imported) };
   const { manifestHash: _, ...unsealed } = emitted.manifest;
   const hashes = { ...unsealed.hashes, 'graph.ir': sha256Hex(graph.text), 'graph.bin': sha256Hex(graph.binary) };
-  writeFiles(
-    directory,
-    new Map<string, string | Uint8Array>([
-      ['program.bin', emitted.programBytes],
-      ['dram.bin', emitted.layout.image],
-      ['program.asm', printStream(emitted.stream)],
-      ['report.json', `${JSON.stringify(report, null, 2)}\n`],
-      ['report.txt', formatReport(report)],
-      ['graph.ir', graph.text],
-      ['graph.bin', graph.binary],
-      ['manifest.json', manifestText(sealManifest({ ...unsealed, hashes }))],
-    ]),
-  );
+  return new Map<string, string | Uint8Array>([
+    ['program.bin', emitted.programBytes],
+    ['dram.bin', emitted.layout.image],
+    ['program.asm', printStream(emitted.stream)],
+    ['report.json', `${JSON.stringify(report, null, 2)}\n`],
+    ['report.txt', formatReport(report)],
+    ['graph.ir', graph.text],
+    ['graph.bin', graph.binary],
+    ['manifest.json', manifestText(sealManifest({ ...unsealed, hashes }))],
+  ]);
 }
