@@ -9,6 +9,7 @@ import { registerDisasm } from './driver/disasm-command.js';
 import { reportFailure } from './driver/failure.js';
 import { registerInspect } from './driver/inspect-command.js';
 import { registerSimulate } from './driver/simulate-command.js';
+import { registerSweep } from './driver/sweep-command.js';
 import { registerTargets } from './driver/targets-command.js';
 import { SPILLWAY_VERSION } from './driver/version.js';
 
@@ -32,6 +33,7 @@ const program = new Command('spillway')
 
 registerCompile(program);
 registerCompare(program);
+registerSweep(program);
 registerSimulate(program);
 registerInspect(program);
 registerTargets(program);

@@ -5,22 +5,26 @@ import { SpillwayError } from '../base/diagnostic.js';
 export const PLACEMENTS = ['none', 'greedy', 'ilp'] as const;
 export type PlacementName = (typeof PLACEMENTS)[number];
 
-/** What commander hands to the action of a command with `addCompileOptions`. */
-export interface CompileFlags {
-  readonly target?: string;
-  readonly batch?: number;
-  readonly param?: ReadonlyMap<string, string>;
-  readonly input?: ReadonlyMap<string, readonly number[]>;
+/** What commander hands to the action of a command with `addCompilerOptions`. */
+export interface CompilerFlags {
   readonly blocks: boolean;
   readonly parts: boolean;
   readonly resident: boolean;
   readonly dtype: 'int8' | 'float32';
-  readonly sram?: number;
-  readonly objective: 'traffic' | 'latency';
   readonly solver: 'glpk' | 'highs';
   readonly timeLimit: number;
   readonly gap: number;
   readonly disablePass?: readonly string[];
+}
+
+/** What commander hands to the action of a command with `addCompileOptions`. */
+export interface CompileFlags extends CompilerFlags {
+  readonly target?: string;
+  readonly batch?: number;
+  readonly param?: ReadonlyMap<string, string>;
+  readonly input?: ReadonlyMap<string, readonly number[]>;
+  readonly sram?: number;
+  readonly objective: 'traffic' | 'latency';
 }
 
 export function usageError(message: string, hint?: string): SpillwayError {
@@ -97,9 +101,9 @@ export function addToList(text: string, previous: readonly string[] = []): reado
   return [...previous, text];
 }
 
-/** Options of every command that compiles; --placement is not among them, because compare runs all of them. */
+/** Options of every command that compiles once; --placement is not among them, because compare runs all of them. */
 export function addCompileOptions(command: Command): Command {
-  return command
+  command
     .option('-t, --target <target>', 'needed: a chip in targets/, or the path of a chip file')
     .option('--batch <n>', "frames per period (default: the model's own, or 1)", integerFrom('--batch', 1, 4096))
     .option('-p, --param <name=value>', 'set a parameter of a .model.ts file; repeatable', addPair('--param'))
@@ -108,14 +112,20 @@ export function addCompileOptions(command: Command): Command {
       'shape of an input with open dimensions, e.g. x=1x3x640x640; repeatable',
       addShape,
     )
-    .option('--dtype <type>', 'numbers to compute in: int8 or float32', oneOf('--dtype', ['int8', 'float32']), 'int8')
     .option('--sram <bytes>', "another SRAM size than the chip file's, e.g. 512KiB or 2MiB", bytesFrom('--sram'))
     .option(
       '--objective <what>',
       'traffic: fewest DRAM bytes; latency: of the plans found, the one with the fewest estimated cycles',
       oneOf('--objective', ['traffic', 'latency']),
       'traffic',
-    )
+    );
+  return addCompilerOptions(command);
+}
+
+/** Options that are the same for every point of a sweep. */
+export function addCompilerOptions(command: Command): Command {
+  return command
+    .option('--dtype <type>', 'numbers to compute in: int8 or float32', oneOf('--dtype', ['int8', 'float32']), 'int8')
     .option('--no-blocks', 'run layer by layer: form no depth-first blocks')
     .option('--no-parts', 'keep tensors in SRAM or in DRAM as a whole, never in part')
     .option('--no-resident', 'keep no weights in SRAM from period to period: each is read in every one')

@@ -28,13 +28,17 @@ export async function prepare(model: string, flags: PrepareFlags): Promise<Prepa
     dtype: flags.dtype,
   });
   const batch = flags.batch ?? imported.batch;
-  if (batch > 1 && imported.program.states !== undefined) {
-    throw usageError(
-      `--batch ${batch}: the model carries state from frame to frame, so that its frames cannot run together`,
-    );
-  }
+  refuseBatchOfStates(imported.program, batch);
   const note = imported.note === undefined ? {} : { note: imported.note };
   return { program: imported.program, chip, batch, ...note };
+}
+
+/** @throws SpillwayError SW8001 for several frames a period of a model whose frames depend on each other */
+export function refuseBatchOfStates(program: Program, batch: number): void {
+  if (batch === 1 || program.states === undefined) return;
+  throw usageError(
+    `--batch ${batch}: the model carries state from frame to frame, so that its frames cannot run together`,
+  );
 }
 
 /** A chip that is no file is checked like one. */
