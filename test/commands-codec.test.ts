@@ -149,7 +149,7 @@ describe('binary form', () => {
     ['command after the end', [0x02, 0x02]],
     ['endPrologue in the period', [0x01, 0x02]],
     ['loop of 0', [0x05, 0x00, 0x06, 0x02]],
-    ['semaphore 16', [0x04, 0x03, 0x10, 0x01, 0x02]],
+    ['semaphore 24', [0x04, 0x03, 0x18, 0x01, 0x02]],
     ['step outside of loops', [0x92, 0x04, 0x05, 0x02, 0x08, 0x02]],
   ])('not a program: %s', (_name, bytes) => {
     expect(codesOf(() => decodeStream(fileWithPeriod(bytes)))).toEqual(['SW4004']);

@@ -11,23 +11,26 @@ import type { ColumnAdvance } from '../schedule/block-pieces.js';
 import type { BlockTile, ColumnRange } from '../schedule/block-tiles.js';
 import type { ScheduledBlock, ScheduledRing } from '../schedule/schedule.js';
 import { residentChannels } from '../schedule/tiling.js';
+import { BLOCK_JOINS, blockAccesses } from './accesses.js';
 import { type BlockCommandContext, blockComputeCommand, blockRingView, stripeRegister } from './block-compute.js';
 import { dramAddressOf } from './dram-layout.js';
-import { type Emitter, type Level, mask, step } from './emitter.js';
+import { type Emitter, type FreeName, type Level, mask, step } from './emitter.js';
 import { type ConstantLoad, dramFrameStep, emitPreloads, emitWholeRoot, forEachFrame } from './frames.js';
 import { type LayerContext, type RecordRun, stayOffset, viewFields } from './layer-views.js';
+import type { Access } from './phases.js';
 
 export function emitBlock(emitter: Emitter, block: ScheduledBlock, contextOf: (step: number) => LayerContext): void {
   const first = contextOf(block.plan.first);
-  emitter.barrier();
   const constants = [...heldLoads(block, contextOf), ...tableLoads(block, contextOf)];
-  emitter.idle('compute', emitPreloads(emitter, first, block.reloads, constants), 0);
+  emitPreloads(emitter, first, block.reloads, constants);
+  const accesses = blockAccesses(block, contextOf);
+  emitter.phase(accesses, BLOCK_JOINS);
   describeStripes(emitter, block);
   forEachFrame(emitter, first, ({ frameLevel }) => {
     const framed = (step: number): LayerContext => ({ ...contextOf(step), frameLevel });
     block.plan.tiles.forEach((tile, i) => {
-      if (i > 0) emitter.barrier();
-      emitTile({ emitter, block, tile, contextOf: framed, rings: block.rings, start: 0 });
+      if (i > 0) emitter.phase(accesses, BLOCK_JOINS);
+      emitTile({ emitter, block, tile, contextOf: framed, rings: block.rings, start: 0, accesses });
     });
   });
   emitSpills(emitter, block, contextOf);
@@ -46,6 +49,7 @@ interface TileSite {
   readonly contextOf: (step: number) => LayerContext;
   readonly rings: readonly ScheduledRing[];
   readonly start: number; // first iteration
+  readonly accesses: readonly Access[];
 }
 
 /** All iterations in one loop; where an output stays in SRAM with its first rows only, the others follow in a second one. */
@@ -58,7 +62,7 @@ function emitTile(site: TileSite): void {
   }));
   const starts = [...new Set([0, ...tails.map(({ from }) => from)])].sort((a, b) => a - b);
   starts.forEach((start, i) => {
-    if (i > 0) emitter.barrier();
+    if (i > 0) emitter.phase(site.accesses, BLOCK_JOINS);
     const streamed = tails
       .filter(({ from }) => from <= start)
       .map(({ tail: { ring, keptRows } }): ScheduledRing => {
@@ -74,20 +78,20 @@ function emitIterations(site: TileSite, count: number): void {
   const { emitter, block } = site;
   const inputs = site.rings.filter((ring) => ring.role === 'input');
   const outputs = site.rings.filter((ring) => ring.role === 'output');
-  if (inputs.length > 0) emitter.setSemaphore('operandsFree', block.plan.form.depth);
-  if (outputs.length > 0) emitter.setSemaphore('outputFree', 1);
-  if (block.chunks.length > 0) emitter.setSemaphore('chunkFree', chunksAhead(block));
+  const operandsFree = inputs.length > 0 ? emitter.freeBuffers('operands', block.plan.form.depth) : undefined;
+  const outputFree = outputs.length > 0 ? emitter.freeBuffers('output', 1) : undefined;
+  const chunkFree = block.chunks.length > 0 ? emitter.freeBuffers('chunk', chunksAhead(block)) : undefined;
   const pieces = block.plan.pieces?.pieces ?? 1;
   const body = (level: Levels): void => {
     inputs.forEach((ring, i) => {
       const signal = mask(i === inputs.length - 1 ? 'operandsReady' : undefined);
-      emitRingRows(site, 'loadRows', ring, level, mask(i === 0 ? 'operandsFree' : undefined), signal);
+      emitRingRows(site, 'loadRows', ring, level, mask(i === 0 ? operandsFree : undefined), signal);
     });
     const wait = mask(inputs.length > 0 ? 'operandsReady' : undefined);
-    const signal = mask(inputs.length > 0 ? 'operandsFree' : undefined, outputs.length > 0 ? 'outputReady' : undefined);
-    emitLayers(site, level, { wait, outputWait: mask(outputs.length > 0 ? 'outputFree' : undefined), signal });
+    const signal = mask(operandsFree, outputs.length > 0 ? 'outputReady' : undefined);
+    emitLayers(site, level, { wait, outputWait: mask(outputFree), signal, chunkFree });
     outputs.forEach((ring, i) => {
-      const freed = mask(i === outputs.length - 1 ? 'outputFree' : undefined);
+      const freed = mask(i === outputs.length - 1 ? outputFree : undefined);
       emitRingRows(site, 'storeRows', ring, level, mask(i === 0 ? 'outputReady' : undefined), freed);
     });
   };
@@ -104,7 +108,7 @@ interface Levels {
  * Chunks of weights that may be in SRAM at once. Each layer begins every stripe in its first buffer: where the chunk before
  * is in that very buffer, the load waits for it.
  */
-function chunksAhead({ chunks }: ScheduledBlock): number {
+function chunksAhead({ chunks }: ScheduledBlock): 1 | 2 {
   const [only] = chunks;
   const returns = chunks.length === 1 && only !== undefined && only.chunks % 2 !== 0;
   return returns || chunks.some(({ buffers }) => buffers === 1) ? 1 : 2;
@@ -141,6 +145,7 @@ interface PieceSync {
   readonly wait: number;
   readonly outputWait: number; // of the first layer that writes what is stored: the ones before it run beside the last store
   readonly signal: number;
+  readonly chunkFree: FreeName | undefined;
 }
 
 function emitLayers(site: TileSite, level: Levels, sync: PieceSync): void {
@@ -155,7 +160,7 @@ function emitLayers(site: TileSite, level: Levels, sync: PieceSync): void {
     const signals = i === last ? sync.signal : 0;
     if (block.chunks.some((chunks) => chunks.step === plan.step)) {
       emitter.idle('compute', waits, 0);
-      emitStreamedLayer(site, plan, level);
+      emitStreamedLayer(site, plan, level, sync.chunkFree);
       emitter.idle('compute', 0, signals);
       return;
     }
@@ -186,7 +191,7 @@ function commandContext(site: TileSite, plan: BlockLayerPlan): BlockCommandConte
 }
 
 /** The layer's rows of one iteration, chunk of weights by chunk. */
-function emitStreamedLayer(site: TileSite, plan: BlockLayerPlan, level: Levels): void {
+function emitStreamedLayer(site: TileSite, plan: BlockLayerPlan, level: Levels, chunkFree: FreeName | undefined): void {
   const { emitter, block } = site;
   const chunks = block.chunks.find((candidate) => candidate.step === plan.step);
   if (chunks === undefined) throw new Error(`step ${plan.step} does not stream its weights`);
@@ -198,7 +203,7 @@ function emitStreamedLayer(site: TileSite, plan: BlockLayerPlan, level: Levels):
     emitter.add(
       'load',
       {
-        wait: mask('chunkFree'),
+        wait: mask(chunkFree),
         signal: mask('chunkReady'),
         dramBase: layout.weightAddresses[plan.step] ?? 0,
         sramBase: address,
@@ -209,7 +214,7 @@ function emitStreamedLayer(site: TileSite, plan: BlockLayerPlan, level: Levels):
       [step('offset', chunkLevel, chunkBytes), step('sramBase', chunkLevel, chunkBytes, modulus)],
     );
     const command = blockComputeCommand(commandContext(site, plan), { start: 0, count: chunkChannels, address });
-    emitter.add(command.op, { ...command.fields, wait: mask('chunkReady'), signal: mask('chunkFree') }, [
+    emitter.add(command.op, { ...command.fields, wait: mask('chunkReady'), signal: mask(chunkFree) }, [
       ...layerSteps(block, plan, level),
       ...command.steps,
       step('ch0', chunkLevel, chunkChannels),
@@ -295,7 +300,6 @@ function emitSpills(emitter: Emitter, block: ScheduledBlock, contextOf: (step: n
   const { schedule } = contextOf(block.plan.first);
   for (const root of schedule.roots.values()) {
     if (!root.isSpilled || root.lastWrite < block.plan.first || root.lastWrite > block.plan.last) continue;
-    emitter.barrier();
     emitWholeRoot(emitter, 'store', contextOf(root.lastWrite), root.root);
   }
 }

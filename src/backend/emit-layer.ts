@@ -13,10 +13,11 @@ import {
   residentChannels,
   stripeCount,
 } from '../schedule/tiling.js';
+import { layerAccesses, layerJoins } from './accesses.js';
 import { computeCommand } from './compute-command.js';
 import { dramAddressOf } from './dram-layout.js';
 import { emitTranspose } from './emit-transpose.js';
-import { type Emitter, type Level, mask, step } from './emitter.js';
+import { type Emitter, type FreeName, type Level, mask, step } from './emitter.js';
 import {
   type ConstantLoad,
   dramFrameStep,
@@ -49,18 +50,15 @@ const NO_LOOPS: OpenLoops = { chunks: undefined, stripes: undefined };
 
 export function emitLayer(emitter: Emitter, context: LayerContext): void {
   const { scheduled, schedule } = context;
-  emitter.barrier();
-  const preloads = emitPreloads(emitter, context, scheduled.reloads, constantLoads(context));
+  emitPreloads(emitter, context, scheduled.reloads, constantLoads(context));
+  emitter.phase(layerAccesses(context), layerJoins(context));
   if (scheduled.layer.kind === 'transpose') {
-    emitter.idle('compute', preloads, 0);
     forEachFrame(emitter, context, (framed) => emitTranspose(emitter, framed));
   } else if (isStreaming(scheduled.tiling)) {
-    emitter.idle('compute', preloads, 0);
     forEachFrame(emitter, context, (framed) => emitStreaming(emitter, framed));
-  } else emitInPlace(emitter, context, preloads);
+  } else emitInPlace(emitter, context);
   const root = schedule.roots.get(scheduled.layer.output.root);
   if (root?.isSpilled && root.lastWrite === context.step) {
-    emitter.barrier();
     emitWholeRoot(emitter, 'store', context, root.root);
   }
 }
@@ -85,11 +83,11 @@ function constantLoads(context: LayerContext): ConstantLoad[] {
 }
 
 /** Everything in SRAM: one pass over the image, weights resident, held, or streamed in chunks. */
-function emitInPlace(emitter: Emitter, context: LayerContext, preloads: number): void {
+function emitInPlace(emitter: Emitter, context: LayerContext): void {
   const tile = { start: 0, end: context.scheduled.layer.output.w };
   const runs = standingRecords(context);
   const chunks = streamedChunks(context);
-  if (chunks > 0) emitter.setSemaphore('chunkFree', context.scheduled.tiling.depth);
+  const free = chunks > 0 ? emitter.freeBuffers('chunk', context.scheduled.tiling.depth) : undefined;
   /** For all frames; what the queues wait for and signal is for all of them together. */
   const compute = (list: readonly RecordRun[], loops: OpenLoops, wait: number, signal: number): void => {
     if (context.schedule.batch === 1) {
@@ -102,42 +100,46 @@ function emitInPlace(emitter: Emitter, context: LayerContext, preloads: number):
     });
     emitter.idle('compute', 0, signal);
   };
-  let wait = preloads;
-  if (runs.length > 0 || chunks === 0) {
-    compute(runs, NO_LOOPS, wait, 0);
-    wait = 0;
-  }
-  if (chunks === 0) return;
-  emitter.idle('compute', wait, 0);
+  if (runs.length > 0 || chunks === 0) compute(runs, NO_LOOPS, 0, 0);
+  if (free === undefined) return;
   emitter.loop(chunks, (level) => {
-    emitChunk(emitter, context, level);
-    compute([chunkRun(context)], { chunks: level, stripes: undefined }, mask('chunkReady'), mask('chunkFree'));
+    emitChunk(emitter, context, level, free);
+    compute([chunkRun(context)], { chunks: level, stripes: undefined }, mask('chunkReady'), mask(free));
   });
 }
 
 function emitStreaming(emitter: Emitter, context: LayerContext): void {
   const { layer, tiling } = context.scheduled;
   columnTiles(layer, tiling).forEach((tile, i) => {
-    if (i > 0) emitter.barrier();
-    const depth = tiling.depth;
+    if (i > 0) emitter.phase(layerAccesses(context), layerJoins(context));
+    const { depth } = tiling;
     const isLoading = streamedOperands(context).length > 0;
-    if (isLoading) emitter.setSemaphore('operandsFree', depth);
-    if (!tiling.toSram) emitter.setSemaphore('outputFree', depth);
     const chunks = streamedChunks(context);
-    if (chunks > 0) emitter.setSemaphore('chunkFree', chunksAhead(context, chunks));
-    if (tiling.outer === 'channels' && chunks > 0) emitPasses(emitter, context, tile, chunks, isLoading);
+    const free: FreeBuffers = {
+      operands: isLoading ? emitter.freeBuffers('operands', depth) : undefined,
+      output: tiling.toSram ? undefined : emitter.freeBuffers('output', depth),
+      chunk: chunks > 0 ? emitter.freeBuffers('chunk', chunksAhead(context, chunks)) : undefined,
+    };
+    if (tiling.outer === 'channels' && chunks > 0) emitPasses(emitter, context, tile, chunks, free);
     else {
       emitFirstRows(emitter, context, tile, NO_LOOPS);
-      emitStripes(emitter, context, tile, NO_LOOPS, chunks);
+      emitStripes(emitter, context, tile, NO_LOOPS, chunks, free);
     }
   });
+}
+
+/** The semaphores of the buffers that a layer has. */
+interface FreeBuffers {
+  readonly operands: FreeName | undefined;
+  readonly output: FreeName | undefined;
+  readonly chunk: FreeName | undefined;
 }
 
 /**
  * Chunks of weights that may be in SRAM at once. Every stripe begins again in the first buffer: where the stripe before ended
  * in that one, the load must wait for it.
  */
-function chunksAhead(context: LayerContext, chunks: number): number {
+function chunksAhead(context: LayerContext, chunks: number): 1 | 2 {
   const { layer, tiling } = context.scheduled;
   const beginsAnew = stripeCount(layer, tiling) > 1 && chunks % tiling.depth !== 0;
   return tiling.outer === 'channels' || beginsAnew ? 1 : tiling.depth;
@@ -149,20 +151,21 @@ function emitPasses(
   context: LayerContext,
   tile: ColumnTile,
   chunks: number,
-  isLoading: boolean,
+  free: FreeBuffers,
 ): void {
-  const { tiling } = context.scheduled;
-  if (isLoading) emitter.setSemaphore('passDone', 1);
-  if (!tiling.toSram) emitter.setSemaphore('passStored', 1);
+  const done = free.operands === undefined ? undefined : 'passDone';
+  const stored = free.output === undefined ? undefined : 'passStored';
+  if (done !== undefined) emitter.count(done);
+  if (stored !== undefined) emitter.count(stored);
   emitter.loop(chunks, (level) => {
-    emitChunk(emitter, context, level);
-    emitter.idle('compute', mask('chunkReady', tiling.toSram ? undefined : 'passStored'), 0);
-    if (isLoading) emitter.idle('load', mask('passDone'), 0);
+    emitChunk(emitter, context, level, free.chunk);
+    emitter.idle('compute', mask('chunkReady', stored), 0);
+    emitter.idle('load', mask(done), 0);
     const loops = { chunks: level, stripes: undefined };
     emitFirstRows(emitter, context, tile, loops);
-    emitStripes(emitter, context, tile, loops, 0);
-    emitter.idle('compute', 0, mask('chunkFree', isLoading ? 'passDone' : undefined));
-    if (!tiling.toSram) emitter.idle('store', 0, mask('passStored'));
+    emitStripes(emitter, context, tile, loops, 0, free);
+    emitter.idle('compute', 0, mask(free.chunk, done));
+    emitter.idle('store', 0, mask(stored));
   });
 }
 
@@ -173,11 +176,12 @@ function emitStripes(
   tile: ColumnTile,
   loops: OpenLoops,
   innerChunks: number,
+  free: FreeBuffers,
 ): void {
   const { layer, tiling } = context.scheduled;
   const streamed = streamedOperands(context);
-  const wait = mask(streamed.length > 0 ? 'operandsReady' : undefined, tiling.toSram ? undefined : 'outputFree');
-  const signal = mask(streamed.length > 0 ? 'operandsFree' : undefined, tiling.toSram ? undefined : 'outputReady');
+  const wait = mask(free.operands === undefined ? undefined : 'operandsReady', free.output);
+  const signal = mask(free.operands, free.output === undefined ? undefined : 'outputReady');
   emitter.loop(stripeCount(layer, tiling), (level) => {
     const inside = { ...loops, stripes: level };
     streamed.forEach((operand, i) => {
@@ -187,7 +191,7 @@ function emitStripes(
         operand,
         tile,
         inside,
-        mask(i === 0 ? 'operandsFree' : undefined),
+        mask(i === 0 ? free.operands : undefined),
         mask(i === streamed.length - 1 ? 'operandsReady' : undefined),
       );
     });
@@ -198,7 +202,7 @@ function emitStripes(
       if (runs.length > 0) emitCompute(emitter, context, tile, runs, inside, wait, 0);
       else emitter.idle('compute', wait, 0);
       emitter.loop(innerChunks, (chunkLevel) => {
-        emitChunk(emitter, context, chunkLevel);
+        emitChunk(emitter, context, chunkLevel, free.chunk);
         emitCompute(
           emitter,
           context,
@@ -206,12 +210,12 @@ function emitStripes(
           [chunkRun(context)],
           { chunks: chunkLevel, stripes: level },
           mask('chunkReady'),
-          mask('chunkFree'),
+          mask(free.chunk),
         );
       });
       emitter.idle('compute', 0, signal);
     }
-    if (!tiling.toSram) emitStoreRows(emitter, context, tile, inside);
+    if (free.output !== undefined) emitStoreRows(emitter, context, tile, inside, free.output);
   });
 }
 
@@ -245,14 +249,14 @@ function chunkRun(context: LayerContext): RecordRun {
   };
 }
 
-function emitChunk(emitter: Emitter, context: LayerContext, level: Level): void {
+function emitChunk(emitter: Emitter, context: LayerContext, level: Level, free: FreeName | undefined): void {
   const { layer, residentBytes } = context.scheduled;
   const bytes = chunkBytes(context);
   const first = residentBytes > 0 ? residentBytes : layer.weights.headerBytes;
   emitter.add(
     'load',
     {
-      wait: mask('chunkFree'),
+      wait: mask(free),
       signal: mask('chunkReady'),
       dramBase: context.layout.weightAddresses[context.step] ?? 0,
       sramBase: bufferOffset(context.scheduled, 'chunk'),
@@ -407,7 +411,13 @@ function emitGatherRows(
   );
 }
 
-function emitStoreRows(emitter: Emitter, context: LayerContext, tile: ColumnTile, loops: OpenLoops): void {
+function emitStoreRows(
+  emitter: Emitter,
+  context: LayerContext,
+  tile: ColumnTile,
+  loops: OpenLoops,
+  free: FreeName,
+): void {
   const { layer, tiling } = context.scheduled;
   const { output } = layer;
   const view = outputView(context, tile);
@@ -415,7 +425,7 @@ function emitStoreRows(emitter: Emitter, context: LayerContext, tile: ColumnTile
     'storeRows',
     {
       wait: mask('outputReady'),
-      signal: mask('outputFree'),
+      signal: mask(free),
       dramBase: dramAddressOf(context.schedule, context.layout, output.tensor),
       dramRowPitch: output.rowPitchBytes,
       dramPixelPitch: output.pixelPitchBytes,

@@ -49,17 +49,16 @@ function emitPrologue(schedule: Schedule, layout: DramLayout): CommandStream['pr
     });
   });
   emitter.add('endPrologue', {});
-  return emitter.commands;
+  return emitter.finish();
 }
 
 function emitPeriod(schedule: Schedule, layout: DramLayout): CommandStream['period'] {
   const emitter = new Emitter();
   for (let group = 0; group < schedule.groups; group += 1) {
-    if (group > 0) emitter.barrier();
     emitGroup(emitter, schedule, layoutOfGroup(schedule, layout, group));
   }
-  emitter.add('endPeriod', {});
-  return emitter.commands;
+  const period = emitter.finish();
+  return [...period, { op: 'endPeriod', fields: {} }];
 }
 
 function emitGroup(emitter: Emitter, schedule: Schedule, layout: DramLayout): void {

@@ -38,7 +38,6 @@ export function emitTranspose(emitter: Emitter, context: LayerContext): void {
   const inSram = fromSram ? stayOffset(context, operand.root) + operand.offsetBytes : 0;
   const outSram = tiling.toSram ? stayOffset(context, output.root) + output.offsetBytes : 0;
   const ends = dramEnds(context);
-  if (fromSram && !tiling.toSram) emitter.barrier();
   emitLoops(emitter, outer, (levels) => {
     if (fromSram && tiling.toSram) {
       emitter.add(
@@ -84,12 +83,12 @@ function emitThroughBuffer(emitter: Emitter, context: LayerContext): void {
   const buffer = bufferOffset(context.scheduled, 'output');
   const rowBytes = output.w * output.c * elementBytes;
   const ends = dramEnds(context);
-  emitter.setSemaphore('outputFree', 1);
+  const free = emitter.freeBuffers('output', 1);
   emitLoops(emitter, rows, (levels) => {
     emitter.add(
       'loadStrided',
       {
-        wait: mask('outputFree'),
+        wait: mask(free),
         signal: mask('operandsReady'),
         dramBase: ends.inDram,
         sramBase: buffer,
@@ -103,7 +102,7 @@ function emitThroughBuffer(emitter: Emitter, context: LayerContext): void {
       isGapless ? 'store' : 'storeStrided',
       {
         wait: mask('operandsReady'),
-        signal: mask('outputFree'),
+        signal: mask(free),
         dramBase: ends.outDram,
         sramBase: buffer,
         ...(isGapless

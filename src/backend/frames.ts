@@ -2,7 +2,8 @@
 import type { FieldStep } from '../commands/types.js';
 import type { TensorId } from '../ir/types.js';
 import type { ScheduledEviction } from '../schedule/schedule.js';
-import { type Emitter, mask, step } from './emitter.js';
+import { dramAccess, stayAccess } from './accesses.js';
+import { type Emitter, step } from './emitter.js';
 import { type LayerContext, stayOffset } from './layer-views.js';
 
 /** Emits the body once, in a loop over the frames where there are several; a frame begins when all of the last is done. */
@@ -26,6 +27,7 @@ export function sramFrameStep(context: LayerContext, root: TensorId, field: stri
 /** Moves all frames of a root as a whole, between its places in DRAM and in SRAM. */
 export function emitWholeRoot(emitter: Emitter, op: 'load' | 'store', context: LayerContext, root: TensorId): void {
   const bytes = context.schedule.roots.get(root)?.sizeBytes ?? 0;
+  emitter.phase([...stayAccess(context, root, op, op === 'load'), ...dramAccess(context, root, op, op === 'store')]);
   emitter.loop(context.schedule.batch, (frameLevel) => {
     const framed = { ...context, frameLevel };
     emitter.add(
@@ -47,14 +49,12 @@ export function emitEvictions(emitter: Emitter, context: LayerContext): void {
   const out = evictions.filter(
     ({ first, root }) => first === context.step && (roots.get(root)?.firstWrite ?? 0) < first,
   );
-  if (out.length > 0) emitter.barrier();
   for (const eviction of out) emitRest(emitter, 'store', context, eviction);
 }
 
 /** Loads again what was out while the steps that end here ran. */
 export function emitReturns(emitter: Emitter, context: LayerContext): void {
   const back = context.schedule.evictions.filter(({ last }) => last === context.step);
-  if (back.length > 0) emitter.barrier();
   for (const eviction of back) emitRest(emitter, 'load', context, eviction);
 }
 
@@ -66,6 +66,7 @@ function emitRest(
   { root, keptBytes }: ScheduledEviction,
 ): void {
   const limit = context.schedule.roots.get(root)?.sizeBytes ?? 0;
+  emitter.phase([...stayAccess(context, root, op, op === 'load'), ...dramAccess(context, root, op, op === 'store')]);
   emitter.add(op, {
     dramBase: context.layout.rootAddresses.get(root) ?? 0,
     sramBase: stayOffset(context, root) + keptBytes,
@@ -84,16 +85,17 @@ export interface ConstantLoad {
   readonly limit: number;
 }
 
-/** What must be in SRAM before the first command computes. @returns the wait that compute owes it, 0 for none */
+/** What must be in SRAM before the first command computes. */
 export function emitPreloads(
   emitter: Emitter,
   context: LayerContext,
   roots: readonly TensorId[],
   constants: readonly ConstantLoad[],
-): number {
+): void {
+  for (const load of constants) {
+    const start = load.sramBase;
+    emitter.phase([{ queue: 'load', memory: 'sram', start, end: start + load.bytes, isWrite: true }]);
+    emitter.add('load', { ...load });
+  }
   for (const root of roots) emitWholeRoot(emitter, 'load', context, root);
-  for (const load of constants) emitter.add('load', { ...load });
-  if (roots.length + constants.length === 0) return 0;
-  emitter.idle('load', 0, mask('preloaded'));
-  return mask('preloaded');
 }

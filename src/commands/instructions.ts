@@ -9,7 +9,8 @@
  * - `wait`: a bit mask of semaphores. Before the command starts, each named semaphore must be above zero, and is
  *   decremented. `signal`: after the command has completed, each named semaphore is incremented.
  * - `barrier`: the processor waits until all queues are empty, then sets all semaphores to zero.
- * - `semaphore`: the processor sets a semaphore to a value (only sensible right after a barrier).
+ * - `semaphore`: the processor sets a semaphore to a value, when it comes to the command and not in any queue: only sensible where
+ *   no command that is still in a queue names the semaphore.
  *
  * `loop count=n` ... `endLoop` repeats what is between, up to MAX_LOOP_DEPTH deep. Any field of a command inside may carry
  * steps {level, delta, modulus}: its value in an iteration is
@@ -59,7 +60,7 @@ export interface Instruction {
 }
 
 export const MAX_LOOP_DEPTH = 4;
-export const SEMAPHORES = 16;
+export const SEMAPHORES = 24;
 /** Registers of `stripeRing` are 1 .. STRIPE_RINGS - 1: in a view, 0 means none. */
 export const STRIPE_RINGS = 64;
 
@@ -213,7 +214,7 @@ export const INSTRUCTIONS: readonly Instruction[] = [
     opcode: 0x04,
     queue: 'processor',
     fields: [u('index', 'which semaphore'), u('value', 'its new value')],
-    doc: 'Sets a semaphore.',
+    doc: 'Sets a semaphore, when the processor comes to it: no command before it that names the semaphore may still be in a queue.',
   },
   {
     name: 'stripeRing',

@@ -2,6 +2,7 @@
  * What a command is about, read from its fields and clipped: the part that checks accesses and the part that computes
  * both start from here.
  */
+import { SEMAPHORES } from '../commands/instructions.js';
 import { ACTIVATION_KINDS, BINARY_MODES, isOrderMode, REDUCE_MODES } from './kernels/functions.js';
 import type { Fields } from './sequencer.js';
 import { missingRegister, pixelIndex, type StripeRing, stripeRingOf } from './stripe-ring.js';
@@ -258,8 +259,8 @@ export function illegalValue(op: string, fields: Fields): string | undefined {
     at(fields, name) > most || at(fields, name) < 0 ? `${name} = ${at(fields, name)} has no meaning` : undefined;
   const least = (name: string) => (at(fields, name) < 1 ? `${name} = ${at(fields, name)} is below 1` : undefined);
   const common =
-    limit('wait', 0xffff) ??
-    limit('signal', 0xffff) ??
+    limit('wait', 2 ** SEMAPHORES - 1) ??
+    limit('signal', 2 ** SEMAPHORES - 1) ??
     limit('dtype', ELEMENT_TYPES.length - 1) ??
     limit('addMode', 4) ??
     activationProblem(fields, 'act1') ??
