@@ -15,7 +15,8 @@ import { type DonePoint, isDone, type Sweep, type SweepPoint, type SweepSeries }
 export function formatSweep(sweep: Sweep): string {
   const { model, options, series } = sweep;
   const parts = [`${model.name} (${model.source}), ${options.dtype}, placement ${options.placement}\n`];
-  for (const one of series) parts.push(headline(one, series.length > 1), pointTable(one), notes(one));
+  if (series.length > 1 && series.every(({ points }) => points.length === 1)) parts.push(singlesTable(series));
+  else for (const one of series) parts.push(headline(one, series.length > 1), pointTable(one), notes(one));
   return parts.join('\n');
 }
 
@@ -30,31 +31,50 @@ function headline({ label, model, batch, target, objective }: SweepSeries, isOne
   return `${(isOneOfSeveral ? [label, ...lines.map((line) => `  ${line}`)] : lines).join('\n')}\n`;
 }
 
-function pointTable({ points, batch }: SweepSeries): string {
-  const frames = batch ?? 1;
-  const done = points.filter(isDone);
-  const unit: Unit = unitFor(done.reduce((most, { perFrameBytes }) => Math.max(most, perFrameBytes), 0));
-  const column = (title: string, cell: (point: DonePoint) => string): Column<SweepPoint> => ({
+/** A point with the frames of its period. */
+interface Row {
+  readonly label: string;
+  readonly frames: number;
+  readonly point: SweepPoint;
+}
+
+const rowsOf = ({ label, batch, points }: SweepSeries): Row[] =>
+  points.map((point) => ({ label, frames: batch ?? 1, point }));
+
+function pointTable(series: SweepSeries): string {
+  const rows = rowsOf(series);
+  return formatTable(columnsFor(rows), rows);
+}
+
+/** Where every series has one point, a line for each. */
+function singlesTable(series: readonly SweepSeries[]): string {
+  const rows = series.flatMap(rowsOf);
+  return formatTable([{ title: '', align: 'left', cell: ({ label }) => label }, ...columnsFor(rows)], rows);
+}
+
+function columnsFor(rows: readonly Row[]): Column<Row>[] {
+  const most = rows.reduce((max, { point }) => Math.max(max, isDone(point) ? point.perFrameBytes : 0), 0);
+  const unit: Unit = unitFor(most);
+  const column = (title: string, cell: (point: DonePoint, a: (bytes: number) => string) => string): Column<Row> => ({
     title,
     align: 'right',
-    cell: (point) => (isDone(point) ? cell(point) : '-'),
+    cell: ({ point, frames }) => (isDone(point) ? cell(point, (bytes) => inUnit(bytes / frames, unit)) : '-'),
   });
-  const a = (bytes: number): string => inUnit(bytes / frames, unit);
-  return formatTable<SweepPoint>(
-    [
-      { title: 'SRAM', align: 'right', cell: ({ sramBytes }) => sramSize(sramBytes) },
-      { title: 'mm2', align: 'right', cell: ({ areaMm2 }) => areaMm2.toPrecision(3) },
-      column(`${unit} a frame`, (point) => a(point.period.totalBytes)),
-      column('weights', (point) => a(point.period.byClass.weights)),
-      column('activations', (point) => a(point.period.byClass.activations)),
-      column('compulsory', (point) => a(point.bound.compulsoryBytes)),
-      column('gap', (point) => (point.bound.gap === null ? '-' : percent(point.bound.gap))),
-      column('frames/s (est.)', (point) => point.timing.framesPerSecond.toPrecision(4)),
-      { title: '', align: 'left', cell: remark },
-    ],
-    points,
-  );
+  const columns: Column<Row>[] = [
+    { title: 'SRAM', align: 'right', cell: ({ point }) => sramSize(point.sramBytes) },
+    { title: 'mm2', align: 'right', cell: ({ point }) => areaText(point.areaMm2) },
+    column(`${unit} a frame`, ({ period }, a) => a(period.totalBytes)),
+    column('weights', ({ period }, a) => a(period.byClass.weights)),
+    column('activations', ({ period }, a) => a(period.byClass.activations)),
+    column('compulsory', ({ bound }, a) => a(bound.compulsoryBytes)),
+    column('gap', ({ bound }) => (bound.gap === null ? '-' : percent(bound.gap))),
+    column('frames/s (est.)', ({ timing }) => timing.framesPerSecond.toPrecision(4)),
+  ];
+  if (rows.every(({ point }) => remark(point) === '')) return columns;
+  return [...columns, { title: '', align: 'left', cell: ({ point }) => remark(point) }];
 }
+
+const areaText = (mm2: number): string => (mm2 >= 100 ? mm2.toFixed(0) : mm2.toPrecision(3));
 
 /** `1.189 MiB` for what is no round number. */
 export function sramSize(bytes: number): string {
