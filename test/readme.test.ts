@@ -1,4 +1,4 @@
-/** The commands that README.md and ARCHITECTURE.md show print what the pages say. GOLDEN=write rewrites the pages. */
+/** The commands that these pages show print what the pages say. GOLDEN=write rewrites the pages. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -35,7 +35,7 @@ function outputOf(args: readonly string[]): string {
   return `${done.stderr}${done.stdout}`;
 }
 
-test.each(['README.md', 'ARCHITECTURE.md'])('%s', (page) => {
+test.each(['README.md', 'ARCHITECTURE.md', 'docs/sweeps.md'])('%s', (page) => {
   const path = join(ROOT, page);
   const text = readFileSync(path, 'utf8');
   let count = 0;
