@@ -1,16 +1,8 @@
 /** conv2d with any number of groups, and the gathering of its windows. */
-import {
-  addDotProducts,
-  CHUNK_TAPS,
-  laneCountFloat32,
-  laneCountInt8,
-  packPairs,
-  packSingles,
-  TILE_PIXELS,
-  unpackPairs,
-} from './dot-products.js';
-import { limit, limitsOf, mbqm, mbqm64, mbqmOnce, mbqmOnce64, rescaleReal, type Stored } from './fixed-point.js';
+import { addDotProducts, CHUNK_TAPS, laneCountFloat32, packSingles, TILE_PIXELS } from './dot-products.js';
+import { limit, limitsOf, mbqm, mbqm64, mbqmOnce, mbqmOnce64, rescaleReal } from './fixed-point.js';
 import type { WindowGeometry } from './image.js';
+import { type Int8Products, int8Products } from './int8-products.js';
 import { emptyLike } from './movement.js';
 
 /** Of a quantised convolution or matrix product: how accumulators become stored values. */
@@ -38,30 +30,99 @@ export function convolve8<T extends Int8Array | Uint8Array>(
   const { outH, outW, outC } = geometry;
   const channels = outC / groups;
   const taps = weights.length / outC;
-  const laneCount = laneCountInt8(channels);
   const pixelCount = outH * outW;
   const out = emptyLike(x, pixelCount * outC);
-  const patches = new Float64Array(TILE_PIXELS * taps);
-  const sums = new Float64Array(TILE_PIXELS * laneCount);
-  const accumulators = new Int32Array(TILE_PIXELS * channels);
+  const tile = Math.min(Math.ceil(pixelCount / 4) * 4, Math.max(4, Math.floor(PATCH_ELEMENTS / taps / 4) * 4));
+  const atOnce = Math.max(8, Math.floor(WEIGHT_ELEMENTS / taps / 8) * 8);
   for (let group = 0; group < groups; group++) {
-    const first = group * channels;
-    const lanes = packPairs(weights, q.weightZeroPoint, first, channels, taps);
-    for (let pixel = 0; pixel < pixelCount; pixel += TILE_PIXELS) {
-      const count = Math.min(TILE_PIXELS, pixelCount - pixel);
-      const padded = Math.ceil(count / 4) * 4;
-      gatherPatches(geometry, groups, group, x, q.inputZeroPoint, pixel, count, patches);
-      for (let p = 0; p < count; p++) accumulators.set(q.bias.subarray(first, first + channels), p * channels);
-      for (let tap = 0; tap < taps; tap += CHUNK_TAPS) {
-        addDotProducts(patches, padded, lanes, laneCount, taps, tap, Math.min(taps, tap + CHUNK_TAPS), sums);
-        unpackPairs(sums, padded, laneCount, accumulators, channels);
-      }
-      for (let p = 0; p < count; p++) {
-        requantize(accumulators, p * channels, first, channels, q, out, (pixel + p) * outC + first);
+    for (let done = 0; done < channels; done += atOnce) {
+      const first = group * channels + done;
+      const count = Math.min(atOnce, channels - done);
+      const products = int8Products(tile, weights, q.weightZeroPoint, first, count, taps);
+      for (let pixel = 0; pixel < pixelCount; pixel += tile) {
+        const pixels = Math.min(tile, pixelCount - pixel);
+        gatherRows(geometry, groups, group, x, q.inputZeroPoint, pixel, pixels, products.patches, products.rowElements);
+        products.multiply(pixels);
+        requantizeTile(products, pixels, first, count, q, out, pixel * outC + first, outC);
       }
     }
   }
   return out;
+}
+
+/** Elements of a tile's windows: they should stay in the cache. */
+const PATCH_ELEMENTS = 1 << 16;
+
+/** Weights that are packed at once; the input is gathered again for the channels that are left. */
+const WEIGHT_ELEMENTS = 1 << 24;
+
+/** Stores the sums of `pixels` pixels and of the channels from `channel` on, at `to` and every `pitch` elements. */
+function requantizeTile(
+  products: Int8Products,
+  pixels: number,
+  channel: number,
+  count: number,
+  q: Requantization,
+  out: Int8Array | Uint8Array,
+  to: number,
+  pitch: number,
+): void {
+  const { sums, sumChannels, parameters, results } = products;
+  const { bias, requant } = q;
+  const { lo, hi } = limitsOf(out);
+  if (requant instanceof Float32Array) {
+    for (let p = 0; p < pixels; p++) {
+      const row = sums.subarray(p * sumChannels, p * sumChannels + count);
+      for (let i = 0; i < count; i++) row[i] = (row[i] as number) + (bias[channel + i] as number);
+      requantize(row, 0, channel, count, q, out, to + p * pitch);
+    }
+    return;
+  }
+  for (let i = 0; i < count; i++) {
+    parameters[3 * i] = bias[channel + i] as number;
+    parameters[3 * i + 1] = requant[2 * (channel + i)] as number;
+    parameters[3 * i + 2] = requant[2 * (channel + i) + 1] as number;
+  }
+  products.requantize(pixels, q.roundsOnce, q.resultZeroPoint, lo, hi);
+  const bytes = new Uint8Array(out.buffer, out.byteOffset, out.length);
+  if (count === pitch) bytes.set(results.subarray(0, pixels * count), to);
+  else for (let p = 0; p < pixels; p++) bytes.set(results.subarray(p * count, (p + 1) * count), to + p * pitch);
+}
+
+/** Writes x - zeroPoint under the windows of `count` output pixels, a row each, in the order KH, KW, C; 0 in the padding. */
+function gatherRows(
+  geometry: WindowGeometry,
+  groups: number,
+  group: number,
+  x: Int8Array | Uint8Array,
+  zeroPoint: number,
+  firstPixel: number,
+  count: number,
+  patches: Int16Array,
+  rowElements: number,
+): void {
+  const { inH, inW, inC, outW } = geometry;
+  const { kernel, stride, dilation, pad } = geometry.window;
+  const channels = inC / groups;
+  for (let p = 0; p < count; p++) {
+    const row = Math.floor((firstPixel + p) / outW) * stride[0] - pad.top;
+    const column = ((firstPixel + p) % outW) * stride[1] - pad.left;
+    let to = p * rowElements;
+    for (let ky = 0; ky < kernel[0]; ky++) {
+      const y = row + ky * dilation[0];
+      for (let kx = 0; kx < kernel[1]; kx++) {
+        const end = to + channels;
+        const xx = column + kx * dilation[1];
+        if (y < 0 || y >= inH || xx < 0 || xx >= inW) {
+          for (; to < end; to++) patches[to] = 0;
+          continue;
+        }
+        for (let from = (y * inW + xx) * inC + group * channels; to < end; from++) {
+          patches[to++] = (x[from] as number) - zeroPoint;
+        }
+      }
+    }
+  }
 }
 
 /** Stores `count` accumulators of the channels from `channel` on. */
@@ -178,7 +239,7 @@ function gatherPatches(
   geometry: WindowGeometry,
   groups: number,
   group: number,
-  x: Stored | Float32Array,
+  x: Int16Array | Float32Array,
   zeroPoint: number,
   firstPixel: number,
   count: number,

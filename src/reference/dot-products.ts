@@ -1,12 +1,9 @@
 /**
- * The inner loop of convolutions: many dot products of windows of the input (patches) with rows of weights (lanes), all
+ * The inner loop of convolutions of float32 and int16: many dot products of windows of the input (patches) with rows of weights (lanes), all
  * in double precision.
  *
- * float32: one lane is one output channel. Every product of two float32 is exact in a double, each result has one
+ * One lane is one output channel. A product of two float32, or of int16 with 8 bits, is exact in a double, each result has one
  * accumulator, and taps come in order, so the sum is that of docs/numerics.md.
- *
- * 8 bits: one lane carries two output channels, w0 + w1 * 2^26. A product (x - zx) * (w - zw) is at most 255 * 255 in size, so
- * 512 of them stay below 2^25 and a double holds both sums without loss; `unpackPairs` takes them apart after each chunk.
  *
  * Layouts put what is used together side by side: patches [quad of pixels][tap][4], lanes [pair of lanes][tap][2], sums
  * [pixel][lane].
@@ -15,10 +12,8 @@
 /** Output pixels of one tile; a multiple of 4. A tile's chunk of patches fits a level-2 cache. */
 export const TILE_PIXELS = 64;
 
-/** Taps of one chunk; at most 516, or pairs overflow into each other. */
+/** Taps of one chunk. */
 export const CHUNK_TAPS = 512;
-
-const PAIR_RADIX = 2 ** 26;
 
 /** Adds to sums[pixel][lane] the products of taps [firstTap, endTap). Pixels is a multiple of 4, lanes of 2. */
 export function addDotProducts(
@@ -73,30 +68,6 @@ export function addDotProducts(
   }
 }
 
-/** Lanes of 8-bit weights [channels, taps] less their zero point, from row `first` on, two channels a lane. */
-export function packPairs(
-  weights: Int8Array | Uint8Array,
-  zeroPoint: number,
-  first: number,
-  channels: number,
-  taps: number,
-): Float64Array {
-  const lanes = new Float64Array(laneCountInt8(channels) * taps);
-  for (let channel = 0; channel < channels; channel++) {
-    const factor = channel % 2 === 0 ? 1 : PAIR_RADIX;
-    const lane = channel >> 1;
-    let to = (lane >> 1) * taps * 2 + (lane & 1);
-    const start = (first + channel) * taps;
-    for (let from = start; from < start + taps; from++) {
-      lanes[to] = (lanes[to] as number) + ((weights[from] as number) - zeroPoint) * factor;
-      to += 2;
-    }
-  }
-  return lanes;
-}
-
-export const laneCountInt8 = (channels: number): number => Math.ceil(channels / 4) * 2;
-
 /** Lanes of float32 weights [channels, taps] from row `first` on, one channel a lane. */
 export function packSingles(
   weights: Float32Array | Float64Array,
@@ -117,26 +88,3 @@ export function packSingles(
 }
 
 export const laneCountFloat32 = (channels: number): number => Math.ceil(channels / 2) * 2;
-
-/** Adds the pairs in sums[pixel][lane] to accumulators[pixel][channel] (int32, wrapping) and sets the sums to zero. */
-export function unpackPairs(
-  sums: Float64Array,
-  pixels: number,
-  laneCount: number,
-  accumulators: Int32Array,
-  channels: number,
-): void {
-  for (let pixel = 0; pixel < pixels; pixel++) {
-    const row = pixel * laneCount;
-    const out = pixel * channels;
-    for (let channel = 0; channel < channels; channel += 2) {
-      const sum = sums[row + (channel >> 1)] as number;
-      const second = Math.floor(sum / PAIR_RADIX + 0.5);
-      accumulators[out + channel] = (accumulators[out + channel] as number) + (sum - second * PAIR_RADIX);
-      if (channel + 1 < channels) {
-        accumulators[out + channel + 1] = (accumulators[out + channel + 1] as number) + second;
-      }
-    }
-  }
-  sums.fill(0, 0, pixels * laneCount);
-}
