@@ -17,6 +17,7 @@ import { alignUp } from '../src/schedule/tiling.js';
 import { allocate } from '../src/solver/allocator/allocate.js';
 import type { AllocationBuffer } from '../src/solver/allocator/problem.js';
 import { type TightWindow, tightWindows } from '../src/solver/allocator/window.js';
+import { type LoadedBuffer, withEarlierLoads } from './prefetch-room.js';
 
 /** Tables of 32-bit words lie at multiples of 4. */
 const RESIDENT_ALIGNMENT_BYTES = 4;
@@ -74,7 +75,10 @@ export function assignAddresses(schedule: Schedule, nodeLimit: number): AddressR
       excessBytes: () => leastExcess(capacityBytes, buffers, result.heightBytes, nodeLimit),
       windows: () => tightWindows({ capacityBytes, buffers }, Math.ceil(nodeLimit / 6)),
     };
-  const offsetOf = (id: string): number => base + (result.offsets.get(id) ?? 0);
+  const early = withEarlierLoads(buffers, loadedBuffers(schedule), unitStarts(schedule), capacityBytes);
+  const packed = early === undefined ? undefined : allocate({ capacityBytes, buffers: early }, { nodeLimit });
+  const taken = packed !== undefined && packed.heightBytes <= capacityBytes ? packed : result;
+  const offsetOf = (id: string): number => base + (taken.offsets.get(id) ?? 0);
   const stayOffsets = new Map<string, number>();
   for (const chain of chains) {
     const offset = inParts.has(chain.id) ? base + (inParts.get(chain.id)?.offsetBytes ?? 0) : offsetOf(chain.id);
@@ -109,11 +113,32 @@ export function assignAddresses(schedule: Schedule, nodeLimit: number): AddressR
     }),
   );
   const allocation = {
-    heightBytes: base + result.heightBytes,
-    loadBytes: base + result.loadBytes,
-    provenOptimal: result.provenOptimal,
+    heightBytes: base + taken.heightBytes,
+    loadBytes: base + taken.loadBytes,
+    provenOptimal: taken.provenOptimal,
   };
   return { schedule: { ...schedule, layers, blocks, roots, allocation } };
+}
+
+/** What the DMA fills, in the order in which it does. */
+function loadedBuffers(schedule: Schedule): LoadedBuffer[] {
+  const loaded: LoadedBuffer[] = [];
+  schedule.layers.forEach(({ workspace, block: index }, t) => {
+    for (const { role } of workspace)
+      if (role !== 'output') loaded.push({ id: workspaceId(t, role), isWhole: role === 'held' || role === 'tables' });
+    const block = schedule.blocks[index ?? -1];
+    if (block?.plan.first !== t) return;
+    for (const { step } of block.held) loaded.push({ id: workspaceId(step, 'held'), isWhole: true });
+    for (const ring of block.rings)
+      if (ring.role === 'input') loaded.push({ id: ringId(block, ring.root), isWhole: false });
+    for (const { step } of block.chunks) loaded.push({ id: workspaceId(step, 'chunks'), isWhole: false });
+  });
+  return loaded;
+}
+
+/** By step: where its layer or block begins. */
+function unitStarts(schedule: Schedule): number[] {
+  return schedule.layers.map(({ block }, t) => schedule.blocks[block ?? -1]?.plan.first ?? t);
 }
 
 /**

@@ -9,7 +9,7 @@
  */
 
 import type { ColumnRange } from '../schedule/block-tiles.js';
-import { asStreamed, isGathered, type Layer, type Operand } from '../schedule/layer.js';
+import { asStreamed, isGathered, type Operand } from '../schedule/layer.js';
 import type { Schedule, ScheduledBlock, ScheduledLayer } from '../schedule/schedule.js';
 import {
   channelsPerPass,
@@ -20,6 +20,7 @@ import {
   tilingTraffic,
 } from '../schedule/tiling.js';
 import type { Chip } from '../target/chip.js';
+import { computeWork } from './compute-work.js';
 
 export interface LayerTiming {
   readonly cycles: number;
@@ -259,61 +260,4 @@ function blockTiming(schedule: Schedule, block: ScheduledBlock, chip: Chip): Lay
 function roundsWithWork(first: number, step: number, length: number, limit: number): number {
   const begin = Math.max(0, Math.floor((-first - length) / step) + 1);
   return Math.max(1, Math.ceil((limit - first) / step) - begin);
-}
-
-/**
- * @param pieces that the rows and columns are cut into: in each, every run of channels fills and drains the MAC array once
- * @param resident channels that are computed in one go
- * @param chunks of channels that come after them
- */
-function computeWork(
-  layer: Layer,
-  pieces: number,
-  resident: number,
-  chunks: { readonly count: number; readonly channels: number } | undefined,
-  chip: Chip,
-): { cycles: number; macs: number } {
-  const { output, op } = layer;
-  const pixels = output.h * output.w;
-  const elements = pixels * output.c;
-  const { lanes } = chip.vector;
-  if (layer.kind === 'pool') {
-    const taps = op.kind === 'maxPool' || op.kind === 'avgPool' ? op.window.kernel[0] * op.window.kernel[1] : 1;
-    return { cycles: (elements * taps) / lanes, macs: 0 };
-  }
-  if (layer.kind === 'softmax' || layer.kind === 'lrn' || layer.kind === 'layerNorm') {
-    return { cycles: (3 * elements) / lanes, macs: 0 };
-  }
-  const inner = layer.operands[0]?.c ?? 1;
-  if (layer.kind === 'reduce') return { cycles: (pixels * inner) / lanes, macs: 0 };
-  if (op.kind === 'recurrent') {
-    const gates = (op.cell === 'lstm' ? 4 : 3) * op.hidden;
-    const taps = inner + op.hidden;
-    const passes = Math.ceil(taps / chip.mac.rows) * Math.ceil(gates / chip.mac.columns);
-    return { cycles: pixels * (passes + chip.mac.rows + chip.mac.columns), macs: pixels * gates * taps };
-  }
-  if (layer.kind === 'matmul') {
-    const passes = Math.ceil(inner / chip.mac.rows) * Math.ceil(output.c / chip.mac.columns);
-    return { cycles: pixels * passes + pieces * (chip.mac.rows + chip.mac.columns), macs: elements * inner };
-  }
-  if (layer.kind !== 'conv') return { cycles: elements / lanes, macs: 0 };
-  const groups = op.kind === 'conv2d' ? op.groups : 1;
-  const taps = op.kind === 'conv2d' ? op.window.kernel[0] * op.window.kernel[1] : 1;
-  const inputChannels = (layer.operands[0]?.c ?? 1) / groups;
-  const macs = elements * taps * inputChannels;
-  if (groups > 1 && inputChannels === 1) return { cycles: macs / lanes, macs };
-  const groupChannels = output.c / groups;
-  // Passes of the array over the columns for a run of output channels; groups do not share it.
-  const passesOf = (channels: number): number =>
-    channels === 0
-      ? 0
-      : Math.ceil(channels / groupChannels) * Math.ceil(Math.min(channels, groupChannels) / chip.mac.columns);
-  const columnPasses =
-    passesOf(chunks === undefined ? output.c : resident) + (chunks?.count ?? 0) * passesOf(chunks?.channels ?? 0);
-  const runs = (chunks === undefined || resident > 0 ? 1 : 0) + (chunks?.count ?? 0);
-  const rowPasses = Math.ceil(inputChannels / chip.mac.rows);
-  return {
-    cycles: pixels * taps * rowPasses * columnPasses + pieces * runs * (chip.mac.rows + chip.mac.columns),
-    macs,
-  };
 }

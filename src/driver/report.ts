@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import { neededInputBytes } from '../backend/compulsory.js';
+import { computeFloorCycles } from '../backend/compute-work.js';
 import { crossingBoundOf } from '../backend/crossing-bound.js';
 import { predictTiming } from '../backend/predict-timing.js';
 import type { Schedule } from '../schedule/schedule.js';
@@ -105,6 +106,8 @@ export const reportSchema = z.strictObject({
     framesPerSecond: z.number().nonnegative(),
     macUtilization: z.number().min(0).max(1),
     dramUtilization: z.number().min(0).max(1),
+    /** No schedule is faster than either: each layer in one command and nothing else; the compulsory bytes and nothing else. */
+    floors: z.strictObject({ computeCycles: bytes, compulsoryCycles: bytes }),
   }),
   solver: z.strictObject({
     name: z.string(),
@@ -140,6 +143,7 @@ export function makeReport(compiled: Compiled, options: ReportOptions): Report {
   const sizes = [...schedule.roots.values()].map((root) => root.sizeBytes);
   const macs = layers.reduce((total, layer) => total + layer.macs, 0);
   const { record } = schedule;
+  const bound = boundOf(schedule, period, batch, weightBytes, chip.sram.bytes);
   return {
     schema: 'spillway-report/1',
     model: {
@@ -175,8 +179,8 @@ export function makeReport(compiled: Compiled, options: ReportOptions): Report {
       packing: schedule.allocation ?? { heightBytes: 0, loadBytes: 0, provenOptimal: true },
     },
     budget: budgetOf(schedule, emitted, period),
-    bound: boundOf(schedule, period, batch, weightBytes, chip.sram.bytes),
-    timing: timingOf(timing, period, macs, batch, chip),
+    bound,
+    timing: { ...timingOf(timing, period, macs, batch, chip), floors: floorsOf(schedule, bound, batch, chip) },
     solver: {
       name: record.solver,
       status: record.status,
@@ -239,7 +243,7 @@ function timingOf(
   macs: number,
   batch: number,
   chip: Chip,
-): Report['timing'] {
+): Omit<Report['timing'], 'floors'> {
   const bytesPerCycle = chip.dram.bytesPerSecond / chip.clockHz;
   const cycles = Math.ceil(timing.cycles * batch);
   const seconds = cycles / chip.clockHz;
@@ -250,5 +254,22 @@ function timingOf(
     framesPerSecond: seconds === 0 ? 0 : batch / seconds,
     macUtilization: share(macs * batch, cycles * chip.mac.rows * chip.mac.columns),
     dramUtilization: share(period.totalBytes / bytesPerCycle, cycles),
+  };
+}
+
+function floorsOf(
+  { layers }: Schedule,
+  { compulsoryBytes }: Report['bound'],
+  batch: number,
+  chip: Chip,
+): Report['timing']['floors'] {
+  return {
+    computeCycles:
+      batch *
+      computeFloorCycles(
+        layers.map(({ layer }) => layer),
+        chip,
+      ),
+    compulsoryCycles: Math.ceil(compulsoryBytes / (chip.dram.bytesPerSecond / chip.clockHz)),
   };
 }
