@@ -23,10 +23,10 @@ function row(...first: readonly string[]): string[] {
 
 const mb = (bytes: number, digits: number): string => (bytes / 1e6).toFixed(digits);
 
-test('chip B holds ResNet-50 whole, one frame or ten', () => {
-  const args = ['examples/resnet50.model.ts', '--target', 'chip-b', '--batch', '1,10'];
+test('chip B holds ResNet-50 whole, ten frames at a time', () => {
+  const args = ['examples/resnet50.model.ts', '--target', 'chip-b', '--batch', '10'];
   const { series } = sweepSchema.parse(spillwayJson('sweep', ...args));
-  expect(series).toHaveLength(2);
+  expect(series).toHaveLength(1);
   for (const { batch, points } of series) {
     const [point] = points;
     if (point === undefined || batch === null || !isDone(point)) throw new Error('it does not fit');
