@@ -46,11 +46,23 @@ const manifestChip = z.looseObject({
   name: z.string(),
   clockHz: positive,
   sram: z.looseObject({ bytes: positive, bytesPerCycle: positive }),
-  dram: z.looseObject({ bytes: positive, bytesPerSecond: positive, burstBytes: positive, latencyCycles: bytes }),
+  dram: z.looseObject({
+    bytes: positive,
+    bytesPerSecond: positive,
+    burstBytes: positive,
+    latencyCycles: bytes,
+    pageBytes: positive.optional(),
+    banks: positive.optional(),
+    rowCycleCycles: bytes.optional(),
+    activateCycles: bytes.optional(),
+    turnaroundCycles: bytes.optional(),
+    turnaroundBytes: positive.optional(),
+  }),
   dma: z.looseObject({ channels: positive, setupCycles: bytes }),
   mac: z.looseObject({ rows: positive, columns: positive }),
   vector: z.looseObject({ lanes: positive }),
   commandFifoBytes: positive,
+  commandCycles: bytes.optional(),
 });
 
 export const manifestSchema = z.strictObject({

@@ -53,9 +53,12 @@ async function formatChips(chips: readonly Chip[]): Promise<string> {
 }
 
 async function formatChip(chip: Chip): Promise<string> {
-  const { CHIP_NUMBERS } = await import('../target/chip.js');
+  const { CHIP_NUMBERS, chipNumber } = await import('../target/chip.js');
   const { formatTable } = await import('./table.js');
-  const rows = CHIP_NUMBERS.map((path) => ({ path, value: valueAt(chip, path), source: chip.sources[path] ?? '' }));
+  const rows = CHIP_NUMBERS.flatMap((path) => {
+    const value = chipNumber(chip, path);
+    return value === undefined ? [] : [{ path, value: String(value), source: chip.sources[path] ?? '' }];
+  });
   const table = formatTable<(typeof rows)[number]>(
     [
       { title: 'number', align: 'left', cell: (row) => row.path },
@@ -65,12 +68,4 @@ async function formatChip(chip: Chip): Promise<string> {
     rows,
   );
   return `${chip.name}: ${chip.description ?? ''}\n\n${table}`;
-}
-
-function valueAt(chip: Chip, path: string): string {
-  let value: unknown = chip;
-  for (const key of path.split('.')) {
-    value = typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined;
-  }
-  return String(value);
 }

@@ -9,8 +9,10 @@ import { roundPixels, rowGroups } from './stripe-ring.js';
 export interface Traffic {
   readBytes: number;
   writeBytes: number;
-  /** Bytes with every run rounded up to whole bursts: how long the interface is occupied. */
-  occupiedBytes: number;
+  /** Whole bursts that hold the bytes of each run. */
+  bursts: number;
+  /** DRAM pages that were opened for them: one when a run begins in another page than the one before, and every further one. */
+  pages: number;
   readonly byClass: Record<TrafficClass, number>;
 }
 
@@ -18,7 +20,8 @@ export function noTraffic(): Traffic {
   return {
     readBytes: 0,
     writeBytes: 0,
-    occupiedBytes: 0,
+    bursts: 0,
+    pages: 0,
     byClass: { weights: 0, activations: 0, input: 0, output: 0, code: 0 },
   };
 }
@@ -31,6 +34,8 @@ export interface Operand {
   readonly alignBytes: number;
   /** The read is not remembered: the same bytes are overwritten by the command at the same positions. */
   readonly isInPlace?: boolean;
+  /** The MAC array's input or its weights: how often they go through the ports is not a matter of the bytes touched. */
+  readonly stream?: 'input' | 'weights';
 }
 
 /**
@@ -49,6 +54,9 @@ export class Accesses {
   traffic = noTraffic();
   /** The current command touched what does not exist: its data must not be moved. */
   isUnsafe = false;
+  /** SRAM bytes that the current command touches; those of the MAC array's streams are not among them. */
+  portBytes = 0;
+  private lastPage = -1;
 
   constructor(
     private readonly manifest: Manifest,
@@ -87,6 +95,8 @@ export class Accesses {
     this.execution = execution;
     this.label = undefined;
     this.isUnsafe = false;
+    this.portBytes = 0;
+    this.lastPage = -1;
     this.sramJudge.begin(execution);
     this.dramJudge.begin(execution);
   }
@@ -181,6 +191,7 @@ export class Accesses {
       this.isUnsafe = true;
       this.sramJudge.fault('misaligned', start, `${operand.name} is not at a multiple of ${operand.alignBytes} B`);
     }
+    if (operand.stream === undefined) this.portBytes += end - start;
     if (isWrite) this.sram.write(start, end, this.sramJudge.eventForWrite(this.label), this.sramJudge);
     else {
       const reader = operand.isInPlace === true ? 0 : execution.sequence;
@@ -211,8 +222,7 @@ export class Accesses {
     if (end <= start) return;
     const isWrite = execution.queue === STORE;
     this.dramJudge.visit({ operand: 'DRAM side', origin: 0, isMoving: false, ring: 0, pixelPitch: 0 });
-    const burst = this.manifest.chip.dram.burstBytes;
-    this.traffic.occupiedBytes += Math.ceil((end - start) / burst) * burst;
+    this.countBursts(start, end);
     if (isWrite) this.traffic.writeBytes += end - start;
     else this.traffic.readBytes += end - start;
     for (let from = start; from < end; ) {
@@ -245,12 +255,22 @@ export class Accesses {
       this.dramJudge.fault('out-of-range', start, `[${start}, ${end}): reads ${problem}`);
       return;
     }
-    const burst = this.manifest.chip.dram.burstBytes;
-    this.traffic.occupiedBytes += Math.ceil(entryBytes / burst) * burst * count;
+    const { burstBytes, pageBytes = Number.POSITIVE_INFINITY } = this.manifest.chip.dram;
+    this.traffic.bursts += Math.ceil(entryBytes / burstBytes) * count;
+    this.traffic.pages += Math.max(1, Math.ceil(entryBytes / pageBytes)) * count;
     this.traffic.readBytes += entryBytes * count;
     this.traffic.byClass[region.class] += entryBytes * count;
     this.label = region.name;
     this.dram.read(start, end, execution.sequence, false, this.dramJudge);
+  }
+
+  private countBursts(start: number, end: number): void {
+    const { burstBytes, pageBytes = Number.POSITIVE_INFINITY } = this.manifest.chip.dram;
+    this.traffic.bursts += Math.floor((end - 1) / burstBytes) - Math.floor(start / burstBytes) + 1;
+    const first = Math.floor(start / pageBytes);
+    const last = Math.floor((end - 1) / pageBytes);
+    this.traffic.pages += last - first + (first === this.lastPage ? 0 : 1);
+    this.lastPage = last;
   }
 
   private regionAt(address: number): ManifestRegion | undefined {

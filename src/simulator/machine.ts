@@ -1,12 +1,15 @@
 import type { SectionName } from '../commands/check.js';
 import { SEMAPHORES } from '../commands/instructions.js';
 import type { Accesses } from './accesses.js';
+import { CommandProcessor } from './command-processor.js';
+import { DramInterface } from './dram-interface.js';
 import type { FaultLog } from './faults.js';
 import { at } from './geometry.js';
 import { type Execution, placeOf, type QueueId } from './judge.js';
 import { type CodeLine, type Fields, type Issue, Sequencer } from './sequencer.js';
-import { type ChipNumbers, computeCost, DramInterface } from './timing.js';
+import { type ChipNumbers, computeCost } from './timing.js';
 import { touch } from './touch.js';
+import { type BusyCycles, Units, type Work } from './units.js';
 
 /** Commands that a queue may hold while another one is empty; deeper only where nothing could run otherwise. */
 const LOOKAHEAD_COMMANDS = 4096;
@@ -34,9 +37,13 @@ interface QueueState {
   readonly id: QueueId;
   readonly pending: Pending[];
   head: number; // index of the next command in `pending`
-  clock: Times3;
-  freeAt: number;
-  busyCycles: number;
+  clock: Times3; // of the latest command that has begun, itself included
+}
+
+/** A command at work: the semaphores that it will raise, and what is complete when it is. */
+interface Completion {
+  readonly signals: readonly number[];
+  readonly clock: Readonly<Times3>;
 }
 
 /** Moves the data of a command; left out when only time and traffic are asked for. */
@@ -46,22 +53,29 @@ export interface SectionResult {
   readonly cycles: number;
   readonly macs: number;
   readonly codeBytes: number;
-  readonly busyCycles: Readonly<Record<'load' | 'compute' | 'store' | 'dram', number>>;
+  readonly busyCycles: Readonly<BusyCycles>;
   readonly commands: number;
 }
 
 /**
- * Runs sections. Of the commands at the heads of the queues, the one that can start first is carried out first; so
- * commands are taken in the order of time, and what a command finds in memory is what it would find.
+ * Runs sections, event by event: a command begins when the processor has handed it on, its semaphores are raised and its
+ * queue has room; the next event is the earliest end or beginning. So commands are taken in the order of time, and what a
+ * command finds in memory is what it would find.
  *
  * What is ordered is not taken from that time but from what the program asks for: every queue has a clock of how many
- * commands of each queue are known to be complete, passed on by semaphores and barriers (vector clocks).
+ * commands of each queue are known to be complete, passed on by semaphores and barriers (vector clocks). Where a queue has
+ * several commands at work, they begin, move their data and complete in order, so that each finds the one before done.
  */
 export class Machine {
   private readonly queues: readonly [QueueState, QueueState, QueueState];
   private semaphores: Token[][] = [];
-  private processor: Token = { time: 0, clock: [0, 0, 0] };
-  private dram: DramInterface;
+  private processor: CommandProcessor;
+  /** What the processor knows to be complete. */
+  private processorClock: Readonly<Times3> = [0, 0, 0];
+  private units: Units<Completion>;
+  private readonly dram: DramInterface;
+  /** Interface cycles of code that was fetched and not yet charged to a transfer. */
+  private codeCycles = 0;
   private macs = 0;
   private codeBytes = 0;
   private commands = 0;
@@ -74,16 +88,11 @@ export class Machine {
     private readonly history: readonly [CodeLine[], CodeLine[], CodeLine[]],
     private readonly moveData: MoveData | undefined,
   ) {
-    const queue = (id: QueueId): QueueState => ({
-      id,
-      pending: [],
-      head: 0,
-      clock: [0, 0, 0],
-      freeAt: 0,
-      busyCycles: 0,
-    });
+    const queue = (id: QueueId): QueueState => ({ id, pending: [], head: 0, clock: [0, 0, 0] });
     this.queues = [queue(0), queue(1), queue(2)];
     this.dram = new DramInterface(chip);
+    this.processor = new CommandProcessor(chip);
+    this.units = new Units(chip);
     this.clearSemaphores();
   }
 
@@ -92,45 +101,49 @@ export class Machine {
     this.begin();
     const sequencer = new Sequencer(lines, this.chip.commandFifoBytes);
     let next = sequencer.next();
-    for (;;) {
-      if (this.log.isFull) break;
-      while (next !== undefined && this.wantsMore() && this.accept(next)) next = sequencer.next();
-      const queue = this.firstToStart();
-      if (queue !== undefined) this.execute(queue);
-      else if (next !== undefined && !this.isBarrier(next)) {
-        // Nothing can run with what the queues hold: the processor must get further ahead.
-        this.accept(next);
+    while (!this.log.isFull) {
+      while (next !== undefined && this.commands <= MAX_COMMANDS && this.wantsMore() && this.accept(next)) {
         next = sequencer.next();
-      } else break;
+      }
       if (this.commands > MAX_COMMANDS) {
         this.reportRunaway(section);
         break;
       }
+      this.startCommands();
+      const time = Math.min(this.units.nextEvent(), this.nextStart());
+      if (time < Number.POSITIVE_INFINITY) {
+        for (const done of this.units.advance(time)) this.complete(done);
+      } else if (next !== undefined && this.accept(next)) {
+        // Nothing could run with what the queues hold: the processor has got further ahead.
+        next = sequencer.next();
+      } else break;
     }
     this.reportDeadlock();
-    const [load, compute, store] = this.queues;
-    const cycles = Math.ceil(Math.max(load.freeAt, compute.freeAt, store.freeAt, this.processor.time));
-    const busy = (queue: QueueState) => Math.ceil(queue.busyCycles);
-    const busyCycles = {
-      load: busy(load),
-      compute: busy(compute),
-      store: busy(store),
-      dram: Math.ceil(this.dram.busyCycles),
+    const { busy } = this.units;
+    return {
+      cycles: Math.ceil(Math.max(this.units.now, this.processor.time)),
+      macs: this.macs,
+      codeBytes: this.codeBytes,
+      busyCycles: {
+        load: Math.ceil(busy.load),
+        compute: Math.ceil(busy.compute),
+        store: Math.ceil(busy.store),
+        dram: Math.ceil(busy.dram),
+        mac: Math.ceil(busy.mac),
+        vector: Math.ceil(busy.vector),
+      },
+      commands: this.commands,
     };
-    return { cycles, macs: this.macs, codeBytes: this.codeBytes, busyCycles, commands: this.commands };
   }
 
   private begin(): void {
-    this.dram = new DramInterface(this.chip);
+    this.units = new Units(this.chip);
+    this.processor = new CommandProcessor(this.chip);
+    this.codeCycles = 0;
     this.macs = 0;
     this.codeBytes = 0;
     this.commands = 0;
     this.isEnded = false;
-    this.processor = { time: 0, clock: this.processor.clock };
-    for (const queue of this.queues) {
-      queue.freeAt = 0;
-      queue.busyCycles = 0;
-    }
     // Semaphores that are left raised stay so; their time lies before the section.
     this.semaphores = this.semaphores.map((tokens) => tokens.map(({ clock }) => ({ time: 0, clock })));
   }
@@ -147,26 +160,29 @@ export class Machine {
     return isOneEmpty && held < LOOKAHEAD_COMMANDS;
   }
 
-  private isBarrier({ line }: Issue): boolean {
+  /** A command for which the processor waits until all queues are empty. */
+  private isHeldUp({ line }: Issue): boolean {
     const { name } = line.instruction;
     return (name === 'barrier' || name === 'endPrologue' || name === 'endPeriod') && this.isBusy();
   }
 
   private isBusy(): boolean {
-    return this.queues.some((queue) => queue.head < queue.pending.length);
+    return this.queues.some((queue) => queue.head < queue.pending.length || !this.units.isIdle(queue.id));
   }
 
   /** @returns false when the processor has to wait */
   private accept(issue: Issue): boolean {
-    if (this.isBarrier(issue)) return false;
+    if (this.isHeldUp(issue)) return false;
     const { line, fields, fetchedBytes } = issue;
     this.codeBytes += fetchedBytes;
-    this.dram.fetchCode(this.processor.time, fetchedBytes);
+    this.codeCycles += fetchedBytes / this.dram.bytesPerCycle;
+    this.processor.decode(fetchedBytes);
     this.commands += 1;
     const id = QUEUE_IDS[line.instruction.queue];
     const queue = id === undefined ? undefined : this.queues[id];
+    const issued: Token = { time: this.processor.time, clock: this.processorClock };
     if (queue !== undefined) {
-      queue.pending.push({ line, fields, issued: this.processor });
+      queue.pending.push({ line, fields, issued });
       return true;
     }
     switch (line.instruction.name) {
@@ -182,7 +198,7 @@ export class Machine {
       case 'semaphore':
         this.semaphores[at(fields, 'index')] = Array.from(
           { length: Math.min(at(fields, 'value'), LOOKAHEAD_COMMANDS) },
-          () => this.processor,
+          () => issued,
         );
         break;
       default: // loops are the sequencer's
@@ -192,32 +208,35 @@ export class Machine {
 
   /** All queues are empty: from here on the processor knows that everything before is complete. */
   private meet(): void {
-    const [load, compute, store] = this.queues;
-    const time = Math.max(this.processor.time, load.freeAt, compute.freeAt, store.freeAt);
-    this.processor = { time, clock: [this.history[0].length, this.history[1].length, this.history[2].length] };
+    this.processor.waitUntil(this.units.now);
+    this.processorClock = [this.history[0].length, this.history[1].length, this.history[2].length];
   }
 
   private clearSemaphores(): void {
     this.semaphores = Array.from({ length: SEMAPHORES }, () => []);
   }
 
-  private firstToStart(): QueueState | undefined {
-    let best: QueueState | undefined;
-    let bestStart = Number.POSITIVE_INFINITY;
+  /** Begins every command that can begin now. */
+  private startCommands(): void {
     for (const queue of this.queues) {
-      const start = this.startOf(queue);
-      if (start >= bestStart) continue;
-      best = queue;
-      bestStart = start;
+      while (!this.log.isFull && this.startOf(queue) <= this.units.now) this.execute(queue);
     }
-    return best;
   }
 
-  /** When the head of the queue can start, with the semaphores as they are; infinity when it cannot. */
+  /** When the next command can begin of those that only wait for the processor; infinity when there is none. */
+  private nextStart(): number {
+    let next = Number.POSITIVE_INFINITY;
+    for (const queue of this.queues) next = Math.min(next, this.startOf(queue));
+    return next;
+  }
+
+  /** When the head of the queue can start, with the semaphores and the units as they are; infinity when it cannot. */
   private startOf(queue: QueueState): number {
     const head = queue.pending[queue.head];
-    if (head === undefined) return Number.POSITIVE_INFINITY;
-    let start = Math.max(queue.freeAt, head.issued.time);
+    if (head === undefined || !this.units.hasRoom(queue.id)) return Number.POSITIVE_INFINITY;
+    // What gatherRows reads of SRAM, a load before it may bring.
+    if (head.line.instruction.name === 'gatherRows' && !this.units.isIdle(queue.id)) return Number.POSITIVE_INFINITY;
+    let start = head.issued.time;
     for (const semaphore of named(at(head.fields, 'wait'))) {
       const token = this.semaphores[semaphore]?.[0];
       if (token === undefined) return Number.POSITIVE_INFINITY;
@@ -229,7 +248,6 @@ export class Machine {
   private execute(queue: QueueState): void {
     const head = queue.pending[queue.head];
     if (head === undefined) throw new Error('an empty queue was chosen');
-    const start = this.startOf(queue);
     queue.head += 1;
     if (queue.head === queue.pending.length || queue.head > LOOKAHEAD_COMMANDS) {
       queue.pending.splice(0, queue.head);
@@ -241,29 +259,40 @@ export class Machine {
       if (token !== undefined) raise(clock, token.clock);
     }
     const sequence = this.history[queue.id].push(head.line);
-    this.carryOut({ line: head.line, queue: queue.id, sequence, clock }, head.fields, queue, start);
+    const work = this.carryOut({ line: head.line, queue: queue.id, sequence, clock }, head.fields);
     queue.clock = [clock[0], clock[1], clock[2]];
     queue.clock[queue.id] = sequence;
-    for (const semaphore of named(at(head.fields, 'signal'))) {
-      this.semaphores[semaphore]?.push({ time: queue.freeAt, clock: [...queue.clock] });
-    }
+    const command = { signals: named(at(head.fields, 'signal')), clock: queue.clock };
+    this.units.start({ queue: queue.id, command, ...work });
   }
 
-  private carryOut(execution: Execution, fields: Fields, queue: QueueState, start: number): void {
-    const { accesses } = this;
-    const occupiedBefore = accesses.traffic.occupiedBytes;
+  private complete({ signals, clock }: Completion): void {
+    for (const semaphore of signals) this.semaphores[semaphore]?.push({ time: this.units.now, clock });
+  }
+
+  /** Checks and moves everything that the command touches. @returns what keeps its unit busy */
+  private carryOut(execution: Execution, fields: Fields): Omit<Work<Completion>, 'queue' | 'command'> {
+    const { accesses, chip } = this;
+    const { traffic } = accesses;
+    const before = { ...traffic };
     accesses.begin(execution);
     touch(accesses, execution.line, fields);
     if (!accesses.isUnsafe) this.moveData?.(execution.line, fields);
-    let end = start;
-    if (queue.id !== 1) end = this.dram.transfer(start, accesses.traffic.occupiedBytes - occupiedBefore);
-    else if (!accesses.isUnsafe) {
-      const cost = computeCost(execution.line.instruction.name, fields, this.chip);
-      this.macs += cost.macs;
-      end = start + cost.cycles;
+    const { now } = this.units;
+    if (execution.queue !== 1) {
+      const bytes = traffic.readBytes - before.readBytes + traffic.writeBytes - before.writeBytes;
+      const alone = this.dram.cycles({ bursts: traffic.bursts - before.bursts, pages: traffic.pages - before.pages });
+      // A command that clips everything away takes its set-up only.
+      if (alone === 0) return { readyAt: now + chip.dma.setupCycles, cycles: 0, portBytes: 0 };
+      const cycles = alone + this.codeCycles;
+      this.codeCycles = 0;
+      return { readyAt: now + chip.dma.setupCycles + chip.dram.latencyCycles, cycles, portBytes: bytes };
     }
-    queue.busyCycles += end - start;
-    queue.freeAt = end;
+    if (accesses.isUnsafe) return { readyAt: now, cycles: 0, portBytes: 0 };
+    const { unit, cycles, macs, arrayReadBytes } = computeCost(execution.line.instruction.name, fields, chip);
+    this.macs += macs;
+    const portBytes = arrayReadBytes + accesses.portBytes;
+    return { unit, readyAt: now, cycles: Math.max(cycles, portBytes / chip.sram.bytesPerCycle), portBytes };
   }
 
   /** What still stands in the queues when nothing can start will never start. */

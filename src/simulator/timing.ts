@@ -1,18 +1,26 @@
-/**
- * The first timing model: every command takes a time that is known when it starts, queues run side by side, and the DRAM
- * interface is one resource that serves transfers one after the other. Not modelled: SRAM bank conflicts, DRAM pages and
- * refresh, the clock cycles of the command processor.
- */
+/** What a compute command costs: cycles of the unit that does it, MACs, and bytes through the SRAM ports. docs/timing.md. */
 import type { Manifest } from '../commands/manifest.js';
 import { at, imageTask, isEmpty, lengthOf, poolRowsTask, windowOf } from './geometry.js';
 import type { Fields } from './sequencer.js';
 
 export type ChipNumbers = Manifest['chip'];
 
+export type ComputeUnit = 'mac' | 'vector';
+
 export interface ComputeCost {
+  readonly unit: ComputeUnit;
+  /** With the ports for itself. */
   readonly cycles: number;
   readonly macs: number;
+  /** Of its input, that the MAC array reads through the SRAM ports: every byte once per tap and pass of columns. */
+  readonly arrayReadBytes: number;
 }
+
+function vectorCost(cycles: number, macs = 0): ComputeCost {
+  return { unit: 'vector', cycles, macs, arrayReadBytes: 0 };
+}
+
+const NOTHING = vectorCost(0);
 
 /**
  * - conv: for every output pixel and tap, the input channels go through the rows of the MAC array in passes of `mac.rows`,
@@ -23,82 +31,78 @@ export interface ComputeCost {
  *   element per lane and pass (3 passes).
  */
 export function computeCost(op: string, fields: Fields, chip: ChipNumbers): ComputeCost {
+  const { lanes } = chip.vector;
   if (op === 'permute') {
     const elements = [0, 1, 2, 3].reduce((n, d) => n * Math.max(1, at(fields, `count${d}`)), 1);
-    return { cycles: Math.ceil(elements / chip.vector.lanes), macs: 0 };
+    return vectorCost(Math.ceil(elements / lanes));
   }
   if (op === 'poolRows') {
     const elements = lengthOf(poolRowsTask(fields).gathered) * at(fields, 'inW') * at(fields, 'inC');
-    return { cycles: Math.ceil(elements / chip.vector.lanes), macs: 0 };
+    return vectorCost(Math.ceil(elements / lanes));
   }
   const task = imageTask(fields);
-  if (isEmpty(task)) return { cycles: 0, macs: 0 };
+  if (isEmpty(task)) return NOTHING;
   const pixels = lengthOf(task.rows) * lengthOf(task.cols);
   const channels = lengthOf(task.channels);
   const elements = pixels * channels;
-  const lanes = chip.vector.lanes;
-  if (op === 'conv') return convCost(fields, pixels, channels, chip);
+  if (op === 'conv') return convCost(fields, pixels, channels, task.elementBytes, chip);
   if (op === 'pool') {
     const { kernelH, kernelW } = windowOf(fields);
-    return { cycles: Math.ceil((elements * kernelH * kernelW) / lanes), macs: 0 };
+    return vectorCost(Math.ceil((elements * kernelH * kernelW) / lanes));
   }
   if (op === 'matmul') {
-    const macs = elements * at(fields, 'inC');
-    const passesOfArray = Math.ceil(at(fields, 'inC') / chip.mac.rows) * Math.ceil(channels / chip.mac.columns);
-    return { cycles: pixels * passesOfArray + chip.mac.rows + chip.mac.columns, macs };
+    const inner = at(fields, 'inC');
+    return arrayCost({ pixels, taps: 1, groups: 1, inner, columns: channels, elementBytes: task.elementBytes }, chip);
   }
   if (op === 'recurrent') {
     const gates = (at(fields, 'mode') % 2 === 0 ? 4 : 3) * at(fields, 'hidden');
-    const taps = at(fields, 'inC') + at(fields, 'hidden');
-    const passesOfArray = Math.ceil(taps / chip.mac.rows) * Math.ceil(gates / chip.mac.columns);
-    return { cycles: pixels * (passesOfArray + chip.mac.rows + chip.mac.columns), macs: pixels * gates * taps };
+    const inner = at(fields, 'inC') + at(fields, 'hidden');
+    // Each step needs the result of the one before: the array drains every time.
+    const step = arrayCost({ pixels: 1, taps: 1, groups: 1, inner, columns: gates, elementBytes: 4 }, chip);
+    const { cycles, macs, arrayReadBytes } = step;
+    return { unit: 'mac', cycles: pixels * cycles, macs: pixels * macs, arrayReadBytes: pixels * arrayReadBytes };
   }
-  if (op === 'reduce') return { cycles: Math.ceil((pixels * at(fields, 'inC')) / lanes), macs: 0 };
+  if (op === 'reduce') return vectorCost(Math.ceil((pixels * at(fields, 'inC')) / lanes));
   const passes = op === 'softmax' || op === 'lrn' || op === 'layerNorm' ? 3 : 1;
-  return { cycles: Math.ceil((elements * passes) / lanes), macs: 0 };
+  return vectorCost(Math.ceil((elements * passes) / lanes));
 }
 
-function convCost(fields: Fields, pixels: number, channels: number, chip: ChipNumbers): ComputeCost {
+function convCost(
+  fields: Fields,
+  pixels: number,
+  channels: number,
+  elementBytes: number,
+  chip: ChipNumbers,
+): ComputeCost {
   const groups = at(fields, 'groups');
-  const groupIn = at(fields, 'inC') / groups;
+  const inner = at(fields, 'inC') / groups;
   const groupOut = at(fields, 'outC') / groups;
   const { kernelH, kernelW } = windowOf(fields);
   const taps = kernelH * kernelW;
-  const macs = pixels * channels * taps * groupIn;
-  if (groupIn === 1 && groups > 1) return { cycles: Math.ceil(macs / chip.vector.lanes), macs };
+  const macs = pixels * channels * taps * inner;
+  if (inner === 1 && groups > 1) return vectorCost(Math.ceil(macs / chip.vector.lanes), macs);
   // A group's channels do not share the array with another group's.
   const usedGroups = Math.ceil(channels / groupOut);
   const columns = Math.min(channels, groupOut);
-  const passes = usedGroups * Math.ceil(groupIn / chip.mac.rows) * Math.ceil(columns / chip.mac.columns);
-  return { cycles: pixels * taps * passes + chip.mac.rows + chip.mac.columns, macs };
+  return { ...arrayCost({ pixels, taps, groups: usedGroups, inner, columns, elementBytes }, chip), macs };
 }
 
-/** The DRAM interface. Times are cycles since the section began. */
-export class DramInterface {
-  private freeAt = 0;
-  private readonly bytesPerCycle: number;
-  busyCycles = 0;
+interface ArrayWork {
+  readonly pixels: number;
+  readonly taps: number;
+  readonly groups: number;
+  readonly inner: number; // input channels of a group
+  readonly columns: number; // output channels of a group
+  readonly elementBytes: number;
+}
 
-  constructor(private readonly chip: ChipNumbers) {
-    this.bytesPerCycle = chip.dram.bytesPerSecond / chip.clockHz;
-  }
-
-  /** @returns when a transfer ends whose command starts at `start`; one without bytes only takes its set-up */
-  transfer(start: number, occupiedBytes: number): number {
-    const ready = start + this.chip.dma.setupCycles;
-    if (occupiedBytes === 0) return ready;
-    return this.occupy(ready + this.chip.dram.latencyCycles, occupiedBytes);
-  }
-
-  /** Code comes in ahead of its use, without set-up, and takes bandwidth from the rest. */
-  fetchCode(time: number, bytes: number): void {
-    if (bytes > 0) this.occupy(time, bytes);
-  }
-
-  private occupy(ready: number, bytes: number): number {
-    const cycles = bytes / this.bytesPerCycle;
-    this.busyCycles += cycles;
-    this.freeAt = Math.max(ready, this.freeAt) + cycles;
-    return this.freeAt;
-  }
+function arrayCost(work: ArrayWork, { mac }: ChipNumbers): ComputeCost {
+  const { pixels, taps, groups, inner, columns, elementBytes } = work;
+  const passesOfColumns = groups * Math.ceil(columns / mac.columns);
+  return {
+    unit: 'mac',
+    cycles: pixels * taps * passesOfColumns * Math.ceil(inner / mac.rows) + mac.rows + mac.columns,
+    macs: pixels * taps * groups * inner * columns,
+    arrayReadBytes: pixels * taps * passesOfColumns * inner * elementBytes,
+  };
 }

@@ -74,8 +74,9 @@ export function touch(accesses: Accesses, line: CodeLine, fields: Fields): void 
 }
 
 /** A view moves when its base is stepped; a rolling buffer always does. */
-function imageOperand(line: CodeLine, prefix: string, alignBytes: number): Operand {
-  return { name: prefix, isMoving: line.stepped.has(`${prefix}Base`), alignBytes };
+function imageOperand(line: CodeLine, prefix: string, alignBytes: number, stream?: Operand['stream']): Operand {
+  const operand = { name: prefix, isMoving: line.stepped.has(`${prefix}Base`), alignBytes };
+  return stream === undefined ? operand : { ...operand, stream };
 }
 
 function touchRows(accesses: Accesses, line: CodeLine, fields: Fields): void {
@@ -205,23 +206,32 @@ function touchConv(accesses: Accesses, line: CodeLine, fields: Fields): void {
     lo: Math.floor(task.channels.lo / groupOut) * groupIn,
     hi: Math.ceil(task.channels.hi / groupOut) * groupIn,
   };
-  touchWindowed(accesses, line, fields, task, channels);
+  const isOnArray = groups === 1 || groupIn > 1;
+  touchWindowed(accesses, line, fields, task, channels, isOnArray ? 'input' : undefined);
   const bytes = recordBytes(fields, window.kernelH * window.kernelW * groupIn);
   const origin = at(fields, 'records') - at(fields, 'ch0') * bytes;
   const isMoving = line.stepped.has('records') || line.stepped.has('ch0');
-  const records = { name: 'records', isMoving, alignBytes: task.isFloat ? 4 : 1 };
+  const stream = isOnArray ? ({ stream: 'weights' } as const) : {};
+  const records = { name: 'records', isMoving, alignBytes: task.isFloat ? 4 : 1, ...stream };
   accesses.sramBytes(records, origin + task.channels.lo * bytes, origin + task.channels.hi * bytes, origin, false);
   touchEpilogueAndOutput(accesses, line, task);
 }
 
 /** The input of conv and pool. */
-function touchWindowed(accesses: Accesses, line: CodeLine, fields: Fields, task: ImageTask, channels: Range): void {
+function touchWindowed(
+  accesses: Accesses,
+  line: CodeLine,
+  fields: Fields,
+  task: ImageTask,
+  channels: Range,
+  stream?: Operand['stream'],
+): void {
   const input = inputImage(fields);
   const w = windowOf(fields);
   const rows = positionsUnder(task.rows, w.kernelH, w.strideH, w.dilationH, w.padTop, input.height);
   const cols = positionsUnder(task.cols, w.kernelW, w.strideW, w.dilationW, w.padLeft, input.width);
   const bytes = { lo: channels.lo * task.elementBytes, hi: channels.hi * task.elementBytes };
-  const operand = imageOperand(line, 'in', task.elementBytes);
+  const operand = imageOperand(line, 'in', task.elementBytes, stream);
   for (const r of rows) for (const c of cols) accesses.sramImage(operand, input.view, r, c, bytes, false);
 }
 
@@ -302,14 +312,15 @@ function touchRecurrent(accesses: Accesses, line: CodeLine, fields: Fields, task
   const [inputs, hidden] = [at(fields, 'inC'), at(fields, 'hidden')];
   const read = (prefix: string, rows: Range, elements: number): void => {
     const bytes = { lo: 0, hi: 4 * elements };
-    accesses.sramImage(imageOperand(line, prefix, 4), viewOf(fields, prefix), rows, { lo: 0, hi: 1 }, bytes, false);
+    const operand = imageOperand(line, prefix, 4, 'input');
+    accesses.sramImage(operand, viewOf(fields, prefix), rows, { lo: 0, hi: 1 }, bytes, false);
   };
   read('in', task.rows, inputs);
   read('b', { lo: 0, hi: 1 }, at(fields, 'outC'));
   const table = at(fields, 'table');
   const gates = at(fields, 'mode') % 2 === 0 ? 4 : 3;
   const end = table + 4 * gates * hidden * (inputs + hidden + 2);
-  accesses.sramBytes({ name: 'table', isMoving: false, alignBytes: 4 }, table, end, table, false);
+  accesses.sramBytes({ name: 'table', isMoving: false, alignBytes: 4, stream: 'weights' }, table, end, table, false);
 }
 
 /** The rows of a that become rows of the product, and all of b that goes with them. */
@@ -318,7 +329,7 @@ function touchProduct(accesses: Accesses, line: CodeLine, fields: Fields, task: 
   const columns = lengthOf(task.channels);
   const isTransposed = at(fields, 'mode') === 1;
   accesses.sramImage(
-    imageOperand(line, 'a', 4),
+    imageOperand(line, 'a', 4, 'input'),
     viewOf(fields, 'a'),
     task.rows,
     task.cols,
@@ -328,7 +339,7 @@ function touchProduct(accesses: Accesses, line: CodeLine, fields: Fields, task: 
   const rows = (at(fields, 'bRepeat') & 1) === 0 ? task.rows : { lo: 0, hi: 1 };
   const width = { lo: 0, hi: isTransposed ? columns : inner };
   const bytes = { lo: 0, hi: (isTransposed ? inner : columns) * 4 };
-  accesses.sramImage(imageOperand(line, 'b', 4), viewOf(fields, 'b'), rows, width, bytes, false);
+  accesses.sramImage(imageOperand(line, 'b', 4, 'weights'), viewOf(fields, 'b'), rows, width, bytes, false);
 }
 
 /** The rows and columns from the first neighbour to the last. */

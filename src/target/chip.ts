@@ -33,6 +33,15 @@ export const chipSchema = z.strictObject({
     burstBytes: positiveInteger,
     latencyCycles: notNegative,
     energyPicojoulesPerByte: z.number().positive(),
+    /** What is open at once in all devices of the interface; without it a page is never left. */
+    pageBytes: positiveInteger.optional(),
+    banks: positiveInteger.optional(),
+    /** From a page that is opened to the next one in the same bank, and in any bank. */
+    rowCycleCycles: notNegative.optional(),
+    activateCycles: notNegative.optional(),
+    /** Between reading and writing, and the bytes that are moved from one turn to the next. */
+    turnaroundCycles: notNegative.optional(),
+    turnaroundBytes: positiveInteger.optional(),
   }),
   dma: z.strictObject({
     channels: positiveInteger,
@@ -42,12 +51,14 @@ export const chipSchema = z.strictObject({
   mac: z.strictObject({ rows: positiveInteger, columns: positiveInteger }),
   vector: z.strictObject({ lanes: positiveInteger }),
   commandFifoBytes: positiveInteger,
+  /** Of the command processor, per command. */
+  commandCycles: notNegative.optional(),
   sources: z.record(z.string(), z.string().min(1)),
 });
 
 export type Chip = z.infer<typeof chipSchema>;
 
-/** Paths of the numbers of a chip, which are the keys that `sources` must have. */
+/** Paths of the numbers of a chip. Those that it has are the keys that `sources` must have. */
 export const CHIP_NUMBERS = [
   'clockHz',
   'sram.bytes',
@@ -59,13 +70,27 @@ export const CHIP_NUMBERS = [
   'dram.burstBytes',
   'dram.latencyCycles',
   'dram.energyPicojoulesPerByte',
+  'dram.pageBytes',
+  'dram.banks',
+  'dram.rowCycleCycles',
+  'dram.activateCycles',
+  'dram.turnaroundCycles',
+  'dram.turnaroundBytes',
   'dma.channels',
   'dma.setupCycles',
   'mac.rows',
   'mac.columns',
   'vector.lanes',
   'commandFifoBytes',
+  'commandCycles',
 ] as const;
+
+/** The number at a path of CHIP_NUMBERS; undefined when the chip does not say it. */
+export function chipNumber(chip: Chip, path: string): number | undefined {
+  let value: unknown = chip;
+  for (const key of path.split('.')) value = isJsonObject(value) ? value[key] : undefined;
+  return typeof value === 'number' ? value : undefined;
+}
 
 /** The folder of the chips that come with Spillway: beside src/ in the checkout, beside dist/ when built. */
 export function targetsDirectory(): string {
@@ -138,7 +163,10 @@ export function parseChip(text: string, file: string, chain: readonly string[] =
   if (!result.success) {
     throw new SpillwayError(result.error.issues.flatMap((issue) => issueDiagnostics(issue, text, file)));
   }
-  const missing = CHIP_NUMBERS.filter((path) => result.data.sources[path] === undefined);
+  const { data: chip } = result;
+  const missing = CHIP_NUMBERS.filter(
+    (path) => chipNumber(chip, path) !== undefined && chip.sources[path] === undefined,
+  );
   if (missing.length > 0) {
     throw new SpillwayError([
       {
