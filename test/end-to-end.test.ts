@@ -38,8 +38,8 @@ function expectSound(directory: string, report: Report, ...args: readonly string
   expect(run.dramReadBytes).toBe(report.period.readBytes);
   expect(run.dramWriteBytes).toBe(report.period.writeBytes);
   expect(run.prologueReadBytes).toBe(report.prologue.readBytes);
-  // An estimate from the plan alone; the machine's own count is the better number.
-  expect(report.timing.cycles / run.cycles).toBeGreaterThan(0.6);
+  // An estimate from the plan alone, which does not know the SRAM ports yet (float32 is bound by them): docs/timing.md.
+  expect(report.timing.cycles / run.cycles).toBeGreaterThan(0.5);
   expect(report.timing.cycles / run.cycles).toBeLessThan(1.5);
   expect(run.matchesReference).toBe(args.includes('--timing-only') ? null : true);
   return run.outputs.map((output) => output.sha256);
