@@ -50,3 +50,16 @@ export function normaliseAxis(node: OnnxNode, axis: number, rank: number): numbe
   }
   return axis < 0 ? axis + rank : axis;
 }
+
+/** Attributes of a node that stands in no file. */
+export function attributesOf(
+  given: Readonly<Record<string, number | readonly number[] | string | { readonly real: number }>>,
+): ReadonlyMap<string, AttributeMessage> {
+  const message = (name: string, value: (typeof given)[string]): AttributeMessage => {
+    if (typeof value === 'number') return { name, i: value, type: TYPE_CODES.INT };
+    if (typeof value === 'string') return { name, s: new TextEncoder().encode(value), type: TYPE_CODES.STRING };
+    if ('real' in value) return { name, f: value.real, type: TYPE_CODES.FLOAT };
+    return { name, ints: [...value], type: TYPE_CODES.INTS };
+  };
+  return new Map(Object.entries(given).map(([name, value]) => [name, message(name, value)]));
+}

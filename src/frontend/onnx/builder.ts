@@ -32,6 +32,8 @@ export class ProgramBuilder {
   private readonly outputs: TensorId[] = [];
   /** Views and transposes made already, by what they are of. */
   private readonly made = new Map<string, TensorId>();
+  /** The constants that a repetition has made, and how many of them this turn has taken. */
+  private repeated: { readonly ids: TensorId[]; next: number } | undefined;
 
   input(
     name: string,
@@ -54,10 +56,28 @@ export class ProgramBuilder {
     loc: SourceLoc,
     type: { readonly dtype?: DType; readonly quant?: Quantization } = {},
   ): TensorId {
+    const { repeated } = this;
+    const known = repeated?.ids[repeated.next++];
+    if (known !== undefined) return known;
     const id = this.tensor(name, shape, loc);
     Object.assign(this.draft(id), type);
     this.constants.set(id, elements);
+    repeated?.ids.push(id);
     return id;
+  }
+
+  /** Makes the same operators for several operands: the constants of the first serve all. */
+  repeat<T>(count: number, make: (index: number) => T): T[] {
+    const outer = this.repeated;
+    const ids: TensorId[] = [];
+    try {
+      return Array.from({ length: count }, (_, index) => {
+        this.repeated = { ids, next: 0 };
+        return make(index);
+      });
+    } finally {
+      this.repeated = outer;
+    }
   }
 
   /** Appends an operator whose result has `shape`, and returns the result. */

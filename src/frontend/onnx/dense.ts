@@ -17,6 +17,7 @@ import {
   type NodeContext,
   outputName,
   paddedActivation,
+  real,
   requiredConstant,
   type Value,
   viewOf,
@@ -44,6 +45,12 @@ export function importGemm(ctx: NodeContext): Value[] {
   if (view.axes.length !== 2) malformed('SW2007', node.loc, `Gemm of a tensor of ${view.axes.length} dimension(s)`);
   const matrix = readMatrix(ctx, b, intAttribute(node, 'transB', 0) !== 0, floatAttribute(node, 'alpha', 1));
   const beta = floatAttribute(node, 'beta', 1);
+  if (c !== undefined && c.elementCount !== 1 && !(c.elementCount === matrix.rows && c.dims.at(-1) === matrix.rows)) {
+    const transB = intAttribute(node, 'transB', 0);
+    const plain = ctx.apply('Gemm', ctx.operands.slice(0, 2), { transB, alpha: { real: matrix.factor } });
+    const addend = ctx.apply('Mul', [ctx.operands[2], real(beta)]);
+    return [ctx.apply('Add', [plain, addend])];
+  }
   const bias = c === undefined || beta === 0 ? undefined : gemmBias(c, matrix.rows, beta);
   return [importMatrix(ctx, matrix, bias, c, beta)];
 }
@@ -67,9 +74,6 @@ function readMatrix(ctx: NodeContext, b: Const, transposed: boolean, factor: num
 
 function gemmBias(c: Const, rows: number, beta: number): () => Float64Array {
   const repeated = c.elementCount === 1;
-  if (!repeated && (c.elementCount !== rows || c.dims.at(-1) !== rows)) {
-    unsupported(`an addend of shape ${shapeText(c.dims)} for ${rows} output(s)`);
-  }
   return () => {
     const elements = c.elements();
     return Float64Array.from({ length: rows }, (_, i) => beta * (elements[repeated ? 0 : i] ?? 0));

@@ -3,6 +3,7 @@ import { unsupported } from '../import-problems.js';
 import { unaryFunction } from '../quantize/real-functions.js';
 import { importArithmetic } from './arithmetic.js';
 import { floatAttribute, intAttribute, normaliseAxis, stringAttribute } from './attributes.js';
+import { biasedFastGelu, celu, clipBetween, quickGelu } from './compositions.js';
 import { dtypeOfCode, isIntegral, shapeText } from './constant.js';
 import { malformed } from './problems.js';
 import { type QuantizedType, quantized, sameQuantizedType } from './quantization.js';
@@ -64,6 +65,10 @@ const UNARY: Readonly<Record<string, { fn: UnaryFunction; alpha?: number; beta?:
 export const UNARY_OPERATORS: readonly string[] = Object.keys(UNARY);
 
 export function importUnary(ctx: NodeContext): Value[] {
+  const { operator } = ctx.node;
+  if (operator === 'Celu' && floatAttribute(ctx.node, 'alpha', 1) !== 1) return celu(ctx);
+  if (operator.endsWith('::QuickGelu') && floatAttribute(ctx.node, 'alpha', 1.702) !== 1) return quickGelu(ctx);
+  if (operator.endsWith('::FastGelu') && ctx.operands[1] !== undefined) return biasedFastGelu(ctx);
   const known = functionOf(ctx);
   const alpha = known.alpha === undefined ? 0 : floatAttribute(ctx.node, 'alpha', known.alpha);
   const beta = known.beta === undefined ? 0 : floatAttribute(ctx.node, 'beta', known.beta);
@@ -75,11 +80,6 @@ function functionOf(ctx: NodeContext): { fn: UnaryFunction; alpha?: number; beta
   const known = UNARY[node.operator];
   if (known === undefined) throw new Error(`${node.operator} is not a unary function`);
   if (node.operator === 'Gelu' && stringAttribute(node, 'approximate', 'none') === 'tanh') return { fn: 'geluTanh' };
-  if (node.operator === 'Celu' && floatAttribute(node, 'alpha', 1) !== 1) unsupported('an alpha other than 1');
-  if (node.operator === 'com.microsoft::QuickGelu' && floatAttribute(node, 'alpha', 1.702) !== 1) {
-    unsupported('an alpha other than 1');
-  }
-  if (node.operator.endsWith('FastGelu') && ctx.operands[1] !== undefined) unsupported('a bias');
   return known;
 }
 
@@ -101,6 +101,7 @@ export function importRelu(ctx: NodeContext): Value[] {
 
 /** Limits are attributes before opset 11 and optional operands since; absent ones do not limit. */
 export function importClip(ctx: NodeContext): Value[] {
+  if (ctx.operands.slice(1).some((operand) => operand?.kind === 'activation')) return clipBetween(ctx);
   const limit = (position: number, name: string, fallback: number): number => {
     const operand = constantOperand(ctx, position);
     if (operand !== undefined && operand.elementCount !== 1) {

@@ -3,17 +3,20 @@ import type { Program } from '../../ir/types.js';
 import { type ProblemList, UnsupportedForm } from '../import-problems.js';
 import type { AffineTable } from './affine.js';
 import { importWhere } from './arithmetic.js';
+import { attributesOf } from './attributes.js';
 import { exportOutput, importInput, inputShapes } from './boundary.js';
 import { ProgramBuilder } from './builder.js';
-import { type Const, constOfTensor, elementCountOf, MAX_RANK, remembered } from './constant.js';
+import { type Const, constOf, constOfTensor, elementCountOf, MAX_RANK, remembered } from './constant.js';
+import { importEachImage } from './each-image.js';
 import { canFold, foldNode, shapeConst } from './fold.js';
 import { type OnnxGraph, type OnnxNode, readBranch } from './graph.js';
-import { IMPORTERS } from './operators.js';
+import { COMPOSED, IMPORTERS } from './operators.js';
 import { malformed } from './problems.js';
 import { type QuantizedType, quantizedType } from './quantization.js';
 import { scaleChannels } from './scale-shift.js';
 import { typeAttribute } from './shape-arguments.js';
-import { floatView, indexView, type NodeContext, type Value } from './value.js';
+import { unrolledLoop, unrolledScan } from './unroll.js';
+import { type Attributes, floatView, indexView, type NodeContext, type Value } from './value.js';
 import { dimsOf } from './view.js';
 
 /** Constants up to this many elements are kept once computed: shapes, biases, scales are read again and again. */
@@ -40,6 +43,8 @@ const TRUTHS: ReadonlySet<string> = new Set([
   'IsNaN',
   'IsInf',
 ]);
+const WITH_GRAPHS: ReadonlySet<string> = new Set(['If', 'Loop', 'Scan']);
+const SHAPES: ReadonlySet<string> = new Set(['Shape', 'Size']);
 const MOVING: ReadonlySet<string> = new Set([
   'Reshape',
   'Squeeze',
@@ -90,6 +95,7 @@ class GraphImporter {
   private readonly lazyDepths = new Map<Const, number>();
   /** Values of type bool. */
   private readonly truths = new Set<string>();
+  private readonly truthValues = new WeakSet<Value>(); // those that have no name
   private foldedElements = 0;
   private graph: OnnxGraph; // that is being imported: the file's, or one inside a node
   private branchDepth = 0;
@@ -142,8 +148,7 @@ class GraphImporter {
   importNode(node: OnnxNode): void {
     const operands = node.inputs.map((name) => (name === '' ? undefined : (this.values.get(name) ?? 'poisoned')));
     const known = operands.filter((operand) => operand !== 'poisoned');
-    const importable =
-      IMPORTERS.has(node.operator) || node.operator === 'If' || node.operator === 'Shape' || node.operator === 'Size';
+    const importable = IMPORTERS.has(node.operator) || WITH_GRAPHS.has(node.operator) || SHAPES.has(node.operator);
     if (!importable && !canFold(node.operator)) {
       this.problems.addUnsupported(node.operator, node.name);
       return;
@@ -157,16 +162,8 @@ class GraphImporter {
       this.importIf(node, operands[0]);
       return;
     }
-    const constants = operands.flatMap((operand) => (operand?.kind === 'constant' ? [operand.constant] : []));
-    const allConstant = constants.length === operands.filter((operand) => operand !== undefined).length;
-    if (allConstant && canFold(node.operator)) {
-      const results = foldNode(
-        node,
-        operands.map((operand) => (operand?.kind === 'constant' ? operand.constant : undefined)),
-        this.baseDir,
-      );
-      for (const [i, constant] of results.entries())
-        this.defineFolded(node, node.outputs[i] ?? '', constant, constants);
+    if (node.operator === 'Loop' || node.operator === 'Scan') {
+      this.importUnrolled(node, operands);
       return;
     }
     const shapeOnly = this.shapeOfOperand(node, operands[0]);
@@ -174,33 +171,30 @@ class GraphImporter {
       this.define(node.outputs[0] ?? '', { kind: 'constant', constant: shapeOnly });
       return;
     }
-    const run = IMPORTERS.get(node.operator);
-    if (allConstant || run === undefined)
-      throw new UnsupportedForm(allConstant ? 'of constants only' : 'of activations');
-    const results = run(this.context(node, operands));
-    if (TRUTHS.has(node.operator) || (node.operator === 'Cast' && typeAttribute(node, 'to') === 9)) {
-      for (const name of node.outputs) this.truths.add(name);
+    const constants = operands.flatMap((operand) => (operand?.kind === 'constant' ? [operand.constant] : []));
+    for (const [i, value] of this.resultsOf(node, operands).entries()) {
+      const name = node.outputs[i] ?? '';
+      if (value.kind === 'constant') this.defineFolded(node, name, value.constant, constants);
+      else {
+        this.checkSize(node, value);
+        this.define(name, value);
+      }
+      if (this.truthValues.has(value)) this.truths.add(name);
     }
-    const isMoved = MOVING.has(node.operator) && this.truths.has(node.inputs[0] ?? '');
-    if (isMoved) for (const name of node.outputs) this.truths.add(name);
-    results.forEach((value, i) => {
-      this.checkSize(node, value);
-      this.define(node.outputs[i] ?? '', value);
-    });
   }
 
   /** If: the branch that a constant condition takes; else both, and a choice between their results. */
   private importIf(node: OnnxNode, condition: Value | undefined): void {
-    const branch = (name: string): readonly Known[] | undefined => this.importBranch(node, name);
+    const branch = (name: string): readonly Known[] => this.importBranch(node, name);
     if (condition?.kind === 'constant') {
-      const results = branch((condition.constant.elements()[0] ?? 0) !== 0 ? 'then_branch' : 'else_branch') ?? [];
+      const results = branch((condition.constant.elements()[0] ?? 0) !== 0 ? 'then_branch' : 'else_branch');
       results.forEach((value, i) => {
         if (value !== 'poisoned') this.define(node.outputs[i] ?? '', value);
       });
       return;
     }
     const [taken, other] = [branch('then_branch'), branch('else_branch')];
-    if (taken === undefined || other === undefined || condition === undefined) return;
+    if (condition === undefined) return;
     node.outputs.forEach((output, i) => {
       const [a, b] = [taken[i], other[i]];
       if (a === undefined || b === undefined || a === 'poisoned' || b === 'poisoned') return;
@@ -210,11 +204,32 @@ class GraphImporter {
     });
   }
 
-  /** Results of a graph inside the node, in the values of this one. */
-  private importBranch(node: OnnxNode, attribute: string): readonly Known[] | undefined {
+  /** Loop and Scan of a constant number of turns: the graph inside, once for each. */
+  private importUnrolled(node: OnnxNode, operands: readonly (Value | undefined)[]): void {
+    const turn = (given: readonly Value[]): readonly Value[] | undefined => {
+      const results = this.importBranch(node, 'body', given);
+      const known = results.filter((value) => value !== 'poisoned');
+      return known.length === results.length ? known : undefined;
+    };
+    const unroll = node.operator === 'Loop' ? unrolledLoop : unrolledScan;
+    unroll(this.context(node, operands), turn)?.forEach((value, i) => {
+      this.define(node.outputs[i] ?? '', value);
+    });
+  }
+
+  /** Results of a graph inside the node, in the values of this one; `given` are its inputs. */
+  private importBranch(node: OnnxNode, attribute: string, given: readonly Value[] = []): readonly Known[] {
     const message = node.attributes.get(attribute)?.g;
-    if (message === undefined || message === null) malformed('SW2007', node.loc, `If without ${attribute}`);
-    if (this.branchDepth > MAX_BRANCH_DEPTH) malformed('SW2010', node.loc, `If inside If, ${MAX_BRANCH_DEPTH} deep`);
+    if (message === undefined || message === null) {
+      malformed('SW2007', node.loc, `${node.operator} without ${attribute}`);
+    }
+    if (this.branchDepth > MAX_BRANCH_DEPTH) {
+      malformed('SW2010', node.loc, `graphs inside ${node.operator}, ${MAX_BRANCH_DEPTH} deep`);
+    }
+    if ((message.input ?? []).length !== given.length) {
+      const counts = `${(message.input ?? []).length} inputs for ${given.length} values`;
+      malformed('SW2007', node.loc, `${node.operator}: the graph inside has ${counts}`);
+    }
     const outer = this.graph;
     const graph = readBranch(message, node.captured, outer, this.problems);
     const useCounts = new Map([...outer.useCounts, ...graph.useCounts]);
@@ -223,6 +238,10 @@ class GraphImporter {
     this.graph = { ...graph, useCounts, soleReaders: graph.soleReaders };
     this.branchDepth += 1;
     try {
+      (message.input ?? []).forEach(({ name }, i) => {
+        const value = given[i];
+        if (value !== undefined) this.define(name ?? '', value);
+      });
       this.importInitializers();
       for (const inner of graph.nodes) this.importNode(inner);
       return graph.outputs.map((name) => this.values.get(name) ?? 'poisoned');
@@ -255,10 +274,57 @@ class GraphImporter {
       usesOfOperand: (position) => this.usesOf(node.inputs[position] ?? ''),
       floatView: (position) => floatView(ctx, position),
       indexView: (position) => indexView(ctx, position),
-      isTruth: (position) => this.truths.has(node.inputs[position] ?? ''),
+      isTruth: (position) => this.isTruth(node.inputs[position] ?? '', operands[position]),
+      apply: (operator, given, attributes) => this.apply(ctx, operator, given, attributes ?? {}),
       scaleChannels: (view, gamma, beta) => scaleChannels(ctx, view, gamma, beta),
     };
     return ctx;
+  }
+
+  private isTruth(name: string, value: Value | undefined): boolean {
+    return this.truths.has(name) || (value !== undefined && this.truthValues.has(value));
+  }
+
+  /** See NodeContext. */
+  private apply(
+    ctx: NodeContext,
+    operator: string,
+    operands: readonly (Value | undefined)[],
+    attributes: Attributes,
+  ): Value {
+    const node: OnnxNode = {
+      ...ctx.node,
+      operator,
+      inputs: operands.map((operand, i) => (operand === undefined ? '' : `${ctx.node.name}:${operator}:${i}`)),
+      outputs: [`${ctx.node.outputs[0] ?? ctx.node.name}:${operator}`],
+      attributes: attributesOf(attributes),
+      captured: [],
+    };
+    const [result] = this.resultsOf(node, operands);
+    if (result === undefined) throw new Error(`${operator} has no result`);
+    this.checkSize(node, result);
+    return result;
+  }
+
+  /** What a node makes of its operands: constants of constants, else operators. */
+  private resultsOf(node: OnnxNode, operands: readonly (Value | undefined)[]): readonly Value[] {
+    const given = operands.filter((operand) => operand !== undefined);
+    const allConstant = given.every((operand) => operand.kind === 'constant');
+    if (allConstant && canFold(node.operator)) {
+      const constants = operands.map((operand) => (operand?.kind === 'constant' ? operand.constant : undefined));
+      return foldNode(node, constants, this.baseDir).map((constant) => ({ kind: 'constant', constant }));
+    }
+    const run = IMPORTERS.get(node.operator);
+    if (run === undefined || (allConstant && !COMPOSED.has(node.operator))) {
+      throw new UnsupportedForm(allConstant ? 'of constants only' : 'of activations');
+    }
+    const results = importEachImage(this.context(node, operands), run);
+    const isTruth =
+      TRUTHS.has(node.operator) ||
+      (node.operator === 'Cast' && typeAttribute(node, 'to') === 9) ||
+      (MOVING.has(node.operator) && this.isTruth(node.inputs[0] ?? '', operands[0]));
+    if (isTruth) for (const value of results) this.truthValues.add(value);
+    return results;
   }
 
   /** See NodeContext. */
@@ -281,9 +347,10 @@ class GraphImporter {
 
   /** Shape and Size of an activation are constants: every dimension is known. */
   private shapeOfOperand(node: OnnxNode, operand: Value | undefined): Const | undefined {
-    if (node.operator !== 'Shape' || operand?.kind !== 'activation') return undefined;
+    if (!SHAPES.has(node.operator) || operand?.kind !== 'activation') return undefined;
     if (operand.pad !== undefined) throw new UnsupportedForm('of a padded image');
-    return shapeConst(node, dimsOf(operand.view));
+    const dims = dimsOf(operand.view);
+    return node.operator === 'Size' ? constOf('int64', [], [elementCountOf(dims)]) : shapeConst(node, dims);
   }
 
   private defineFolded(node: OnnxNode, name: string, constant: Const, sources: readonly Const[]): void {

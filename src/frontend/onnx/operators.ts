@@ -1,4 +1,5 @@
 import { ARITHMETIC_OPERATORS, importArithmetic, importMean, importWhere } from './arithmetic.js';
+import { COMPOSITIONS } from './compositions.js';
 import { importConv } from './conv.js';
 import { importGemm, importMatMul } from './dense.js';
 import { importDynamicQuantizeLinear, importIntegerProduct } from './dynamic-quantization.js';
@@ -46,6 +47,9 @@ import type { NodeContext, Value } from './value.js';
  * @throws UnsupportedForm when this form of the operator is not supported, SpillwayError when the node contradicts itself
  */
 export type Importer = (ctx: NodeContext) => readonly Value[];
+
+/** Operators that also take constants only: what they are spelled out in is computed then. */
+export const COMPOSED: ReadonlySet<string> = new Set(COMPOSITIONS.map(([name]) => name));
 
 /** The operators on activations, in the order of the standard's families. */
 export const IMPORTERS: ReadonlyMap<string, Importer> = new Map<string, Importer>([
@@ -105,6 +109,7 @@ export const IMPORTERS: ReadonlyMap<string, Importer> = new Map<string, Importer
   ['DynamicQuantizeLinear', importDynamicQuantizeLinear],
   ['MatMulInteger', importIntegerProduct(importMatMul)],
   ['ConvInteger', importIntegerProduct(importConv)],
+  ...COMPOSITIONS,
   ['Identity', importIdentity],
   ['Dropout', importIdentity],
   ['Cast', importCast],

@@ -2,7 +2,7 @@ import type { TensorId } from '../../ir/types.js';
 import { unsupported } from '../import-problems.js';
 import type { AffineTable } from './affine.js';
 import type { OpSpec, Origin, ProgramBuilder } from './builder.js';
-import { type Const, elementCountOf, shapeText } from './constant.js';
+import { type Const, constOf, elementCountOf, shapeText } from './constant.js';
 import type { OnnxNode } from './graph.js';
 import { withPendingPad } from './pad.js';
 import { malformed } from './problems.js';
@@ -52,7 +52,48 @@ export interface NodeContext {
   resultType(position?: number): QuantizedType | undefined;
   /** How often the model reads the value that stands at this operand. */
   usesOfOperand(position: number): number;
+  /** The result of another operator of the standard on these operands: what a node means, spelled out. */
+  apply(operator: string, operands: readonly (Value | undefined)[], attributes?: Attributes): Value;
 }
+
+/** The node on other operands, which nothing else may absorb. */
+export function withOperands(ctx: NodeContext, operands: readonly (Value | undefined)[]): NodeContext {
+  const own: NodeContext = {
+    ...ctx,
+    operands,
+    usesOfOperand: () => 0,
+    floatView: (position) => floatView(own, position),
+    indexView: (position) => indexView(own, position),
+  };
+  return own;
+}
+
+/** Whole numbers, lists of them, texts; real numbers say so. */
+export type Attributes = Readonly<Record<string, number | readonly number[] | string | { readonly real: number }>>;
+
+/** The operand at a position, with a padding that waited beside it made. */
+export function settled(ctx: NodeContext, position: number): Value {
+  const value = ctx.operands[position];
+  if (value === undefined) malformed('SW2007', ctx.node.loc, `${ctx.node.operator} lacks operand ${position}`);
+  if (value.kind === 'constant') return value;
+  return { kind: 'activation', view: viewOf(ctx, position), dequantized: value.dequantized, sole: false };
+}
+
+/** The shape of a value without pending padding. */
+export function valueDims(value: Value): readonly number[] {
+  return value.kind === 'constant' ? value.constant.dims : dimsOf(value.view);
+}
+
+/** A list of whole numbers, and one real number, as operands. */
+export const wholes = (values: readonly number[], dims: readonly number[] = [values.length]): Value => ({
+  kind: 'constant',
+  constant: constOf('int64', dims, values),
+});
+export const reals = (values: readonly number[], dims: readonly number[] = [values.length]): Value => ({
+  kind: 'constant',
+  constant: constOf('float32', dims, values),
+});
+export const real = (value: number): Value => reals([value], []);
 
 export function constantOperand(ctx: NodeContext, position: number): Const | undefined {
   const value = ctx.operands[position];
