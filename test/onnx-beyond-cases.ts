@@ -31,7 +31,7 @@ interface Spec extends Partial<ModelSpec> {
   readonly range?: readonly [number, number];
 }
 
-function beyond(name: string, nodes: readonly object[], spec: Spec = {}): BeyondCase {
+export function beyond(name: string, nodes: readonly object[], spec: Spec = {}): BeyondCase {
   const reals = (spec.dims ?? [[1, 4, 5, 6]]).map((dims, i) => ({
     name: i === 0 ? 'x' : `x${i}`,
     dims,

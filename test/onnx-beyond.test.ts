@@ -7,6 +7,7 @@ import { loadChip } from '../src/target/chip.js';
 import { compiledProblems } from './compile-fuzz-check.js';
 import { expectAgreement } from './onnx-agreement.js';
 import { BEYOND_CASES } from './onnx-beyond-cases.js';
+import { COMPOSED_CASES } from './onnx-composed-cases.js';
 import { product, randomFloats } from './onnx-models.js';
 import { OnnxRuntime } from './onnxruntime.js';
 
@@ -18,21 +19,24 @@ afterAll(() => runtime.stop());
 const base = loadChip('chip-a');
 const chip = { ...base, sram: { ...base.sram, bytes: 16 * 1024 } };
 
-test.each(BEYOND_CASES.map((one) => [one.name, one] as const))('%s', async (name, { model, inputs, low, high }) => {
-  const feeds = inputs.map((input, i) => {
-    const draws = randomFloats(product(input.dims), 100 + i);
-    if (input.isIndex)
-      return { ...input, type: 'int64' as const, data: Int32Array.from(draws, (v) => Math.floor((v + 1) * 4)) };
-    return { ...input, data: draws.map((v) => low + ((v + 1) * (high - low)) / 2) };
-  });
-  const program = importOnnx(model, `${name}.onnx`, '.');
-  await expectAgreement(runtime, program, model, feeds);
-  const options = { chip, batch: 1, dtype: 'float32' as const, placement: 'greedy' as const };
-  const compiled = await compileProgram(toFloat32(program), {
-    ...options,
-    solver: 'glpk',
-    gap: 0,
-    timeLimitSeconds: 10,
-  });
-  expect(compiledProblems(compiled, toFloat32(program), chip)).toEqual([]);
-});
+test.each([...BEYOND_CASES, ...COMPOSED_CASES].map((one) => [one.name, one] as const))(
+  '%s',
+  async (name, { model, inputs, low, high }) => {
+    const feeds = inputs.map((input, i) => {
+      const draws = randomFloats(product(input.dims), 100 + i);
+      if (input.isIndex)
+        return { ...input, type: 'int64' as const, data: Int32Array.from(draws, (v) => Math.floor((v + 1) * 4)) };
+      return { ...input, data: draws.map((v) => low + ((v + 1) * (high - low)) / 2) };
+    });
+    const program = importOnnx(model, `${name}.onnx`, '.');
+    await expectAgreement(runtime, program, model, feeds);
+    const options = { chip, batch: 1, dtype: 'float32' as const, placement: 'greedy' as const };
+    const compiled = await compileProgram(toFloat32(program), {
+      ...options,
+      solver: 'glpk',
+      gap: 0,
+      timeLimitSeconds: 10,
+    });
+    expect(compiledProblems(compiled, toFloat32(program), chip)).toEqual([]);
+  },
+);

@@ -190,7 +190,7 @@ describe('what is not supported', () => {
           node('StringNormalizer', ['x'], ['a']),
           node('Relu', ['a'], ['b']),
           node('StringNormalizer', ['b'], ['c']),
-          node('Resize', ['x', '', 's'], ['d'], { mode: 'cubic' }),
+          node('Resize', ['x', '', 's'], ['d'], { mode: 'spline' }),
           node('Mystery', ['c', 'd'], ['y'], {}, 'com.example'),
         ],
         initializers: [floats('s', [4], [1, 1, 2, 2])],
@@ -201,7 +201,7 @@ describe('what is not supported', () => {
         code: 'SW2005',
         blame: 'unsupported',
         message:
-          "4 node(s) not supported: StringNormalizer (a_StringNormalizer, c_StringNormalizer); Resize, mode 'cubic' (d_Resize); com.example::Mystery (y_Mystery)",
+          "4 node(s) not supported: StringNormalizer (a_StringNormalizer, c_StringNormalizer); Resize, mode 'spline' (d_Resize); com.example::Mystery (y_Mystery)",
       },
     ]);
   });
@@ -223,21 +223,37 @@ describe('what is not supported', () => {
   test.each([
     ['an input of text', { inputs: [valueInfo('x', [1, 4], 8)], nodes: [node('Relu', ['x'], ['y'])] }, 'SW2008'],
     [
-      'rounding that repeats unevenly',
+      'a rounding that nobody knows',
       {
-        nodes: [
-          node('Resize', ['x', '', 's'], ['y'], { coordinate_transformation_mode: 'asymmetric', nearest_mode: 'ceil' }),
-        ],
+        nodes: [node('Resize', ['x', '', 's'], ['y'], { nearest_mode: 'up' })],
         initializers: [floats('s', [4], [1, 1, 2, 2])],
       },
       'SW2005',
     ],
     [
-      'a batch of two',
+      'a batch of hundreds inside the graph',
       {
-        inputs: [valueInfo('x', [2, 4, 5, 6])],
+        inputs: [valueInfo('x', [200, 4, 5, 6])],
         nodes: [node('Conv', ['x', 'w'], ['y'])],
         initializers: [weights('w', [1, 4, 1, 1])],
+      },
+      'SW2005',
+    ],
+    [
+      'a loop whose end depends on data',
+      {
+        nodes: [
+          node('Cast', ['x'], ['n'], { to: 7 }),
+          node('Loop', ['n', '', 'x'], ['y'], {
+            body: {
+              graph: {
+                node: [node('Identity', ['c'], ['d']), node('Relu', ['h'], ['r'])],
+                input: [valueInfo('i', [], 7), valueInfo('c', [], 9), valueInfo('h', [1, 4, 5, 6])],
+                output: [valueInfo('d', [], 9), valueInfo('r', [1, 4, 5, 6])],
+              },
+            },
+          }),
+        ],
       },
       'SW2005',
     ],

@@ -7,6 +7,7 @@ export type AttributeValue =
   | readonly number[]
   | { readonly float: number }
   | { readonly floats: readonly number[] }
+  | { readonly graph: object }
   | object;
 
 export function node(
@@ -26,6 +27,7 @@ function attributeOf(name: string, value: AttributeValue): object {
   if (Array.isArray(value)) return { name, ints: value, type: 7 };
   if ('float' in value) return { name, f: value.float, type: 1 };
   if ('floats' in value) return { name, floats: value.floats, type: 6 };
+  if ('graph' in value) return { name, g: value.graph, type: 5 };
   return { name, t: value, type: 4 };
 }
 

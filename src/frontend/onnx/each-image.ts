@@ -11,8 +11,6 @@ const ON_IMAGES: ReadonlySet<string> = new Set([
   'GlobalAveragePool',
   'GlobalMaxPool',
   'LRN',
-  'Resize',
-  'Upsample',
 ]);
 /** One after the other, so code and steps grow with them. */
 const MOST_IMAGES = 64;

@@ -2,6 +2,7 @@
 
 import { unsupported } from '../import-problems.js';
 import { intAttribute, normaliseAxis, stringAttribute } from './attributes.js';
+import { gatherAlong, gatherRows } from './by-index.js';
 import { elementCountOf, shapeText } from './constant.js';
 import { constantView } from './matmul.js';
 import { malformed } from './problems.js';
@@ -17,6 +18,7 @@ import {
   reshapeView,
   type Value,
   viewOf,
+  withOperands,
 } from './value.js';
 import { atomsInOrder, dimsOf, transposed, type View, viewInOrder } from './view.js';
 
@@ -25,7 +27,7 @@ export function importGatherByActivation(ctx: NodeContext): Value[] {
   const table = ctx.operands[0]?.kind === 'constant' ? constantView(ctx, 0) : ctx.floatView(0);
   const dims = dimsOf(table);
   const axis = normaliseAxis(ctx.node, intAttribute(ctx.node, 'axis', 0), dims.length);
-  if (axis !== 0) unsupported(`computed indices along axis ${axis}`);
+  if (axis !== 0) return gatherAlong(ctx, axis);
   const indices = ctx.indexView(1);
   const indexDims = dimsOf(indices);
   const count = elementCountOf(indexDims);
@@ -50,6 +52,9 @@ export function importGatherByActivation(ctx: NodeContext): Value[] {
   ];
 }
 
+/** More separate pieces than these are gathered as rows of a table, not cut out one by one. */
+const MOST_RUNS = 32;
+
 /** Gather by several constant indices: slices of runs, joined. */
 export function importGatherByConstant(
   ctx: NodeContext,
@@ -71,12 +76,12 @@ export function importGatherByConstant(
     if (last !== undefined && last.start + last.size === index) last.size += 1;
     else runs.push({ start: index, size: 1 });
   }
-  if (runs.length > 64) unsupported(`${runs.length} separate runs of indices`);
+  const result = [...dims.slice(0, axis), ...constant.dims, ...dims.slice(axis + 1)];
+  if (runs.length > MOST_RUNS) return [computed(reshapeView(ctx, gatherRows(ctx, axis, indices), result))];
   const parts = runs.map(({ start, size }) => (size === extent ? view : sliceOnce(view, axis, start, size)));
   const [first] = parts;
   if (first === undefined) malformed('SW2007', ctx.node.loc, 'Gather of nothing');
   const whole = parts.length === 1 ? first : join(parts, axis);
-  const result = [...dims.slice(0, axis), ...constant.dims, ...dims.slice(axis + 1)];
   return [moved(ctx, 0, reshapeView(ctx, whole, result))];
 }
 
@@ -141,7 +146,10 @@ export function everyNth(
   const { start, step, size } = range;
   const extent = dimsOf(view)[axis] ?? 1;
   if (step < 0) {
-    if (size > 64) unsupported(`a step of ${step} over ${size} elements`);
+    if (size > MOST_RUNS) {
+      const positions = Array.from({ length: size }, (_, i) => start + i * step);
+      return gatherRows(withOperands(ctx, [computed(view)]), axis, positions);
+    }
     const parts = Array.from({ length: size }, (_, i) => sliceOnce(view, axis, start + i * step, 1));
     return parts.length === 1 ? (parts[0] ?? view) : join(parts, axis);
   }

@@ -1,4 +1,5 @@
 import { ARITHMETIC_OPERATORS, importArithmetic, importMean, importWhere } from './arithmetic.js';
+import { BY_INDEX } from './by-index.js';
 import { COMPOSITIONS } from './compositions.js';
 import { importConv } from './conv.js';
 import { importGemm, importMatMul } from './dense.js';
@@ -49,7 +50,7 @@ import type { NodeContext, Value } from './value.js';
 export type Importer = (ctx: NodeContext) => readonly Value[];
 
 /** Operators that also take constants only: what they are spelled out in is computed then. */
-export const COMPOSED: ReadonlySet<string> = new Set(COMPOSITIONS.map(([name]) => name));
+export const COMPOSED: ReadonlySet<string> = new Set([...COMPOSITIONS, ...BY_INDEX].map(([name]) => name));
 
 /** The operators on activations, in the order of the standard's families. */
 export const IMPORTERS: ReadonlyMap<string, Importer> = new Map<string, Importer>([
@@ -110,6 +111,7 @@ export const IMPORTERS: ReadonlyMap<string, Importer> = new Map<string, Importer
   ['MatMulInteger', importIntegerProduct(importMatMul)],
   ['ConvInteger', importIntegerProduct(importConv)],
   ...COMPOSITIONS,
+  ...BY_INDEX,
   ['Identity', importIdentity],
   ['Dropout', importIdentity],
   ['Cast', importCast],

@@ -1,8 +1,9 @@
 import type { ResizeCoordinates } from '../../ir/types.js';
 import { unsupported } from '../import-problems.js';
-import { floatsAttribute, intAttribute, intsAttribute, stringAttribute } from './attributes.js';
+import { floatsAttribute, intAttribute, intsAttribute, normaliseAxis, stringAttribute } from './attributes.js';
 import { type Const, shapeText } from './constant.js';
 import { malformed } from './problems.js';
+import { nearest, original, type Roi, resizedByMatrices, resizeTransform, type Target } from './resize-matrix.js';
 import { integerList } from './shape-arguments.js';
 import {
   computed,
@@ -12,46 +13,57 @@ import {
   moved,
   type NodeContext,
   relabelled,
+  reshapeView,
   type Value,
   viewOf,
   withColumn,
   withoutColumn,
 } from './value.js';
-import { dimsOf } from './view.js';
+import { dimsOf, type View } from './view.js';
 
-/** Resize and Upsample of rows and columns: repeated pixels, nearest neighbours, or bilinear. */
+/** Resize and Upsample: repeated pixels, nearest neighbours, bilinear images; all else as products with matrices. */
 export function importResize(ctx: NodeContext): Value[] {
-  const { node } = ctx;
   const view = viewOf(ctx, 0);
   const dims = dimsOf(view);
-  const mode = stringAttribute(node, 'mode', 'nearest');
-  if (mode !== 'nearest' && mode !== 'linear' && mode !== 'bilinear') unsupported(`mode '${mode}'`);
-  if (intsAttribute(node, 'axes') !== undefined) unsupported('axes');
-  if (intAttribute(node, 'antialias', 0) !== 0) unsupported('antialias');
-  const policy = stringAttribute(node, 'keep_aspect_ratio_policy', 'stretch');
-  if (policy !== 'stretch') unsupported(`keep_aspect_ratio_policy '${policy}'`);
-  const { outDims, scales } = targetOf(ctx, dims);
-  if (outDims.every((size, axis) => size === dims[axis])) return [relabelled(ctx, 0, view)];
+  const target = targetOf(ctx, dims);
+  const { outDims } = target;
+  const isCropped = resizeTransform(ctx) === 'tf_crop_and_resize';
+  if (!isCropped && outDims.every((size, axis) => size === dims[axis])) return [relabelled(ctx, 0, view)];
+  return [asImage(ctx, view, target) ?? resizedByMatrices(ctx, dims, target)];
+}
+
+/** As an operator on an image of rows and columns; undefined where there is none. */
+function asImage(ctx: NodeContext, view: View, { outDims, scales }: Target): Value | undefined {
+  const dims = dimsOf(view);
+  const [batch = 1, channels = 1] = dims;
+  const mode = stringAttribute(ctx.node, 'mode', 'nearest');
   const isFlat = dims.length === 3;
-  const rank = dims.length;
-  if ((rank !== 4 && !isFlat) || outDims[0] !== dims[0] || outDims[1] !== dims[1]) {
-    unsupported(`${shapeText(dims)} to ${shapeText(outDims)}`);
-  }
+  if (mode === 'cubic' || intAttribute(ctx.node, 'antialias', 0) !== 0) return undefined;
+  if ((dims.length !== 4 && !isFlat) || outDims[0] !== batch || outDims[1] !== channels) return undefined;
+  // What happens to rows and columns is the same for every channel of every image.
+  const whole = batch === 1 ? view : reshapeView(ctx, view, [1, batch * channels, ...dims.slice(2)]);
   const axes = isFlat ? [2] : [2, 3];
   const sizes = axes.map((axis) => ({ from: dims[axis] ?? 1, to: outDims[axis] ?? 1, scale: scales[axis] ?? 1 }));
   const [rows = UNSCALED, columns = UNSCALED] = sizes;
+  const shaped = (result: View): View => {
+    const flat = isFlat ? withoutColumn(result) : result;
+    return batch === 1 ? flat : reshapeView(ctx, flat, outDims);
+  };
   const factors = mode === 'nearest' ? repeats(ctx, [rows, columns]) : undefined;
   if (factors !== undefined) {
-    const image = imageOf(ctx, isFlat ? withColumn(view) : view);
+    const image = imageOf(ctx, isFlat ? withColumn(whole) : whole);
     const scale = [factors[0] ?? 1, factors[1] ?? 1] as const;
     const spec = { kind: 'upsample' as const, inputs: [image.tensor], scale };
     const result = emitImage(ctx, spec, image.height * scale[0], image.width * scale[1], image.channels);
-    return [moved(ctx, 0, isFlat ? withoutColumn(result) : result)];
+    return moved(ctx, 0, shaped(result));
   }
   const coordinates = mode === 'nearest' ? nearestForm(ctx, [rows, columns]) : linearForm(ctx, [rows, columns]);
-  const operand = mode === 'nearest' ? view : ctx.floatView(0);
+  if (coordinates === undefined) return undefined;
+  const isNearest = mode === 'nearest';
+  const operand = isNearest || batch > 1 ? whole : ctx.floatView(0);
+  if (!isNearest && batch > 1 && ctx.builder.typeOf(whole.tensor).dtype !== 'float32') return undefined;
   const image = imageOf(ctx, isFlat ? withColumn(operand) : operand);
-  const kind = mode === 'nearest' ? ('nearest' as const) : ('bilinear' as const);
+  const kind = isNearest ? ('nearest' as const) : ('bilinear' as const);
   const spec = {
     kind: 'resize' as const,
     inputs: [image.tensor],
@@ -59,9 +71,8 @@ export function importResize(ctx: NodeContext): Value[] {
     size: [rows.to, columns.to] as const,
     coordinates,
   };
-  const result = emitImage(ctx, spec, rows.to, columns.to, image.channels);
-  const shaped = isFlat ? withoutColumn(result) : result;
-  return [mode === 'nearest' ? moved(ctx, 0, shaped) : computed(shaped)];
+  const result = shaped(emitImage(ctx, spec, rows.to, columns.to, image.channels));
+  return isNearest ? moved(ctx, 0, result) : computed(result);
 }
 
 /** Above any image, few enough to look at each. */
@@ -82,12 +93,12 @@ function repeats(ctx: NodeContext, axes: readonly AxisSizes[]): number[] | undef
 }
 
 /** Our form of nearest neighbours that takes the same elements; every output position is compared. */
-function nearestForm(ctx: NodeContext, axes: readonly AxisSizes[]): ResizeCoordinates {
+function nearestForm(ctx: NodeContext, axes: readonly AxisSizes[]): ResizeCoordinates | undefined {
   const forms: readonly ResizeCoordinates[] = ['asymmetric', 'halfPixel', 'alignCorners'];
   const largest = Math.max(...axes.map(({ to }) => to));
   if (largest > MAX_POSITIONS) unsupported(`a size of ${largest}`);
   const { transform, rounding } = nearestRule(ctx);
-  const found = forms.find((form) =>
+  return forms.find((form) =>
     axes.every(({ from, to, scale }) => {
       const isAligned = form === 'alignCorners' && to > 1;
       const ratio = Math.fround(isAligned ? (from - 1) / (to - 1) : from / to);
@@ -100,40 +111,21 @@ function nearestForm(ctx: NodeContext, axes: readonly AxisSizes[]): ResizeCoordi
       return true;
     }),
   );
-  return (
-    found ??
-    unsupported(`${transform} with ${rounding} from ${axes.map(({ from, to }) => `${from} to ${to}`).join(', ')}`)
-  );
 }
 
-function linearForm(ctx: NodeContext, axes: readonly AxisSizes[]): ResizeCoordinates {
-  const isOld = ctx.node.operator === 'Upsample' || ctx.opset < 11;
-  const transform = isOld
-    ? intAttribute(ctx.node, 'align_corners', 0) !== 0
-      ? 'align_corners'
-      : 'asymmetric'
-    : stringAttribute(ctx.node, 'coordinate_transformation_mode', 'half_pixel');
-  if (axes.some(({ from, to, scale }) => Math.abs(from * scale - to) > 1e-3 * to))
-    unsupported('a scale that leaves a fraction');
+function linearForm(ctx: NodeContext, axes: readonly AxisSizes[]): ResizeCoordinates | undefined {
+  const transform = resizeTransform(ctx);
+  if (axes.some(({ from, to, scale }) => Math.abs(from * scale - to) > 1e-3 * to)) return undefined;
   if (transform === 'half_pixel' || transform === 'half_pixel_symmetric') return 'halfPixel';
   if (transform === 'pytorch_half_pixel' && axes.every(({ to }) => to > 1)) return 'halfPixel';
   if (transform === 'asymmetric') return 'asymmetric';
-  if (transform === 'align_corners') return 'alignCorners';
-  return unsupported(`coordinate_transformation_mode '${transform}'`);
+  return transform === 'align_corners' ? 'alignCorners' : undefined;
 }
 
-function nearestRule({ node, opset }: NodeContext): { readonly transform: string; readonly rounding: string } {
-  const simple = node.operator === 'Upsample' || opset < 11; // asymmetric and floor, the only form there was
-  if (simple && intAttribute(node, 'align_corners', 0) !== 0) unsupported('align_corners');
-  return {
-    transform: simple ? 'asymmetric' : stringAttribute(node, 'coordinate_transformation_mode', 'half_pixel'),
-    rounding: simple ? 'floor' : stringAttribute(node, 'nearest_mode', 'round_prefer_floor'),
-  };
-}
-
-interface Target {
-  readonly outDims: readonly number[];
-  readonly scales: readonly number[];
+function nearestRule(ctx: NodeContext): { readonly transform: string; readonly rounding: string } {
+  const transform = resizeTransform(ctx);
+  const isOld = ctx.node.operator === 'Upsample' || ctx.opset < 11; // floor, the only form there was
+  return { transform, rounding: isOld ? 'floor' : stringAttribute(ctx.node, 'nearest_mode', 'round_prefer_floor') };
 }
 
 /** Operands are (x, roi, scales, sizes) since opset 11, (x, scales) before; older still, an attribute. */
@@ -142,13 +134,46 @@ function targetOf(ctx: NodeContext, dims: readonly number[]): Target {
   const given = opset >= 11 && node.operator === 'Resize' ? optional(ctx, 2) : optional(ctx, 1);
   const sizes = integerList(node, opset >= 11 ? optional(ctx, 3) : undefined, 'sizes');
   const scales = given === undefined ? floatsAttribute(node, 'scales') : Array.from(given.elements());
-  if (sizes !== undefined && sizes.length === dims.length && sizes.every((size) => size >= 1)) {
-    return { outDims: sizes, scales: sizes.map((size, axis) => size / (dims[axis] ?? 1)) };
+  const axes = (intsAttribute(node, 'axes') ?? dims.map((_, axis) => axis)).map((axis) =>
+    normaliseAxis(node, axis, dims.length),
+  );
+  const roi = roiOf(ctx, dims.length, axes);
+  const fits = (list: readonly number[] | undefined): list is readonly number[] => list?.length === axes.length;
+  if (fits(sizes) && sizes.every((size) => size >= 1)) {
+    const outDims = [...dims];
+    axes.forEach((axis, i) => {
+      outDims[axis] = sizes[i] ?? 1;
+    });
+    const policy = stringAttribute(node, 'keep_aspect_ratio_policy', 'stretch');
+    const aspect = policy === 'stretch' ? undefined : keepAspect(policy, dims, outDims, axes);
+    return { outDims, scales: outDims.map((size, axis) => aspect?.[axis] ?? size / (dims[axis] ?? 1)), roi };
   }
-  if (scales === undefined || scales.length !== dims.length || scales.some((scale) => !(scale > 0 && scale <= 4096))) {
+  if (!fits(scales) || scales.some((scale) => !(scale > 0 && scale <= 4096))) {
     malformed('SW2007', node.loc, `${node.operator} of ${shapeText(dims)} by ${shapeText(scales ?? sizes ?? [])}`);
   }
-  return { outDims: dims.map((dim, axis) => Math.floor(dim * (scales[axis] ?? 1))), scales };
+  const all = dims.map((_, axis) => scales[axes.indexOf(axis)] ?? 1);
+  return { outDims: dims.map((dim, axis) => Math.floor(dim * (all[axis] ?? 1))), scales: all, roi };
+}
+
+/** One scale for all axes, the smallest, or the largest, of those that the sizes ask for; `outDims` are changed to it. */
+function keepAspect(policy: string, dims: readonly number[], outDims: number[], axes: readonly number[]): number[] {
+  if (policy !== 'not_larger' && policy !== 'not_smaller') unsupported(`keep_aspect_ratio_policy '${policy}'`);
+  const scales = axes.map((axis) => (outDims[axis] ?? 1) / (dims[axis] ?? 1));
+  const scale = policy === 'not_larger' ? Math.min(...scales) : Math.max(...scales);
+  for (const axis of axes) outDims[axis] = Math.floor(scale * (dims[axis] ?? 1) + 0.5);
+  return dims.map((_, axis) => (axes.includes(axis) ? scale : 1));
+}
+
+/** The part of each axis that tf_crop_and_resize takes: starts of all axes, then ends, as shares of them. */
+function roiOf(ctx: NodeContext, rank: number, axes: readonly number[]): Roi | undefined {
+  if (resizeTransform(ctx) !== 'tf_crop_and_resize') return undefined;
+  const given = Array.from(optional(ctx, 1)?.elements() ?? []);
+  if (given.length !== 2 * axes.length) malformed('SW2007', ctx.node.loc, `Resize: roi of ${given.length} numbers`);
+  const all = Array.from({ length: rank }, (_, axis) => axes.indexOf(axis));
+  return {
+    start: all.map((i) => (i < 0 ? 0 : (given[i] ?? 0))),
+    end: all.map((i) => (i < 0 ? 1 : (given[axes.length + i] ?? 1))),
+  };
 }
 
 /** An operand of no elements stands for one that is absent. */
@@ -171,37 +196,4 @@ function repeatFactor(ctx: NodeContext, size: number, outSize: number, scale: nu
     if (Math.min(Math.max(source, 0), size - 1) !== Math.floor(i / factor)) return undefined;
   }
   return factor;
-}
-
-function original(transform: string, position: number, scale: number, size: number, outSize: number): number {
-  switch (transform) {
-    case 'asymmetric':
-      return position / scale;
-    case 'half_pixel':
-    case 'half_pixel_symmetric': // equal for whole factors
-      return (position + 0.5) / scale - 0.5;
-    case 'pytorch_half_pixel':
-      return outSize > 1 ? (position + 0.5) / scale - 0.5 : 0;
-    case 'tf_half_pixel_for_nn':
-      return (position + 0.5) / scale;
-    case 'align_corners':
-      return outSize > 1 ? (position * (size - 1)) / (outSize - 1) : 0;
-    default:
-      return unsupported(`coordinate_transformation_mode '${transform}'`);
-  }
-}
-
-function nearest(rounding: string, position: number): number {
-  switch (rounding) {
-    case 'floor':
-      return Math.floor(position);
-    case 'ceil':
-      return Math.ceil(position);
-    case 'round_prefer_floor':
-      return Math.ceil(position - 0.5);
-    case 'round_prefer_ceil':
-      return Math.floor(position + 0.5);
-    default:
-      return unsupported(`nearest_mode '${rounding}'`);
-  }
 }
