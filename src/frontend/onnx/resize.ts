@@ -21,10 +21,14 @@ import {
 } from './value.js';
 import { dimsOf, type View } from './view.js';
 
+const MODES: ReadonlySet<string> = new Set(['nearest', 'linear', 'bilinear', 'cubic']);
+
 /** Resize and Upsample: repeated pixels, nearest neighbours, bilinear images; all else as products with matrices. */
 export function importResize(ctx: NodeContext): Value[] {
   const view = viewOf(ctx, 0);
   const dims = dimsOf(view);
+  const mode = stringAttribute(ctx.node, 'mode', 'nearest');
+  if (!MODES.has(mode)) unsupported(`mode '${mode}'`);
   const target = targetOf(ctx, dims);
   const { outDims } = target;
   const isCropped = resizeTransform(ctx) === 'tf_crop_and_resize';
