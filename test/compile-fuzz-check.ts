@@ -2,6 +2,7 @@
 import { trafficOf } from '../src/backend/traffic.js';
 import { SpillwayError } from '../src/base/diagnostic.js';
 import { type Compiled, type CompileOptions, compileProgram } from '../src/driver/compile.js';
+import { pagePlan } from '../src/driver/page-plan.js';
 import { countTraffic } from '../src/driver/period-bytes.js';
 import { sameBits } from '../src/driver/reference-check.js';
 import { makeReport } from '../src/driver/report.js';
@@ -13,6 +14,7 @@ import { loadProgram } from '../src/simulator/load-program.js';
 import { simulate } from '../src/simulator/simulate.js';
 import { type Chip, loadChip } from '../src/target/chip.js';
 import { buildFuzzProgram, type FuzzProgram } from './compile-fuzz-programs.js';
+import { pagePlanProblems } from './page-plan-check.js';
 
 export interface FuzzCase {
   readonly program: FuzzProgram;
@@ -135,7 +137,9 @@ function problemsOf(compiled: Compiled, expected: Expected, chip: Chip, say: (te
   if (planned !== record.plannedTrafficBytes) say(`${record.plannedTrafficBytes} B are planned, ${planned} B listed`);
   if (record.boundBytes !== undefined && record.boundBytes > planned + 1e-6 * planned)
     say(`the bound ${record.boundBytes} B is above the traffic ${planned} B`);
-  const { bound } = makeReport(compiled, { chip, objective: 'traffic', placement: record.placement });
+  const report = makeReport(compiled, { chip, objective: 'traffic', placement: record.placement });
+  const { bound } = report;
+  for (const problem of pagePlanProblems(pagePlan(compiled.schedule, ''), report)) say(`memory map: ${problem}`);
   const { period } = counted;
   if (bound.crossingBytes > period.totalBytes)
     say(`the crossing bound ${bound.crossingBytes} B is above ${period.totalBytes} B`);

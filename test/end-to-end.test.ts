@@ -20,6 +20,7 @@ const FILES = [
   'manifest.json',
   'program.asm',
   'program.bin',
+  'report.html',
   'report.json',
   'report.txt',
 ];

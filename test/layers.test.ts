@@ -31,6 +31,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'passes',
   ],
   cli: ['base', 'driver'],
+  'report-page': ['driver'], // types of its documents; runs in a browser, bundled by `npm run build`
   index: ['base', 'ir', 'target', 'solver', 'commands', 'simulator', 'driver'], // types of all, code of base, target and driver
 };
 
@@ -43,6 +44,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   flatbuffers: ['frontend'],
   'flatbuffers/mjs/flexbuffers.js': ['frontend'],
   '@dagrejs/graphlib': ['ir'],
+  '@observablehq/plot': ['report-page'],
   commander: ['cli', 'driver'], // the driver's command files take it as a type only
 };
 

@@ -32,8 +32,7 @@ export function tensorReports(
     sum.writeBytes += entry.writeBytes;
     moved.set(entry.root, sum);
   }
-  const roots = [...schedule.roots.values()].sort((a, b) => a.firstWrite - b.firstWrite || a.root - b.root);
-  const activations = roots.map((root): TensorReport => {
+  const activations = rootsInOrder(schedule).map((root): TensorReport => {
     const { readBytes, writeBytes } = moved.get(root.root) ?? { readBytes: 0, writeBytes: 0 };
     return {
       name: root.name,
@@ -71,6 +70,11 @@ export function tensorReports(
     why: `fetched every period; loops of at most ${chip.commandFifoBytes} B stay in the command FIFO while they repeat`,
   };
   return [...activations, ...weights, code];
+}
+
+/** In the order of the steps that make them, which is that of their rows. */
+export function rootsInOrder(schedule: Schedule): ScheduledRoot[] {
+  return [...schedule.roots.values()].sort((a, b) => a.firstWrite - b.firstWrite || a.root - b.root);
 }
 
 /** The block inside which the root exists, as a rolling buffer of rows only. */

@@ -4,7 +4,9 @@ import { manifestText, sealManifest, sha256Hex } from '../commands/manifest.js';
 import { printStream } from '../commands/print.js';
 import { constantBytes, printProgram } from '../ir/print.js';
 import type { Compiled } from './compile.js';
+import { pagePlan } from './page-plan.js';
 import type { Report } from './report.js';
+import { PAGE_FILE, reportPage } from './report-page.js';
 import { formatReport } from './report-text.js';
 import { writeFiles } from './write-files.js';
 
@@ -24,6 +26,7 @@ export function directoryFiles(compiled: Compiled, report: Report): Map<string, 
     ['program.asm', printStream(emitted.stream)],
     ['report.json', `${JSON.stringify(report, null, 2)}\n`],
     ['report.txt', formatReport(report)],
+    [PAGE_FILE, reportPage(report, pagePlan(compiled.schedule, unsealed.hashes['program.bin']))],
     ['graph.ir', graph.text],
     ['graph.bin', graph.binary],
     ['manifest.json', manifestText(sealManifest({ ...unsealed, hashes }))],

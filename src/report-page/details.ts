@@ -1,0 +1,205 @@
+/** The pane beside the page: all about the tensor or the layer that was clicked. */
+import { layerAt, type PageDocuments, type PlacedBuffer, tensorAt } from './data.js';
+import { button, h } from './element.js';
+import { decimalBytes, exactBytes, hex, integer, steps } from './format.js';
+import { BUFFER_KINDS } from './map-plot.js';
+import type { Selected, Selection } from './selection.js';
+
+const LARGEST = 8; // buffers that are listed
+
+export function details(documents: PageDocuments, selection: Selection): HTMLElement {
+  const pane = h('aside', { class: 'details', 'aria-label': 'Details', tabindex: -1, hidden: true });
+  let opener: Element | null = null;
+  const close = (): void => selection.select(undefined);
+  selection.onChange((selected) => {
+    document.body.classList.toggle('has-details', selected !== undefined);
+    if (selected === undefined) {
+      pane.hidden = true;
+      if (opener instanceof HTMLElement || opener instanceof SVGElement) opener.focus({ preventScroll: true });
+      opener = null;
+      return;
+    }
+    if (pane.hidden) opener = document.activeElement;
+    pane.hidden = false;
+    pane.replaceChildren(
+      ...(selected.kind === 'tensor' ? tensorDetails : layerDetails)(documents, selected.index, selection, close),
+    );
+    pane.scrollTop = 0;
+    pane.focus({ preventScroll: true });
+  });
+  document.addEventListener('keydown', (event) => {
+    if (event.key === 'Escape' && !pane.hidden) close();
+  });
+  return pane;
+}
+
+function head(title: string, close: () => void): HTMLElement {
+  return h('header', {}, h('h2', {}, title), button('Close', close, { 'aria-label': 'Close the details' }));
+}
+
+function facts(rows: readonly (readonly [string, string])[]): HTMLElement {
+  return h('dl', {}, ...rows.flatMap(([name, value]) => [h('dt', {}, name), h('dd', {}, value)]));
+}
+
+function tensorDetails(documents: PageDocuments, index: number, selection: Selection, close: () => void): Node[] {
+  const { plan } = documents;
+  const tensor = tensorAt(documents, index);
+  if (tensor === undefined) return [];
+  const buffers = plan.buffers.filter((buffer) => buffer.tensor === index);
+  const edges = plan.edges.filter((edge) => edge.tensor === index);
+  const makers = [...new Set(edges.map(({ from }) => from))].filter((step) => step >= 0);
+  const readers = [...new Set(edges.map(({ to }) => to))];
+  return [
+    head(tensor.name, close),
+    facts([
+      ['class', tensor.class],
+      ['size', exactBytes(tensor.bytes)],
+      ['home', { sram: 'SRAM', dram: 'DRAM', 'sram+dram': 'SRAM and DRAM' }[tensor.home]],
+      ['read', `${exactBytes(tensor.readBytes)} a period`],
+      ['written', `${exactBytes(tensor.writeBytes)} a period`],
+    ]),
+    h('h3', {}, 'Why'),
+    h('p', {}, tensor.why),
+    ...list(
+      'In SRAM',
+      buffers.map((buffer) => h('li', {}, describe(documents, buffer))),
+    ),
+    ...list(
+      'Made by',
+      makers.map((step) => h('li', {}, layerLink(documents, step, selection))),
+    ),
+    ...list(
+      'Read by',
+      readers.map((step) => h('li', {}, layerLink(documents, step, selection))),
+    ),
+    ...(tensor.readBytes + tensor.writeBytes > 0
+      ? cost(documents, index, edges.length > 0 ? [...makers, ...readers] : stepsOf(documents, index), selection)
+      : []),
+  ];
+}
+
+/** Weights have no arrows: their step is that of their buffers, or of the layer that has their name. */
+function stepsOf({ report, plan }: PageDocuments, index: number): number[] {
+  const name = report.tensors[index]?.name.replace(/ \(weights\)$/, '');
+  const own = report.layers.filter((layer) => layer.name === name).map(({ step }) => step);
+  const passing = plan.buffers.filter(({ tensor, kind }) => tensor === index && kind !== 'resident');
+  return own.length > 0 ? own : passing.map(({ startStep }) => startStep);
+}
+
+/** What stands in the way where the SRAM is fullest in its life, and what SRAM is worth there. */
+function cost(documents: PageDocuments, index: number, life: readonly number[], selection: Selection): Node[] {
+  const { report, plan } = documents;
+  if (life.length === 0) return [];
+  const [first, last] = [Math.min(...life), Math.max(...life)];
+  const during = report.layers.slice(first, last + 1);
+  const fullest = during.reduce<(typeof during)[number] | undefined>(
+    (most, layer) => (most === undefined || layer.sramBytes > most.sramBytes ? layer : most),
+    undefined,
+  );
+  if (fullest === undefined) return [];
+  const free = report.sram.capacityBytes - fullest.sramBytes;
+  const value = during.reduce((sum, { sramValue }) => sum + sramValue, 0);
+  const beside = plan.buffers
+    .filter(
+      (b) => b.startStep <= fullest.step && fullest.step < b.endStep && b.tensor !== index && b.kind !== 'resident',
+    )
+    .sort((a, b) => b.sizeBytes - a.sizeBytes);
+  const resident = plan.buffers
+    .filter(({ kind }) => kind === 'resident')
+    .reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  const worth =
+    value > 0
+      ? `By the dual values of the relaxation, a byte of SRAM through all its steps is worth ${value.toFixed(2)} B of traffic a frame.`
+      : 'The relaxation puts no value on more SRAM at its steps.';
+  return [
+    h('h3', {}, 'What keeping it would meet'),
+    h(
+      'p',
+      {},
+      `The SRAM is fullest at step ${fullest.step} (${fullest.name}): ${exactBytes(free)} are free there, beside ${exactBytes(resident)} of resident weights. ${worth}`,
+    ),
+    ...list(
+      `Largest buffers at step ${fullest.step}`,
+      beside
+        .slice(0, LARGEST)
+        .map((b) =>
+          h(
+            'li',
+            {},
+            tensorLink(documents, b.tensor, selection),
+            `, ${decimalBytes(b.sizeBytes)} (${BUFFER_KINDS[b.kind].label})`,
+          ),
+        ),
+    ),
+  ];
+}
+
+function layerDetails(documents: PageDocuments, step: number, selection: Selection, close: () => void): Node[] {
+  const { plan, report } = documents;
+  const layer = layerAt(documents, step);
+  if (layer === undefined) return [];
+  const here = plan.buffers
+    .filter((b) => b.startStep <= step && step < b.endStep && b.kind !== 'resident')
+    .sort((a, b) => b.sizeBytes - a.sizeBytes);
+  const classes = Object.entries(layer.byClass).filter(([, bytes]) => bytes > 0);
+  return [
+    head(`${step}: ${layer.name}`, close),
+    facts([
+      ['kind', layer.kind],
+      ['output', layer.outputShape.join(' \u00d7 ')],
+      ['source', layer.source],
+      ['runs', layer.tiling],
+      ['MACs', integer(layer.macs)],
+      ['read', `${exactBytes(layer.readBytes)} a period`],
+      ['written', `${exactBytes(layer.writeBytes)} a period`],
+      ...classes.map(([name, bytes]) => [`  ${name}`, exactBytes(bytes)] as const),
+      ['weights', `${exactBytes(layer.weightBytes)}, ${exactBytes(layer.residentBytes)} of them resident`],
+      ['SRAM in use', `${exactBytes(layer.sramBytes)} of ${exactBytes(report.sram.capacityBytes)}`],
+      [
+        'cycles',
+        `${integer(layer.cycles)} a frame (estimated): compute ${integer(layer.computeCycles)}, DRAM ${integer(layer.dramCycles)}`,
+      ],
+      [
+        'SRAM value',
+        layer.sramValue === 0
+          ? 'none: more SRAM here would save nothing'
+          : `${layer.sramValue.toFixed(3)} B of traffic a frame for each byte`,
+      ],
+    ]),
+    ...list(
+      'In SRAM meanwhile, beside the resident weights',
+      here.map((b) =>
+        h(
+          'li',
+          {},
+          tensorLink(documents, b.tensor, selection),
+          `, ${decimalBytes(b.sizeBytes)} at ${hex(b.offsetBytes)}: ${b.note}`,
+        ),
+      ),
+    ),
+  ];
+}
+
+function list(title: string, items: readonly HTMLElement[]): Node[] {
+  return items.length === 0 ? [] : [h('h3', {}, title), h('ul', {}, ...items)];
+}
+
+function describe(documents: PageDocuments, buffer: PlacedBuffer): string {
+  const life = buffer.kind === 'resident' ? 'for ever' : steps(buffer.startStep, buffer.endStep);
+  const name = layerAt(documents, buffer.startStep)?.name ?? '';
+  const from = buffer.kind === 'resident' ? '' : `, from ${name}`;
+  return `${life}${from}: ${exactBytes(buffer.sizeBytes)} at ${hex(buffer.offsetBytes)}, ${buffer.note}`;
+}
+
+function link(text: string, to: Selected, selection: Selection): HTMLElement {
+  return button(text, () => selection.select(to), { class: 'link' });
+}
+
+function layerLink(documents: PageDocuments, step: number, selection: Selection): HTMLElement {
+  return link(`step ${step}: ${layerAt(documents, step)?.name ?? ''}`, { kind: 'layer', index: step }, selection);
+}
+
+function tensorLink(documents: PageDocuments, index: number, selection: Selection): HTMLElement {
+  const tensor = tensorAt(documents, index);
+  return tensor === undefined ? h('span', {}, 'unnamed') : link(tensor.name, { kind: 'tensor', index }, selection);
+}

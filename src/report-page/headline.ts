@@ -1,0 +1,99 @@
+/** The first lines: what it costs, how far that is from the best possible, how fast it is, how full the SRAM gets. */
+import type { PageDocuments } from './data.js';
+import { h } from './element.js';
+import { count, decimalBytes, exactBytes, fixed, integer, percent, seconds } from './format.js';
+
+interface Card {
+  readonly id: string;
+  readonly label: string;
+  readonly value: string;
+  readonly exact: string;
+  readonly meter?: number; // share
+}
+
+export function headline(documents: PageDocuments): HTMLElement {
+  const { report } = documents;
+  const { model, target, solver } = report;
+  const frames = count(report.batch, 'frame');
+  return h(
+    'header',
+    {},
+    h('h1', {}, `${model.name} on ${target.name}`),
+    h(
+      'p',
+      { class: 'subtitle' },
+      `${model.source}, ${model.dtype}: ${count(model.layers, 'layer')}, ${fixed(model.macs / 1e9)} GMAC a frame, ${decimalBytes(model.weightBytes)} of weights, largest activation ${decimalBytes(model.largestActivationBytes)}. ${frames} a period. Placement ${report.placement}, objective ${report.objective}, solver ${solver.name}: ${solver.status} in ${fixed(solver.seconds)} s.`,
+    ),
+    h('dl', { class: 'cards' }, ...cards(documents).map(cardElement)),
+  );
+}
+
+function cards({ report, simulation }: PageDocuments): Card[] {
+  const { bound, sram, timing, target } = report;
+  const perFrame = report.batch > 1 ? ` for ${report.batch} frames` : '';
+  const solverCard: Card =
+    bound.gap === null || bound.solverBytes === null
+      ? { id: 'gap', label: 'Gap to solver bound', value: 'none', exact: 'nothing was proven for this plan' }
+      : {
+          id: 'gap',
+          label: 'Gap to solver bound',
+          value: percent(bound.gap),
+          exact: `bound ${exactBytes(bound.solverBytes)}`,
+        };
+  const speed: Card =
+    simulation === null
+      ? {
+          id: 'speed',
+          label: 'Frames/s (estimated)',
+          value: fixed(timing.framesPerSecond),
+          exact: `${integer(timing.cycles)} cycles, ${seconds(timing.seconds)} a period`,
+        }
+      : {
+          id: 'speed',
+          label: 'Frames/s (simulated)',
+          value: fixed(simulation.framesPerSecond),
+          exact: `${integer(simulation.cycles)} cycles; estimated ${integer(timing.cycles)}`,
+        };
+  return [
+    {
+      id: 'traffic',
+      label: 'DRAM traffic a frame',
+      value: decimalBytes(report.perFrameBytes),
+      exact: `${exactBytes(report.period.totalBytes)} a period${perFrame}`,
+    },
+    {
+      id: 'bound',
+      label: 'Compulsory bound',
+      value: decimalBytes(bound.compulsoryBytes),
+      exact: `${exactBytes(bound.compulsoryBytes)}${bound.ratioToCompulsory === null ? '' : `; this is ${fixed(bound.ratioToCompulsory)} times it`}`,
+    },
+    solverCard,
+    speed,
+    {
+      id: 'busy',
+      label: `MACs busy (${simulation === null ? 'estimated' : 'simulated'})`,
+      value: percent(simulation?.macUtilization ?? timing.macUtilization),
+      exact: `DRAM ${percent(simulation?.dramUtilization ?? timing.dramUtilization)}`,
+    },
+    {
+      id: 'sram',
+      label: 'Peak SRAM',
+      value: percent(sram.peakBytes / target.sramBytes),
+      exact: `${exactBytes(sram.peakBytes)} of ${exactBytes(sram.capacityBytes)}`,
+      meter: sram.peakBytes / sram.capacityBytes,
+    },
+  ];
+}
+
+function cardElement({ id, label, value, exact, meter }: Card): HTMLElement {
+  return h(
+    'div',
+    { class: 'card', 'data-card': id },
+    h('dt', {}, label),
+    h('dd', { class: 'value' }, value),
+    h('dd', { class: 'exact' }, exact),
+    meter === undefined
+      ? undefined
+      : h('dd', { class: 'meter', 'aria-hidden': 'true' }, h('span', { style: `width: ${100 * meter}%` })),
+  );
+}
