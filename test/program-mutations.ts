@@ -2,6 +2,7 @@
 
 import { SpillwayError } from '../src/base/diagnostic.js';
 import { encodeStream } from '../src/commands/encode.js';
+import { SEMAPHORES } from '../src/commands/instructions.js';
 import { instructionNamed } from '../src/commands/lookup.js';
 import { sha256Hex } from '../src/commands/manifest.js';
 import type { Command, CommandStream } from '../src/commands/types.js';
@@ -112,7 +113,9 @@ export function* mutantsOf(stream: CommandStream): Generator<Mutant> {
       yield at('drop a command', 'dropped', []);
       const next = commands[index + 1];
       if (next !== undefined && JSON.stringify(next) !== JSON.stringify(command)) {
-        yield at('swap two commands', `after ${next.op}`, [next, command], 2);
+        // Of a loop and what follows it, what is repeated changes, and not the order of the queues.
+        const isNest = [command, next].some(({ op }) => op === 'loop' || op === 'endLoop');
+        yield at(isNest ? 'move in or out of a loop' : 'swap two commands', `after ${next.op}`, [next, command], 2);
       }
     }
   }
@@ -131,7 +134,7 @@ function withField(command: Command, name: string, value: number): Command {
 function* syncMutants(command: Command, at: At): Generator<Mutant> {
   for (const name of ['wait', 'signal']) {
     const mask = command.fields[name] ?? 0;
-    for (let bit = 0; bit < 16; bit += 1) {
+    for (let bit = 0; bit < SEMAPHORES; bit += 1) {
       if ((mask & (1 << bit)) === 0) continue;
       yield at(`drop a ${name}`, `of semaphore ${bit}`, [withField(command, name, mask & ~(1 << bit))]);
     }

@@ -35,7 +35,7 @@ function outputOf(args: readonly string[]): string {
   return `${done.stderr}${done.stdout}`;
 }
 
-test.each(['README.md', 'ARCHITECTURE.md', 'docs/sweeps.md'])('%s', (page) => {
+test.each(['README.md', 'ARCHITECTURE.md', 'docs/guide.md', 'docs/sweeps.md'])('%s', (page) => {
   const path = join(ROOT, page);
   const text = readFileSync(path, 'utf8');
   let count = 0;
@@ -46,4 +46,14 @@ test.each(['README.md', 'ARCHITECTURE.md', 'docs/sweeps.md'])('%s', (page) => {
   expect(count).toBeGreaterThan(0);
   if (process.env.GOLDEN === 'write') writeFileSync(path, actual);
   else expect(actual).toBe(text);
+});
+
+const MODEL_FILE = /```ts\n([^`]*(?:`[^`\n]+`[^`]*)*export default model\([\s\S]*?)```/g;
+
+test.each(['README.md', 'docs/guide.md'])('the model file of %s compiles', (page) => {
+  const models = [...readFileSync(join(ROOT, page), 'utf8').matchAll(MODEL_FILE)];
+  expect(models).toHaveLength(1);
+  const file = join(scratch, 'page.model.ts');
+  writeFileSync(file, models[0]?.[1] ?? '');
+  expect(spillway('compile', file, '--target', 'chip-a', '-o', join(scratch, 'page'))).toMatchObject({ code: 0 });
 });
