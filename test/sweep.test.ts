@@ -238,6 +238,7 @@ test('knees: where a curve bends, and nowhere else', () => {
   expect(kneesOf(curve(10, 10, 10, 10, 10, 0))).toEqual([]); // it falls at the end, and nothing is known behind it
   expect(kneesOf(curve(5, 5, 5, 5, 5))).toEqual([]);
   expect(kneesOf(curve(10, 0))).toEqual([]);
+  expect(kneesOf(curve(1000, 990, 980, 980, 980, 980))).toEqual([]); // 2 % in all are no fall
   // Halved at each step: 32 and 16 are more than the 10.5 that a straight line would fall, 8 is less.
   expect(kneesOf(curve(64, 32, 16, 8, 4, 2, 1))).toEqual([2]);
 });

@@ -16,6 +16,8 @@
 const SENSITIVITY = 1;
 /** Below this there is no shape to speak of. */
 const LEAST_POINTS = 4;
+/** Of its beginning. A curve that falls by less in all is flat, whatever it looks like when it is scaled. */
+const LEAST_FALL = 0.05;
 
 /**
  * @param points by ascending x; y never rises
@@ -25,7 +27,7 @@ export function kneesOf(points: readonly { readonly x: number; readonly y: numbe
   const [first, last] = [points[0], points.at(-1)];
   if (first === undefined || last === undefined || points.length < LEAST_POINTS) return [];
   const [width, height] = [last.x - first.x, first.y - last.y];
-  if (width <= 0 || height <= 0) return [];
+  if (width <= 0 || height <= first.y * LEAST_FALL) return [];
   const distances = points.map(({ x, y }) => (first.y - y) / height - (x - first.x) / width);
   const threshold = SENSITIVITY / (points.length - 1);
   const knees: number[] = [];

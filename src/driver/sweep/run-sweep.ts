@@ -11,6 +11,7 @@ import { type Finished, sweepOf } from './series.js';
 import { compilerFingerprint, openStore, storePoint } from './store.js';
 import { sweepCsv } from './sweep-csv.js';
 import { isDone, type Sweep } from './sweep-document.js';
+import { sweepPage } from './sweep-page.js';
 import { formatSweep } from './sweep-text.js';
 
 /** 128 + the number of the signal. */
@@ -97,6 +98,7 @@ function writeSweep(directory: string, sweep: Sweep): void {
     directory,
     new Map([
       ['sweep.csv', sweepCsv(sweep)],
+      ['sweep.html', sweepPage(sweep)],
       ['sweep.json', `${JSON.stringify(sweep, null, 2)}\n`],
     ]),
   );
