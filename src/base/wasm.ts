@@ -117,6 +117,8 @@ export const i32 = {
   ltS: plain(0x48),
   ltU: plain(0x49),
   gtS: plain(0x4a),
+  gtU: plain(0x4b),
+  xor: plain(0x73),
   /** The first if the third is not zero, else the second. */
   select: plain(0x1b),
   wrap: plain(0xa7), // the low half of an i64
@@ -124,7 +126,7 @@ export const i32 = {
   load: memory(0x28),
   load8S: memory(0x2c),
   load8U: memory(0x2d),
-  load16S: memory(0x2e),
+  load16U: memory(0x2f),
   store: memory(0x36),
   store8: memory(0x3a),
   store16: memory(0x3b),
@@ -141,7 +143,15 @@ export const i64 = {
   extend: plain(0xac), // a signed i32
 };
 
+export const f64 = {
+  add: plain(0xa0),
+  load: memory(0x2b),
+};
+
 export const f32 = {
+  demote: plain(0xb6), // an f64
+  min: plain(0x96),
+  max: plain(0x97),
   add: plain(0x92),
   mul: plain(0x94),
   nearest: plain(0x90),
@@ -243,6 +253,20 @@ export const repeatWhile = (condition: Code, ...body: Code[]): Code => [
 
 /** Runs the code if the condition, an i32, is not zero. */
 export const when = (condition: Code, ...body: Code[]): Code => [...condition, 0x04, 0x40, ...body.flat(), 0x0b];
+
+/** One of two pieces of code. */
+export const either = (condition: Code, then: Code, otherwise: Code): Code => [
+  ...[...condition, 0x04, 0x40],
+  ...[...then, 0x05],
+  ...[...otherwise, 0x0b],
+];
+
+/** The local variables that a function's parameters are, by names given in their order. */
+export function parameters<const Names extends readonly string[]>(
+  ...names: Names
+): { readonly [Name in Names[number]]: number } {
+  return Object.fromEntries(names.map((name, index) => [name, index])) as { [Name in Names[number]]: number };
+}
 
 /** Repeats the body while local < limit (unsigned); the body must make local grow. */
 export const whileBelow = (local: number, limit: Code, ...body: Code[]): Code =>

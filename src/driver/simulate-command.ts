@@ -1,13 +1,14 @@
 /** `spillway simulate`: executes what compile wrote, and holds its outputs against the reference interpreter. */
 import type { Command } from 'commander';
 import type { SimulationResult } from '../simulator/simulate.js';
-import { addPair, integerFrom, usageError } from './command-options.js';
+import { addPair, integerFrom, oneOf, usageError } from './command-options.js';
 
 interface Flags {
   readonly seed?: number;
   readonly input?: ReadonlyMap<string, string>;
   readonly saveOutputs?: string;
   readonly timingOnly?: true;
+  readonly kernels?: 'plain' | 'simd';
   readonly json?: true;
 }
 
@@ -61,6 +62,11 @@ export function registerSimulate(program: Command): void {
     .option('--input <name=file.npy>', 'data of a model input; repeatable', addPair('--input'))
     .option('--save-outputs <dir>', 'write each output as <name>.npy')
     .option('--timing-only', 'move and compute no data; traffic, faults and time are as always')
+    .option(
+      '--kernels <which>',
+      'simd: vector instructions where there are some; plain: none of them, the same bits (default: simd)',
+      oneOf('--kernels', ['plain', 'simd']),
+    )
     .option('--json', 'print one JSON document, and nothing else, on stdout')
     .addHelpText('after', EXAMPLES)
     .action(async (directory: string, flags: Flags) => {
@@ -86,7 +92,8 @@ export async function runSimulation(directory: string, flags: Flags): Promise<Si
     const seed = flags.seed ?? 1;
     const inputs = await readInputs(flags.input);
     progress.stage('simulate');
-    const result = simulate(loaded, { seed, inputs, timingOnly: flags.timingOnly === true });
+    const { timingOnly = false, kernels = 'simd' } = flags;
+    const result = simulate(loaded, { seed, inputs, timingOnly, kernels });
     progress.stage('run the reference');
     const { compareWithReference } = await import('./reference-check.js');
     const matchesReference = flags.timingOnly ? null : compareWithReference(directory, manifest, result, seed, inputs);

@@ -1,3 +1,8 @@
+import { type Engine, makeEngine } from './kernels/simd/engine.js';
+
+/** Which kernels do the work: TypeScript alone, or vector instructions of WebAssembly where they can. */
+export type Kernels = 'plain' | 'simd';
+
 /** The contents of both memories. The arrays on SRAM share one buffer. */
 export interface Memory {
   readonly bytes: Uint8Array;
@@ -8,24 +13,29 @@ export interface Memory {
   /** For values at any address. */
   readonly view: DataView;
   readonly dram: Uint8Array;
+  /** Vector instructions that work on this SRAM in place; undefined for plain kernels, or when SRAM is too large for them. */
+  readonly engine: Engine | undefined;
 }
 
 /** What is in SRAM when the machine is switched on is not zero, so that nothing works by accident. */
 const POWER_ON = 0xa5;
 
-export function makeMemory(sramBytes: number, dramBytes: number, dramImage: Uint8Array): Memory {
-  const buffer = new ArrayBuffer(Math.ceil(sramBytes / 4) * 4);
+export function makeMemory(sramBytes: number, dramBytes: number, dramImage: Uint8Array, kernels: Kernels): Memory {
+  const engine = kernels === 'simd' ? makeEngine(sramBytes) : undefined;
+  const length = Math.ceil(sramBytes / 4) * 4;
+  const buffer = engine?.memory.buffer ?? new ArrayBuffer(length);
   const dram = new Uint8Array(dramBytes);
   dram.set(dramImage);
-  const bytes = new Uint8Array(buffer).fill(POWER_ON);
+  const bytes = new Uint8Array(buffer, 0, length).fill(POWER_ON);
   return {
     bytes,
-    int8: new Int8Array(buffer),
-    int16: new Int16Array(buffer),
-    int32: new Int32Array(buffer),
-    float32: new Float32Array(buffer),
-    view: new DataView(buffer),
+    int8: new Int8Array(buffer, 0, length),
+    int16: new Int16Array(buffer, 0, length / 2),
+    int32: new Int32Array(buffer, 0, length / 4),
+    float32: new Float32Array(buffer, 0, length / 4),
+    view: new DataView(buffer, 0, length),
     dram,
+    engine,
   };
 }
 

@@ -11,7 +11,7 @@ import { type Fault, FaultLog } from './faults.js';
 import { runCommand } from './kernels/run-command.js';
 import type { LoadedProgram } from './load-program.js';
 import { Machine, type SectionResult } from './machine.js';
-import { type Memory, makeMemory } from './memory.js';
+import { type Kernels, type Memory, makeMemory } from './memory.js';
 import {
   ELEMENT_BYTES,
   type GivenData,
@@ -31,6 +31,8 @@ export interface SimulationOptions {
   readonly seed?: number;
   /** No data is moved or computed; traffic, order, shadow memory and time are as always. */
   readonly timingOnly?: boolean;
+  /** simd when absent. Both compute the same bits. */
+  readonly kernels?: Kernels;
   /** How many periods are run; traffic and time are those of the first, outputs those of the last. */
   readonly periods?: number;
 }
@@ -78,7 +80,9 @@ export function simulate(loaded: LoadedProgram, options: SimulationOptions = {})
   const history: [CodeLine[], CodeLine[], CodeLine[]] = [[], [], []];
   const accesses = new Accesses(manifest, dramImage.length, log, history);
   const memory =
-    options.timingOnly === true ? undefined : makeMemory(manifest.sramBytes, manifest.dramBytes, dramImage);
+    options.timingOnly === true
+      ? undefined
+      : makeMemory(manifest.sramBytes, manifest.dramBytes, dramImage, options.kernels ?? 'simd');
   const machine = new Machine(manifest.chip, accesses, log, history, memory && mover(memory));
   const frames = inputFrames(manifest, options, memory !== undefined);
 

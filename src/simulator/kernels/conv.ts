@@ -12,9 +12,9 @@ import {
 } from '../geometry.js';
 import { elementsOf, type Memory } from '../memory.js';
 import type { Fields } from '../sequencer.js';
-import { matrices } from './dot-product.js';
 import { limit, mbqm, mbqm64, mbqmOnce, mbqmOnce64, timesScale } from './fixed-point.js';
 import { finishLine, type Line, makeLine } from './line.js';
+import { runGroupVector } from './simd/conv.js';
 
 /** Elements of gathered input that are worked on at once: they should stay in the cache. */
 const PATCH_ELEMENTS = 1 << 17;
@@ -30,7 +30,8 @@ interface Records {
   readonly scales: Float32Array | undefined; // in place of both
 }
 
-interface ConvWork {
+/** A conv command, taken apart. */
+export interface ConvWork {
   readonly memory: Memory;
   readonly task: ImageTask;
   readonly input: InputImage;
@@ -80,13 +81,20 @@ export function runConv(memory: Memory, fields: Fields): void {
   }
   for (let first = task.channels.lo; first < task.channels.hi; ) {
     const group = Math.floor(first / groupOut);
-    const atOnce = Math.max(4, Math.floor(WEIGHT_ELEMENTS / taps));
-    const end = Math.min(task.channels.hi, (group + 1) * groupOut, first + atOnce);
+    const end = Math.min(task.channels.hi, (group + 1) * groupOut);
     const part = { ...work, task: { ...task, channels: { lo: first, hi: end } } };
-    // Sums of int16 go beyond 32 bits; in doubles they are exact.
-    if (task.elementBytes > 1) runGroupDouble(part, group);
-    else runGroupByte(part, group);
+    const { engine } = memory;
+    if (task.elementBytes > 1 || engine === undefined || !runGroupVector(engine, part, group)) runGroup(part, group);
     first = end;
+  }
+}
+
+function runGroup(work: ConvWork, group: number): void {
+  const { task } = work;
+  const atOnce = Math.max(4, Math.floor(WEIGHT_ELEMENTS / work.taps));
+  for (let lo = task.channels.lo; lo < task.channels.hi; lo += atOnce) {
+    const channels = { lo, hi: Math.min(task.channels.hi, lo + atOnce) };
+    runChannels({ ...work, task: { ...task, channels } }, group);
   }
 }
 
@@ -125,17 +133,15 @@ function unpackRecords(work: ConvWork): Records {
   return { biases, multipliers, shifts, scales };
 }
 
-type Elements = Int16Array | Float64Array;
-
-/** The weights of the task's channels, a row of `rowElements` each. */
-function unpackWeights(work: ConvWork, weights: Elements, rowElements: number): void {
+/** The weights of the task's channels, a row of taps each. */
+function unpackWeights(work: ConvWork, weights: Float64Array): void {
   const { memory, task, taps, recordBase, headBytes, weightDtype, weightZero } = work;
   const size = recordSize(work);
   const source = elementsOf(memory, weightDtype);
   const count = lengthOf(task.channels);
   for (let c = 0; c < count; c++) {
     const from = (recordBase + (task.channels.lo + c) * size + headBytes) / (task.isFloat ? 4 : 1);
-    for (let k = 0; k < taps; k++) weights[c * rowElements + k] = (source[from + k] ?? 0) - weightZero;
+    for (let k = 0; k < taps; k++) weights[c * taps + k] = (source[from + k] ?? 0) - weightZero;
   }
 }
 
@@ -144,33 +150,8 @@ function rowsAtOnce({ task, taps }: ConvWork): number {
   return Math.max(1, Math.min(lengthOf(task.rows), Math.floor(PATCH_ELEMENTS / (lengthOf(task.cols) * taps))));
 }
 
-function runGroupByte(work: ConvWork, group: number): void {
-  const { task, taps } = work;
-  const records = unpackRecords(work);
-  const columns = lengthOf(task.cols);
-  const channels = lengthOf(task.channels);
-  const atOnce = rowsAtOnce(work);
-  const product = matrices(atOnce * columns, channels, taps);
-  const { patches, weights, sums, rowElements, channelsPadded } = product;
-  unpackWeights(work, weights, rowElements);
-  const [line, other] = [makeLine(task), makeLine(task)];
-  for (let row = task.rows.lo; row < task.rows.hi; row += atOnce) {
-    const rows = Math.min(atOnce, task.rows.hi - row);
-    if (row > task.rows.lo) patches.fill(0);
-    for (let r = 0; r < rows; r++) gatherRow(work, group, row + r, patches, r * columns * rowElements, rowElements);
-    product.multiply(rows * columns);
-    for (let r = 0; r < rows; r++) {
-      for (let x = 0; x < columns; x++) {
-        const from = (r * columns + x) * channelsPadded;
-        for (let c = 0; c < channels; c++) line[x * channels + c] = sums[from + c] ?? 0;
-      }
-      scaleLine(work, records, line);
-      finishLine(work.memory, task, row + r, line, other);
-    }
-  }
-}
-
-function runGroupDouble(work: ConvWork, group: number): void {
+/** Sums of int16 go beyond 32 bits; in doubles they are exact, and those of 8 bits become int32 when they are scaled. */
+function runChannels(work: ConvWork, group: number): void {
   const { task, taps } = work;
   const records = unpackRecords(work);
   const columns = lengthOf(task.cols);
@@ -180,7 +161,7 @@ function runGroupDouble(work: ConvWork, group: number): void {
   const patches = new Float64Array((atOnce * columns + 1) * taps);
   const sums = new Float64Array((atOnce * columns + 1) * channels);
   const weights = new Float64Array(channels * taps);
-  unpackWeights(work, weights, taps);
+  unpackWeights(work, weights);
   const other = makeLine(task);
   for (let row = task.rows.lo; row < task.rows.hi; row += atOnce) {
     const rows = Math.min(atOnce, task.rows.hi - row);
@@ -203,14 +184,14 @@ function gatherRow(
   work: ConvWork,
   group: number,
   row: number,
-  patches: Elements,
+  patches: Float64Array,
   start: number,
   rowElements: number, // from a window to the next
 ): void {
   const { task, input, window, groupIn } = work;
   const columns = lengthOf(task.cols);
   const span = (columns - 1) * window.strideW + (window.kernelW - 1) * window.dilationW + 1;
-  const strip = task.elementBytes > 1 ? new Float64Array(span * groupIn) : new Int16Array(span * groupIn);
+  const strip = new Float64Array(span * groupIn);
   // Without dilation, the taps of a window in one row lie side by side.
   const runs = window.dilationW === 1 || window.kernelW === 1 ? 1 : window.kernelW;
   const runElements = (window.kernelW / runs) * groupIn;
@@ -232,7 +213,7 @@ function gatherRow(
 }
 
 /** The part of an input row under the windows of an output row, less the zero point; 0 beyond the image. */
-function readStrip(work: ConvWork, group: number, inRow: number, span: number, strip: Elements): void {
+function readStrip(work: ConvWork, group: number, inRow: number, span: number, strip: Float64Array): void {
   const { memory, task, input, window, groupIn } = work;
   const { view, zero } = input;
   const source = elementsOf(memory, task.dtype);
@@ -348,7 +329,7 @@ function runDepthwise(work: ConvWork): void {
   const channels = lengthOf(task.channels);
   // weights[tap * channels + channel], so that the innermost loop runs along channels.
   const weights = new Float64Array(channels * taps);
-  unpackWeights(work, weights, taps);
+  unpackWeights(work, weights);
   const byTap = new Float64Array(taps * channels);
   for (let c = 0; c < channels; c++) {
     for (let k = 0; k < taps; k++) byTap[k * channels + c] = weights[c * taps + k] ?? 0;
