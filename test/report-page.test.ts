@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import type { Browser, Locator, Page } from 'playwright-core';
-import type { PagePlan } from '../src/driver/page-data.js';
+import type { PagePlan, PageSimulation } from '../src/driver/page-data.js';
 import { type Report, reportSchema } from '../src/driver/report.js';
 import { reportPage, withSimulation } from '../src/driver/report-page.js';
 import { CHROMIUM, launchChromium } from './chromium.js';
-import { scratchDirectory, spillway } from './cli-harness.js';
+import { scratchDirectory, spillway, spillwayJson } from './cli-harness.js';
 import { pagePlanProblems } from './page-plan-check.js';
 
 jest.setTimeout(120_000);
@@ -49,10 +49,7 @@ const simulation = {
   macUtilization: 0.25,
   dramUtilization: 0.5,
   totalBytes: 96,
-  binCycles: 500,
-  dramReadBytes: [64, 0],
-  dramWriteBytes: [0, 32],
-  macBusyCycles: [250, 0],
+  timeline: { binCycles: 512, dramReadBytes: [64, 0], dramWriteBytes: [0, 32], macs: [250, 0] },
 };
 
 describe('the file', () => {
@@ -77,6 +74,22 @@ describe('the file', () => {
     expect(withSimulation(html, '0'.repeat(64), simulation)).toBeUndefined();
     expect(withSimulation('<html></html>', plan.programSha256, simulation)).toBeUndefined();
   });
+});
+
+test('simulate puts what it counted into the page beside the program', () => {
+  const run = spillwayJson('simulate', directory, '--timing-only') as { cycles: number };
+  const page = readFileSync(join(directory, 'report.html'), 'utf8');
+  const counted = JSON.parse(/id="simulation">([^<]*)</.exec(page)?.[1] ?? 'null') as PageSimulation;
+  writeFileSync(join(directory, 'report.html'), html);
+  expect(counted.cycles).toBe(run.cycles);
+  expect(counted.totalBytes).toBe(report.period.totalBytes);
+  const { dramReadBytes, dramWriteBytes, macs, binCycles } = counted.timeline;
+  const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
+  expect(sum(dramReadBytes)).toBeCloseTo(report.period.readBytes - report.period.byClass.code, -1);
+  expect(sum(dramWriteBytes)).toBeCloseTo(report.period.writeBytes, -1);
+  expect(sum(macs) / (run.cycles * report.target.macsPerCycle)).toBeCloseTo(counted.macUtilization, 6);
+  expect(dramReadBytes.length * binCycles).toBeGreaterThanOrEqual(run.cycles * 0.9);
+  expect(dramReadBytes.length).toBeLessThanOrEqual(512);
 });
 
 if (CHROMIUM === undefined) console.warn('there is no chromium here: report.html is not looked at');

@@ -1,4 +1,5 @@
 /** What report.html carries besides report.json: where each buffer is, the arrows of the graph, the blocks, a simulation. */
+import type { TimelineBins } from '../simulator/timeline.js';
 
 /** For what bytes of SRAM are taken. */
 export type BufferKind = 'resident' | 'weights' | 'tensor' | 'rolling' | 'staging' | 'sums';
@@ -41,15 +42,12 @@ export interface PagePlan {
   readonly blocks: readonly PageBlock[];
 }
 
-/** What a simulation of the program counted, bin by bin over one period. */
+/** What a simulation of the program counted in one period. */
 export interface PageSimulation {
   readonly cycles: number;
   readonly framesPerSecond: number;
   readonly macUtilization: number;
   readonly dramUtilization: number;
   readonly totalBytes: number; // of a period
-  readonly binCycles: number;
-  readonly dramReadBytes: readonly number[];
-  readonly dramWriteBytes: readonly number[];
-  readonly macBusyCycles: readonly number[];
+  readonly timeline: TimelineBins;
 }

@@ -44,6 +44,7 @@ export interface SimulationReport {
 const EXAMPLES = `
 Reads program.bin, dram.bin and manifest.json of DIR. Where graph.ir and graph.bin lie beside them, the reference
 interpreter runs the imported graph on the same inputs, and the outputs must be equal bit for bit.
+Where report.html lies beside them, it shows the simulated time from then on.
 A fault (an unwritten, stale or unordered access, an address out of range ...) ends with exit code 1.
 
 Examples:
@@ -97,6 +98,11 @@ export async function runSimulation(directory: string, flags: Flags): Promise<Si
     progress.stage('run the reference');
     const { compareWithReference } = await import('./reference-check.js');
     const matchesReference = flags.timingOnly ? null : compareWithReference(directory, manifest, result, seed, inputs);
+    if (result.faultCount === 0) {
+      const { refreshPage } = await import('./refresh-page.js');
+      const problem = refreshPage(directory, manifest, result);
+      if (problem !== undefined) process.stderr.write(`${problem}\n`);
+    }
     if (flags.saveOutputs !== undefined) await saveOutputs(flags.saveOutputs, result);
     return {
       schema: 'spillway-simulation/1',

@@ -23,7 +23,7 @@ export function time(documents: PageDocuments): Section {
   const what =
     simulation === null
       ? 'Estimated from the plan, layer by layer of one frame; spillway simulate, run on this directory, times the commands themselves and puts what it counted here.'
-      : `Simulated: ${seconds(simulation.cycles / report.target.clockHz)} a period, in bins of ${seconds(simulation.binCycles / report.target.clockHz)}. MACs busy ${percent(simulation.macUtilization)}, DRAM ${percent(simulation.dramUtilization)} of the period.`;
+      : `Simulated: ${seconds(simulation.cycles / report.target.clockHz)} a period, in bins of ${seconds(simulation.timeline.binCycles / report.target.clockHz)}. MACs busy ${percent(simulation.macUtilization)}, DRAM ${percent(simulation.dramUtilization)} of the period. The control code has no times of its own and is not drawn.`;
   const made = section('time', simulation === null ? 'Time (estimated)' : 'Time (simulated)', what);
   const bandwidth = h('div', {
     class: 'plot',
@@ -86,16 +86,17 @@ function estimatedBins({ report, plan }: PageDocuments): Bin[] {
 }
 
 function simulatedBins({ target }: Report, simulation: PageSimulation): Bin[] {
-  const { binCycles, cycles } = simulation;
-  return simulation.dramReadBytes.map((read, i): Bin => {
+  const { cycles, timeline } = simulation;
+  const { binCycles } = timeline;
+  return timeline.dramReadBytes.map((read, i): Bin => {
     const taken = Math.max(1, Math.min(binCycles, cycles - i * binCycles));
     const lasts = taken / target.clockHz;
     return {
       from: (i * binCycles) / target.clockHz,
       to: (i * binCycles + taken) / target.clockHz,
       readBytes: read / lasts,
-      writeBytes: (simulation.dramWriteBytes[i] ?? 0) / lasts,
-      macShare: (simulation.macBusyCycles[i] ?? 0) / taken,
+      writeBytes: (timeline.dramWriteBytes[i] ?? 0) / lasts,
+      macShare: (timeline.macs[i] ?? 0) / (taken * target.macsPerCycle),
       label: `bin ${i}`,
     };
   });
@@ -128,7 +129,7 @@ function drawBandwidth(report: Report, bins: readonly Bin[], width: number): Nod
   const plot = Plot.plot({
     ...axes(width, bins),
     y: {
-      domain: [0, Math.max(roof * 1.05, ...both.map(({ to }) => to))],
+      domain: [0, Math.max(roof * 1.2, ...both.map(({ to }) => to))],
       label: null,
       ticks: 4,
       grid: true,
@@ -147,7 +148,7 @@ function drawBandwidth(report: Report, bins: readonly Bin[], width: number): Nod
       Plot.text([roof], {
         y: (d: number) => d,
         frameAnchor: 'right',
-        dy: 9,
+        dy: -8,
         text: () => `the chip's ${fixed(roof / 1e9)} GB/s`,
         stroke: 'var(--background)',
         fill: 'currentColor',

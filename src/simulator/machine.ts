@@ -7,6 +7,7 @@ import type { FaultLog } from './faults.js';
 import { at } from './geometry.js';
 import { type Execution, placeOf, type QueueId } from './judge.js';
 import { type CodeLine, type Fields, type Issue, Sequencer } from './sequencer.js';
+import type { TimelineBins } from './timeline.js';
 import { type ChipNumbers, computeCost } from './timing.js';
 import { touch } from './touch.js';
 import { type BusyCycles, Units, type Work } from './units.js';
@@ -54,6 +55,7 @@ export interface SectionResult {
   readonly macs: number;
   readonly codeBytes: number;
   readonly busyCycles: Readonly<BusyCycles>;
+  readonly timeline: TimelineBins;
   readonly commands: number;
 }
 
@@ -123,6 +125,7 @@ export class Machine {
     return {
       cycles: Math.ceil(Math.max(this.units.now, this.processor.time)),
       macs: this.macs,
+      timeline: this.units.timeline.bins(),
       codeBytes: this.codeBytes,
       busyCycles: {
         load: Math.ceil(busy.load),
@@ -292,7 +295,7 @@ export class Machine {
     const { unit, cycles, macs, arrayReadBytes } = computeCost(execution.line.instruction.name, fields, chip);
     this.macs += macs;
     const portBytes = arrayReadBytes + accesses.portBytes;
-    return { unit, readyAt: now, cycles: Math.max(cycles, portBytes / chip.sram.bytesPerCycle), portBytes };
+    return { unit, macs, readyAt: now, cycles: Math.max(cycles, portBytes / chip.sram.bytesPerCycle), portBytes };
   }
 
   /** What still stands in the queues when nothing can start will never start. */

@@ -65,6 +65,7 @@ export interface SimulationResult {
   readonly macUtilization: number;
   readonly dramUtilization: number;
   readonly busyCycles: SectionResult['busyCycles'];
+  readonly timeline: SectionResult['timeline']; // of the period
   readonly commands: number;
   readonly faults: readonly Fault[]; // the first hundred
   readonly faultCount: number;
@@ -121,6 +122,7 @@ export function simulate(loaded: LoadedProgram, options: SimulationOptions = {})
     macUtilization: share(period.macs, period.cycles * chip.mac.rows * chip.mac.columns),
     dramUtilization: share(period.busyCycles.dram, period.cycles),
     busyCycles: period.busyCycles,
+    timeline: period.timeline,
     commands: period.commands,
     faults: log.kept,
     faultCount: log.count,

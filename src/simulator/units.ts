@@ -5,6 +5,7 @@
  */
 import { DramInterface } from './dram-interface.js';
 import type { QueueId } from './judge.js';
+import { Timeline, type TimelineRow } from './timeline.js';
 import type { ChipNumbers, ComputeUnit } from './timing.js';
 
 export interface Work<T> {
@@ -18,6 +19,7 @@ export interface Work<T> {
   /** Through the SRAM ports. */
   readonly portBytes: number;
   readonly unit?: ComputeUnit;
+  readonly macs?: number;
 }
 
 interface Running<T> extends Work<T> {
@@ -35,6 +37,7 @@ export interface BusyCycles {
 
 export class Units<T> {
   now = 0;
+  readonly timeline = new Timeline();
   readonly busy: BusyCycles = { load: 0, compute: 0, store: 0, dram: 0, mac: 0, vector: 0 };
   private readonly running: readonly [Running<T>[], Running<T>[], Running<T>[]] = [[], [], []];
   private readonly slots: readonly [number, number, number];
@@ -82,13 +85,16 @@ export class Units<T> {
     const rates = this.rates();
     const elapsed = time - this.now;
     const complete: T[] = [];
-    const proceed = (list: Running<T>[], rate: number) => {
+    const proceed = (list: Running<T>[], rate: number, row: TimelineRow) => {
       const [work] = list;
       if (work === undefined) return;
       if (work.readyAt <= this.now) {
         // The sum is what nextEvent returned, bit for bit, when this is the one that ends.
         const isEnd = work.left === 0 || (rate > 0 && this.now + work.left / rate <= time);
-        work.left = isEnd ? 0 : Math.max(0, work.left - rate * elapsed);
+        const left = isEnd ? 0 : Math.max(0, work.left - rate * elapsed);
+        const amount = row === 'macs' ? (work.macs ?? 0) : work.portBytes;
+        if (left < work.left) this.timeline.add(row, this.now, time, (amount * (work.left - left)) / work.cycles);
+        work.left = left;
       }
       if (work.left > 0 || work.readyAt > time) return;
       list.shift();
@@ -96,9 +102,9 @@ export class Units<T> {
     };
     this.countBusy(elapsed);
     const [load, compute, store] = this.running;
-    proceed(load, rates.load);
-    proceed(compute, rates.compute);
-    proceed(store, rates.store);
+    proceed(load, rates.load, 'dramReadBytes');
+    proceed(compute, rates.compute, 'macs');
+    proceed(store, rates.store, 'dramWriteBytes');
     this.now = time;
     return complete;
   }
