@@ -7,7 +7,7 @@ import { type Observer, runPasses } from '../../passes/pass.js';
 import { PIPELINE } from '../../passes/pipeline.js';
 import type { PlaceOptions } from '../../passes/place.js';
 import { type EmittedProgram, emitProgram } from '../backend/emit-program.js';
-import { predictTiming } from '../backend/predict-timing.js';
+import { periodTimeline } from '../backend/timeline.js';
 import { SpillwayError } from '../base/diagnostic.js';
 import type { Program } from '../ir/types.js';
 import { addressProblems } from '../schedule/check-addresses.js';
@@ -107,7 +107,7 @@ function bestOf(first: Compiled, compile: CompileOnce, options: CompileOptions):
   const bytesOf = ({ schedule, emitted }: Compiled): number => countTraffic(schedule, emitted).period.totalBytes;
   const byLatency = options.objective === 'latency';
   const costOf = (compiled: Compiled): number =>
-    byLatency ? predictTiming(compiled.schedule, options.chip).cycles : bytesOf(compiled);
+    byLatency ? periodTimeline(compiled.emitted.programBytes, options.chip).cycles : bytesOf(compiled);
   const { record } = first.schedule;
   let best = first;
   if (byLatency && first.schedule.blocks.some(({ plan }) => plan.pieces !== undefined)) {

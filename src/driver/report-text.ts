@@ -99,7 +99,7 @@ function budgetSection(report: Report): string {
 function timingLine(report: Report): string {
   const { timing } = report;
   const milliseconds = (timing.seconds * 1e3).toFixed(3);
-  return `estimated time: ${timing.cycles} cycles, ${milliseconds} ms a period, ${timing.framesPerSecond.toFixed(1)} frames/s; MACs busy ${percent(timing.macUtilization)}, DRAM ${percent(timing.dramUtilization)}
+  return `predicted time: ${timing.cycles} cycles, ${milliseconds} ms a period, ${timing.framesPerSecond.toFixed(1)} frames/s; MACs busy ${percent(timing.macUtilization)}, DRAM ${percent(timing.dramUtilization)}
   of it the layers alone, each in one command, take ${timing.floors.computeCycles}; the compulsory bytes alone ${timing.floors.compulsoryCycles}\n`;
 }
 

@@ -4,7 +4,8 @@ import { z } from 'zod';
 import { neededInputBytes } from '../backend/compulsory.js';
 import { computeFloorCycles } from '../backend/compute-work.js';
 import { crossingBoundOf } from '../backend/crossing-bound.js';
-import { predictTiming } from '../backend/predict-timing.js';
+import { type PredictedTiming, predictTiming } from '../backend/predict-timing.js';
+import { periodTimeline } from '../backend/timeline.js';
 import type { Schedule } from '../schedule/schedule.js';
 import type { Chip } from '../target/chip.js';
 import type { Compiled } from './compile.js';
@@ -137,8 +138,12 @@ export function makeReport(compiled: Compiled, options: ReportOptions): Report {
   const { batch, dtype } = emitted.manifest;
   const counted = countTraffic(schedule, emitted);
   const { period } = counted;
-  const timing = predictTiming(schedule, chip);
-  const layers = layerReports(schedule, counted.entries, timing);
+  const timeline = periodTimeline(emitted.programBytes, chip);
+  const layers = layerReports(
+    schedule,
+    counted.entries,
+    scaled(predictTiming(schedule, chip), timeline.cycles / batch),
+  );
   const weightBytes = schedule.layers.reduce((total, { layer }) => total + layer.weights.totalBytes, 0);
   const sizes = [...schedule.roots.values()].map((root) => root.sizeBytes);
   const macs = layers.reduce((total, layer) => total + layer.macs, 0);
@@ -180,7 +185,7 @@ export function makeReport(compiled: Compiled, options: ReportOptions): Report {
     },
     budget: budgetOf(schedule, emitted, period),
     bound,
-    timing: { ...timingOf(timing, period, macs, batch, chip), floors: floorsOf(schedule, bound, batch, chip) },
+    timing: { ...timingOf(timeline.cycles, period, macs, batch, chip), floors: floorsOf(schedule, bound, batch, chip) },
     solver: {
       name: record.solver,
       status: record.status,
@@ -238,14 +243,13 @@ function boundOf(
 }
 
 function timingOf(
-  timing: ReturnType<typeof predictTiming>,
+  cycles: number,
   period: PeriodBytes,
   macs: number,
   batch: number,
   chip: Chip,
 ): Omit<Report['timing'], 'floors'> {
   const bytesPerCycle = chip.dram.bytesPerSecond / chip.clockHz;
-  const cycles = Math.ceil(timing.cycles * batch);
   const seconds = cycles / chip.clockHz;
   const share = (part: number, whole: number): number => (whole === 0 ? 0 : Math.min(1, part / whole));
   return {
@@ -255,6 +259,13 @@ function timingOf(
     macUtilization: share(macs * batch, cycles * chip.mac.rows * chip.mac.columns),
     dramUtilization: share(period.totalBytes / bytesPerCycle, cycles),
   };
+}
+
+/** The estimates of the layers, so that together they take what the program takes. */
+function scaled(timing: PredictedTiming, cycles: number): PredictedTiming {
+  const factor = timing.cycles === 0 ? 1 : cycles / timing.cycles;
+  const layers = timing.layers.map((layer) => ({ ...layer, cycles: Math.ceil(layer.cycles * factor) }));
+  return { layers, cycles: Math.ceil(cycles) };
 }
 
 function floorsOf(

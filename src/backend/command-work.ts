@@ -1,0 +1,215 @@
+/**
+ * What one command costs on the machine of docs/timing.md, from its fields. The simulator knows which bytes a command touches; here
+ * it is worked out from the shapes, and where runs of bytes lie at odd addresses their bursts and pages are what is to be expected.
+ */
+import type { Chip } from '../target/chip.js';
+
+/** A field of a command in one iteration of the loops around it; 0 where it has none of that name. */
+export type FieldOf = (name: string) => number;
+
+export interface CommandWork {
+  /** With the DRAM interface, or the SRAM ports, for itself; without set-up and latency. */
+  readonly cycles: number;
+  readonly portBytes: number; // through the SRAM ports
+}
+
+const NOTHING: CommandWork = { cycles: 0, portBytes: 0 };
+
+/** By the number of a type in the field `dtype`. */
+const ELEMENT_BYTES = [1, 4, 1, 2, 4];
+
+/** Elements of [start, start + length) in [0, limit). */
+function clipped(start: number, length: number, limit: number): number {
+  return Math.max(0, Math.min(limit, start + length) - Math.max(0, start));
+}
+
+/** A command of the compute queue. */
+export function computeCommandWork(op: string, field: FieldOf, chip: Chip): CommandWork {
+  if (op === 'permute') {
+    let elements = 1;
+    for (const d of [0, 1, 2, 3]) elements *= Math.max(1, field(`count${d}`));
+    return vector(elements, 2 * elements * field('elementBytes'), chip);
+  }
+  const bytes = ELEMENT_BYTES[field('dtype')] ?? 1;
+  if (op === 'poolRows') {
+    const elements = clipped(field('row0'), field('rows'), field('inH')) * field('inW') * field('inC');
+    return vector(elements, elements * bytes + 8 * field('inC'), chip);
+  }
+  const rows = clipped(field('row0'), field('rows'), field('outH'));
+  const columns = clipped(field('col0'), field('cols'), field('outW'));
+  const channels = op === 'conv' ? clipped(field('ch0'), field('chs'), field('outC')) : field('outC');
+  const pixels = rows * columns;
+  const elements = pixels * channels;
+  if (elements === 0) return NOTHING;
+  const written = elements * bytes * (field('addMode') === 0 ? 1 : 2);
+  /** Of an operand that has one row, column or channel for all where the mask says so. */
+  const repeated = (mask: number): number =>
+    ((mask & 1) === 0 ? rows : 1) * ((mask & 2) === 0 ? columns : 1) * ((mask & 4) === 0 ? channels : 1);
+  const windowPixels = (): number => underWindows(field, 'H', rows) * underWindows(field, 'W', columns);
+  switch (op) {
+    case 'conv': {
+      const groups = Math.max(1, field('groups'));
+      const inner = field('inC') / groups;
+      const ofGroup = field('outC') / groups;
+      const taps = field('kernelH') * field('kernelW');
+      if (inner === 1 && groups > 1)
+        return vector(
+          elements * taps,
+          windowPixels() * channels * bytes + written + channels * (taps * bytes + 8),
+          chip,
+        );
+      const passes = Math.ceil(channels / ofGroup) * Math.ceil(Math.min(channels, ofGroup) / chip.mac.columns);
+      return array(pixels * taps, passes, inner, pixels * taps * passes * inner * bytes + written, chip);
+    }
+    case 'matmul': {
+      const inner = field('inC');
+      const passes = Math.ceil(channels / chip.mac.columns);
+      return array(pixels, passes, inner, pixels * passes * inner * bytes + written, chip);
+    }
+    case 'recurrent': {
+      const gates = (field('mode') % 2 === 0 ? 4 : 3) * field('hidden');
+      const inner = field('inC') + field('hidden');
+      const passes = Math.ceil(gates / chip.mac.columns);
+      const step = array(1, passes, inner, passes * inner * 4, chip);
+      return ported(pixels * step.cycles, pixels * step.portBytes + written, chip);
+    }
+    case 'pool':
+      return vector(elements * field('kernelH') * field('kernelW'), windowPixels() * channels * bytes + written, chip);
+    case 'reduce':
+      return vector(pixels * field('inC'), pixels * field('inC') * bytes + written, chip);
+    case 'softmax':
+    case 'lrn':
+    case 'layerNorm':
+      return vector(3 * elements, elements * bytes + written, chip);
+    case 'binary':
+      return vector(elements, (repeated(field('aRepeat')) + repeated(field('bRepeat'))) * bytes + written, chip);
+    case 'select': {
+      const read = repeated(field('aRepeat')) + repeated(field('bRepeat')) + repeated(field('inRepeat'));
+      return vector(elements, read * bytes + written, chip);
+    }
+    case 'map': {
+      const scale = Math.max(1, field('scaleH')) * Math.max(1, field('scaleW'));
+      const inDtype = field('inDtype');
+      const inBytes = inDtype === 0 ? bytes : (ELEMENT_BYTES[inDtype - 1] ?? 1);
+      return vector(elements, (repeated(field('inRepeat')) * inBytes) / scale + written, chip);
+    }
+    default: {
+      // resize, pad: the same share of the input as of the output.
+      const share = (field('inH') * field('inW')) / Math.max(1, field('outH') * field('outW'));
+      const read = Math.min(elements * share, field('inH') * field('inW') * field('inC'));
+      return vector(elements, read * bytes + written, chip);
+    }
+  }
+}
+
+/** Input rows or columns under the windows of so many outputs, all of which lie inside. */
+function underWindows(field: FieldOf, side: 'H' | 'W', outputs: number): number {
+  const reach = (field(`kernel${side}`) - 1) * Math.max(1, field(`dilation${side}`)) + 1;
+  const stride = field(`stride${side}`);
+  const touched = reach >= stride ? (outputs - 1) * stride + reach : outputs * reach;
+  return Math.min(field(`in${side}`), touched);
+}
+
+function ported(cycles: number, portBytes: number, chip: Chip): CommandWork {
+  return { cycles: Math.max(cycles, portBytes / chip.sram.bytesPerCycle), portBytes };
+}
+
+function vector(work: number, portBytes: number, chip: Chip): CommandWork {
+  return ported(Math.ceil(work / chip.vector.lanes), portBytes, chip);
+}
+
+function array(positions: number, passes: number, inner: number, portBytes: number, chip: Chip): CommandWork {
+  const { rows, columns } = chip.mac;
+  return ported(positions * passes * Math.ceil(inner / rows) + rows + columns, portBytes, chip);
+}
+
+/** Runs of consecutive DRAM bytes, the first at `start`. */
+interface Runs {
+  readonly count: number;
+  readonly bytes: number; // of each
+  readonly start: number;
+  readonly pitch: number; // from a run to the next, where it is always the same
+  readonly spanBytes: number; // from the first byte to the last
+}
+
+/** A command of the load or store queue. */
+export function transferWork(op: string, field: FieldOf, chip: Chip): CommandWork {
+  const runs = runsOf(op, field);
+  if (runs.count * runs.bytes <= 0) return NOTHING;
+  const { burstBytes, bytesPerSecond, pageBytes } = chip.dram;
+  const bursts = piecesOf(runs, burstBytes);
+  const pages =
+    pageBytes === undefined
+      ? 0
+      : op === 'gatherRows'
+        ? piecesOf(runs, pageBytes)
+        : Math.min(piecesOf(runs, pageBytes), runs.spanBytes / pageBytes + 1);
+  const cycles = Math.max((bursts * burstBytes * chip.clockHz) / bytesPerSecond, pages * pageCycles(chip));
+  return { cycles, portBytes: runs.count * runs.bytes };
+}
+
+/** From one page that is opened to the next. */
+function pageCycles({ dram }: Chip): number {
+  return Math.max(dram.activateCycles ?? 0, (dram.rowCycleCycles ?? 0) / (dram.banks ?? 1));
+}
+
+/** Aligned pieces of so many bytes that hold the runs, each run by itself. */
+function piecesOf({ count, bytes, start, pitch }: Runs, size: number): number {
+  const exact = (at: number): number => Math.floor((at + bytes - 1) / size) - Math.floor(at / size) + 1;
+  if (count === 1 || pitch % size === 0) return count * exact(start);
+  const granule = greatestCommonDivisor(greatestCommonDivisor(pitch, size), bytes);
+  return count * ((bytes - granule) / size + 1);
+}
+
+function greatestCommonDivisor(a: number, b: number): number {
+  return b === 0 ? Math.max(1, a) : greatestCommonDivisor(b, a % b);
+}
+
+function runsOf(op: string, field: FieldOf): Runs {
+  const base = field('dramBase');
+  if (op === 'load' || op === 'store') {
+    const start = Math.max(0, field('offset'));
+    const bytes = Math.max(0, Math.min(field('limit'), field('offset') + field('bytes')) - start);
+    return { count: 1, bytes, start: base + start, pitch: 0, spanBytes: bytes };
+  }
+  if (op === 'gatherRows') {
+    const rows = clipped(field('row0'), field('rows'), field('imageH'));
+    const bytes = field('entryBytes');
+    return { count: rows, bytes, start: base, pitch: bytes, spanBytes: rows * bytes };
+  }
+  if (op === 'loadRows' || op === 'storeRows') {
+    const rows = clipped(field('row0'), field('rows'), field('imageH'));
+    const columns = clipped(field('col0'), field('cols'), field('imageW'));
+    const [rowPitch, pixelPitch] = [field('dramRowPitch'), field('dramPixelPitch')];
+    const start = base + Math.max(0, field('row0')) * rowPitch + Math.max(0, field('col0')) * pixelPitch;
+    return strided(start, field('pixelBytes'), [
+      { count: rows, stride: rowPitch },
+      { count: columns, stride: pixelPitch },
+    ]);
+  }
+  const dimensions = [0, 1, 2, 3].map((d) => ({
+    count: Math.max(1, field(`count${d}`)),
+    stride: field(`dramStride${d}`),
+  }));
+  return strided(base, field('elementBytes'), dimensions);
+}
+
+/** @param dimensions the outermost first */
+function strided(
+  start: number,
+  elementBytes: number,
+  dimensions: readonly { readonly count: number; readonly stride: number }[],
+): Runs {
+  let [bytes, count, pitch, spanBytes] = [elementBytes, 1, 0, elementBytes];
+  for (const dimension of dimensions.toReversed()) {
+    if (dimension.count === 1) continue;
+    spanBytes += (dimension.count - 1) * dimension.stride;
+    if (count === 1 && dimension.stride === bytes) {
+      bytes *= dimension.count;
+      continue;
+    }
+    if (count === 1) pitch = dimension.stride;
+    count *= dimension.count;
+  }
+  return { count, bytes, start, pitch, spanBytes };
+}
