@@ -119,12 +119,32 @@ export function lengthOf(range: Range): number {
   return range.hi - range.lo;
 }
 
+interface ViewFields {
+  readonly base: string;
+  readonly rowPitch: string;
+  readonly pixelPitch: string;
+  readonly ring: string;
+}
+
+const VIEW_FIELDS = new Map<string, ViewFields>();
+
+/** Names are put together once: every command asks for some. */
+function viewFields(prefix: string): ViewFields {
+  const known = VIEW_FIELDS.get(prefix);
+  if (known !== undefined) return known;
+  const [base, rowPitch] = [`${prefix}Base`, `${prefix}RowPitch`];
+  const names = { base, rowPitch, pixelPitch: `${prefix}PixelPitch`, ring: `${prefix}Ring` };
+  VIEW_FIELDS.set(prefix, names);
+  return names;
+}
+
 export function viewOf(fields: Fields, prefix: string): View {
+  const { base, rowPitch, pixelPitch, ring } = viewFields(prefix);
   return {
-    base: at(fields, `${prefix}Base`),
-    rowPitch: at(fields, `${prefix}RowPitch`),
-    pixelPitch: at(fields, `${prefix}PixelPitch`),
-    ring: at(fields, `${prefix}Ring`),
+    base: at(fields, base),
+    rowPitch: at(fields, rowPitch),
+    pixelPitch: at(fields, pixelPitch),
+    ring: at(fields, ring),
     stripes: stripeRingOf(fields, prefix),
   };
 }
@@ -332,6 +352,22 @@ export function illegalValue(op: string, fields: Fields): string | undefined {
   if (op === 'lrn') return least('size');
   return undefined;
 }
+
+/**
+ * Whether this field is one that illegalValue looks at for itself alone, and finds nothing wrong with: the rules for the
+ * other fields need not be asked again when it changes. Any other field is for illegalValue.
+ */
+export function isLegalPosition(op: string, field: string, fields: Fields): boolean {
+  const value = fields[field] ?? 0;
+  if (!POSITIONS.has(field) || op === 'recurrent' || !Number.isSafeInteger(value)) return false;
+  return value >= 0 || !MUST_NOT_BE_NEGATIVE.has(field);
+}
+
+const POSITIONS = new Set(
+  ['row0', 'rows', 'col0', 'cols', 'ch0', 'chs', 'offset', 'bytes', 'dramBase', 'sramBase', 'inBase', 'outBase'].concat(
+    ['aBase', 'bBase', 'addBase', 'records', 'table', 'sums'],
+  ),
+);
 
 /** Prefixes of all views there are. */
 const VIEWS = ['sram', 'in', 'out', 'a', 'b', 'add'];

@@ -6,7 +6,7 @@ import { DramInterface } from './dram-interface.js';
 import type { FaultLog } from './faults.js';
 import { at } from './geometry.js';
 import { type Execution, placeOf, type QueueId } from './judge.js';
-import { type CodeLine, type Fields, type Issue, Sequencer } from './sequencer.js';
+import { type CodeLine, type Fields, fieldsOf, type Issue, Sequencer } from './sequencer.js';
 import type { TimelineBins } from './timeline.js';
 import { type ChipNumbers, computeCost } from './timing.js';
 import { touch } from './touch.js';
@@ -29,8 +29,9 @@ interface Token {
 }
 
 interface Pending {
-  readonly line: CodeLine;
-  readonly fields: Fields;
+  readonly issue: Issue;
+  readonly wait: readonly number[]; // semaphores
+  readonly signal: readonly number[];
   readonly issued: Token;
 }
 
@@ -176,7 +177,8 @@ export class Machine {
   /** @returns false when the processor has to wait */
   private accept(issue: Issue): boolean {
     if (this.isHeldUp(issue)) return false;
-    const { line, fields, fetchedBytes } = issue;
+    const { line, fetchedBytes } = issue;
+    const fields = fieldsOf(issue);
     this.codeBytes += fetchedBytes;
     this.codeCycles += fetchedBytes / this.dram.bytesPerCycle;
     this.processor.decode(fetchedBytes);
@@ -185,7 +187,7 @@ export class Machine {
     const queue = id === undefined ? undefined : this.queues[id];
     const issued: Token = { time: this.processor.time, clock: this.processorClock };
     if (queue !== undefined) {
-      queue.pending.push({ line, fields, issued });
+      queue.pending.push({ issue, wait: named(at(fields, 'wait')), signal: named(at(fields, 'signal')), issued });
       return true;
     }
     switch (line.instruction.name) {
@@ -238,9 +240,9 @@ export class Machine {
     const head = queue.pending[queue.head];
     if (head === undefined || !this.units.hasRoom(queue.id)) return Number.POSITIVE_INFINITY;
     // What gatherRows reads of SRAM, a load before it may bring.
-    if (head.line.instruction.name === 'gatherRows' && !this.units.isIdle(queue.id)) return Number.POSITIVE_INFINITY;
+    if (head.issue.line.instruction.name === 'gatherRows' && !this.units.isIdle(queue.id)) return Number.POSITIVE_INFINITY;
     let start = head.issued.time;
-    for (const semaphore of named(at(head.fields, 'wait'))) {
+    for (const semaphore of head.wait) {
       const token = this.semaphores[semaphore]?.[0];
       if (token === undefined) return Number.POSITIVE_INFINITY;
       start = Math.max(start, token.time);
@@ -257,16 +259,16 @@ export class Machine {
       queue.head = 0;
     }
     const clock: Times3 = join(queue.clock, head.issued.clock);
-    for (const semaphore of named(at(head.fields, 'wait'))) {
+    for (const semaphore of head.wait) {
       const token = this.semaphores[semaphore]?.shift();
       if (token !== undefined) raise(clock, token.clock);
     }
-    const sequence = this.history[queue.id].push(head.line);
-    const work = this.carryOut({ line: head.line, queue: queue.id, sequence, clock }, head.fields);
+    const { line } = head.issue;
+    const sequence = this.history[queue.id].push(line);
+    const work = this.carryOut({ line, queue: queue.id, sequence, clock }, fieldsOf(head.issue));
     queue.clock = [clock[0], clock[1], clock[2]];
     queue.clock[queue.id] = sequence;
-    const command = { signals: named(at(head.fields, 'signal')), clock: queue.clock };
-    this.units.start({ queue: queue.id, command, ...work });
+    this.units.start({ queue: queue.id, command: { signals: head.signal, clock: queue.clock }, ...work });
   }
 
   private complete({ signals, clock }: Completion): void {
@@ -277,14 +279,14 @@ export class Machine {
   private carryOut(execution: Execution, fields: Fields): Omit<Work<Completion>, 'queue' | 'command'> {
     const { accesses, chip } = this;
     const { traffic } = accesses;
-    const before = { ...traffic };
+    const { readBytes, writeBytes, bursts, pages } = traffic;
     accesses.begin(execution);
     touch(accesses, execution.line, fields);
     if (!accesses.isUnsafe) this.moveData?.(execution.line, fields);
     const { now } = this.units;
     if (execution.queue !== 1) {
-      const bytes = traffic.readBytes - before.readBytes + traffic.writeBytes - before.writeBytes;
-      const alone = this.dram.cycles({ bursts: traffic.bursts - before.bursts, pages: traffic.pages - before.pages });
+      const bytes = traffic.readBytes - readBytes + traffic.writeBytes - writeBytes;
+      const alone = this.dram.cycles({ bursts: traffic.bursts - bursts, pages: traffic.pages - pages });
       // A command that clips everything away takes its set-up only.
       if (alone === 0) return { readyAt: now + chip.dma.setupCycles, cycles: 0, portBytes: 0 };
       const cycles = alone + this.codeCycles;
@@ -303,10 +305,10 @@ export class Machine {
     for (const queue of this.queues) {
       const head = queue.pending[queue.head];
       if (head === undefined) continue;
-      const missing = named(at(head.fields, 'wait')).filter((s) => (this.semaphores[s] ?? []).length === 0);
+      const missing = head.wait.filter((s) => (this.semaphores[s] ?? []).length === 0);
       if (!this.log.isFull && missing.length > 0) {
         const message = `waits for semaphore ${missing.join(', ')}, which nothing will raise`;
-        this.log.add({ kind: 'deadlock', ...placeOf({ line: head.line, queue: queue.id }), message });
+        this.log.add({ kind: 'deadlock', ...placeOf({ line: head.issue.line, queue: queue.id }), message });
       }
       queue.pending.length = 0;
       queue.head = 0;
@@ -319,13 +321,14 @@ export class Machine {
   }
 }
 
-const NONE: readonly number[] = [];
+const MASKS = new Map<number, readonly number[]>();
 
 /** Indexes of the bits of a mask. */
 function named(mask: number): readonly number[] {
-  if (mask === 0) return NONE;
-  const indexes: number[] = [];
-  for (let index = 0; index < SEMAPHORES; index++) if ((mask & (1 << index)) !== 0) indexes.push(index);
+  const known = MASKS.get(mask);
+  if (known !== undefined) return known;
+  const indexes = Array.from({ length: SEMAPHORES }, (_, index) => index).filter((index) => (mask & (1 << index)) !== 0);
+  MASKS.set(mask, indexes);
   return indexes;
 }
 

@@ -3,7 +3,7 @@ import type { DecodedSection } from '../commands/decode.js';
 import type { Instruction } from '../commands/instructions.js';
 import { instructionNamed } from '../commands/lookup.js';
 import type { FieldStep } from '../commands/types.js';
-import { StripeRings, stripeViews } from './stripe-ring.js';
+import { describeStripes, type StripeRegisters, stripeViews } from './stripe-ring.js';
 
 /** Values of all fields of a command; those that the stream leaves out are 0. */
 export type Fields = Readonly<Record<string, number>>;
@@ -14,19 +14,28 @@ export interface CodeLine {
   readonly section: SectionName;
   readonly index: number; // in its section
   readonly instruction: Instruction;
-  readonly base: Fields;
-  readonly steps: readonly FieldStep[];
-  /** Names of the fields that have steps. */
+  /** Names of the fields that have steps, and for each its value without them and the steps. */
   readonly stepped: ReadonlySet<string>;
+  readonly variables: readonly { readonly field: string; readonly base: number; readonly steps: readonly FieldStep[] }[];
   /** Prefixes of the views that may name a ring of stripes. */
   readonly stripeViews: readonly string[];
   readonly bytes: number;
+  readonly current: CurrentFields;
 }
 
-/** A command as it is issued in one iteration of the loops around it. */
+/** The fields as the issue has them that was looked at last: a command issued a million times has one object for them. */
+interface CurrentFields {
+  readonly fields: Record<string, number>;
+  registers: StripeRegisters | undefined;
+  /** Beside the variables, these values have been found to be legal. */
+  isLegal: boolean;
+}
+
+/** A command as it is issued in one iteration of the loops around it. `fieldsOf` says what its fields are. */
 export interface Issue {
   readonly line: CodeLine;
-  readonly fields: Fields;
+  readonly values: readonly number[]; // of the line's variables
+  readonly registers: StripeRegisters;
   /** Bytes of code that had to be fetched from DRAM for it. */
   readonly fetchedBytes: number;
 }
@@ -35,22 +44,43 @@ export function codeLines(section: SectionName, decoded: DecodedSection, firstId
   return decoded.commands.map((command, index) => {
     const instruction = instructionNamed(command.op);
     if (instruction === undefined) throw new Error(`decoder let through ${command.op}`);
-    const base: Record<string, number> = {};
-    for (const { name } of instruction.fields) base[name] = command.fields[name] ?? 0;
+    const fields: Record<string, number> = {};
+    for (const { name } of instruction.fields) fields[name] = command.fields[name] ?? 0;
     const steps = command.steps ?? [];
     const stepped = new Set(steps.map((step) => step.field));
+    const variables = [...stepped].map((field) => ({
+      field,
+      base: fields[field] ?? 0,
+      steps: steps.filter((step) => step.field === field),
+    }));
     return {
       id: firstId + index,
       section,
       index,
       instruction,
-      base,
-      steps,
       stepped,
+      variables,
       stripeViews: stripeViews(instruction.fields.map((field) => field.name)),
       bytes: decoded.commandBytes[index] ?? 0,
+      current: { fields, registers: undefined, isLegal: false },
     };
   });
+}
+
+/** The fields of a command, with what the registers hold that its views name. They stay until the next call for its line. */
+export function fieldsOf({ line, values, registers }: Issue): Fields {
+  const { current, variables, stripeViews } = line;
+  variables.forEach(({ field }, index) => {
+    current.fields[field] = values[index] ?? 0;
+  });
+  if (stripeViews.length === 0) return current.fields;
+  const isStepped = stripeViews.some((prefix) => line.stepped.has(`${prefix}Stripes`));
+  if (current.registers !== registers || isStepped) {
+    describeStripes(current.fields, stripeViews, registers);
+    current.registers = registers;
+    current.isLegal = false;
+  }
+  return current.fields;
 }
 
 interface OpenLoop {
@@ -65,7 +95,7 @@ interface OpenLoop {
 export class Sequencer {
   private at = 0;
   private readonly loops: OpenLoop[] = [];
-  private readonly rings = new StripeRings();
+  private registers: StripeRegisters = new Map();
   private readonly bodyBytes: ReadonlyMap<number, number>;
 
   constructor(
@@ -80,15 +110,17 @@ export class Sequencer {
     const line = this.lines[this.at];
     if (line === undefined) return undefined;
     const fetchedBytes = this.loops.some((loop) => loop.stays && loop.iteration > 0) ? 0 : line.bytes;
-    const stepped = line.steps.length === 0 ? line.base : this.stepFields(line);
-    const fields = this.rings.resolve(line.stripeViews, stepped);
+    const issue: Issue = { line, values: this.valuesOf(line), registers: this.registers, fetchedBytes };
     this.at += 1;
-    if (line.instruction.name === 'stripeRing') this.rings.set(fields);
-    if (line.instruction.name === 'loop') {
+    const { name } = line.instruction;
+    if (name === 'stripeRing') {
+      const fields = { ...fieldsOf(issue) };
+      this.registers = new Map([...this.registers, [fields.index ?? 0, fields]]);
+    } else if (name === 'loop') {
       const stays = (this.bodyBytes.get(this.at - 1) ?? 0) <= this.fifoBytes;
-      this.loops.push({ start: this.at, count: fields.count ?? 1, iteration: 0, stays });
-    } else if (line.instruction.name === 'endLoop') this.closeIteration();
-    return { line, fields, fetchedBytes };
+      this.loops.push({ start: this.at, count: fieldsOf(issue).count ?? 1, iteration: 0, stays });
+    } else if (name === 'endLoop') this.closeIteration();
+    return issue;
   }
 
   private closeIteration(): void {
@@ -99,17 +131,21 @@ export class Sequencer {
     else this.loops.pop();
   }
 
-  private stepFields(line: CodeLine): Fields {
-    const fields: Record<string, number> = { ...line.base };
-    for (const { field, level, delta, modulus } of line.steps) {
-      const raw = (this.loops[level]?.iteration ?? 0) * delta;
-      // Modulo in the mathematical sense: the result is in [0, modulus).
-      const step = modulus === 0 ? raw : ((raw % modulus) + modulus) % modulus;
-      fields[field] = (fields[field] ?? 0) + step;
-    }
-    return fields;
+  private valuesOf({ variables }: CodeLine): readonly number[] {
+    if (variables.length === 0) return NONE;
+    return variables.map(({ base, steps }) => {
+      let value = base;
+      for (const { level, delta, modulus } of steps) {
+        const raw = (this.loops[level]?.iteration ?? 0) * delta;
+        // Modulo in the mathematical sense: the result is in [0, modulus).
+        value += modulus === 0 ? raw : ((raw % modulus) + modulus) % modulus;
+      }
+      return value;
+    });
   }
 }
+
+const NONE: readonly number[] = [];
 
 /** Bytes from after each `loop` to after its `endLoop`, by the index of the `loop`. */
 function loopBodyBytes(lines: readonly CodeLine[]): Map<number, number> {

@@ -22,7 +22,7 @@ import {
   toOutside,
   typedData,
 } from './ports.js';
-import { type CodeLine, codeLines } from './sequencer.js';
+import { type CodeLine, codeLines, type Fields } from './sequencer.js';
 
 export interface SimulationOptions {
   /** By input name, in outside order; one frame, or all frames of the batch one after the other. */
@@ -133,7 +133,7 @@ function share(part: number, whole: number): number {
   return whole === 0 ? 0 : Math.min(1, part / whole);
 }
 
-function mover(memory: Memory): (line: CodeLine, fields: CodeLine['base']) => void {
+function mover(memory: Memory): (line: CodeLine, fields: Fields) => void {
   return (line, fields) => runCommand(memory, line.instruction.name, fields);
 }
 

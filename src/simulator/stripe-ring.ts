@@ -31,40 +31,36 @@ export function stripeViews(fieldNames: readonly string[]): string[] {
   return fieldNames.filter((name) => name.endsWith('Stripes')).map((name) => name.slice(0, -'Stripes'.length));
 }
 
-/** The registers, as the command processor sets them and puts their contents beside the fields of the commands it issues. */
-export class StripeRings {
-  private readonly registers = new Map<number, Fields>();
+/** What each register holds at a time, as fields of the command that set it. */
+export type StripeRegisters = ReadonlyMap<number, Fields>;
 
-  set(fields: Fields): void {
-    this.registers.set(fields.index ?? 0, fields);
-  }
-
-  /** The fields of a command, with what the registers hold that its views name. */
-  resolve(prefixes: readonly string[], fields: Fields): Fields {
-    let resolved: Record<string, number> | undefined;
-    for (const prefix of prefixes) {
-      const index = fields[`${prefix}Stripes`] ?? 0;
-      const register = index === 0 ? undefined : this.registers.get(index);
-      if (register === undefined) continue;
-      resolved ??= { ...fields };
-      for (const [part, field] of registerFields(prefix)) resolved[field] = register[part] ?? 0;
+/** Puts what the registers hold that the views name beside a command's own fields, in place of what stood there. */
+export function describeStripes(
+  fields: Record<string, number>,
+  prefixes: readonly string[],
+  registers: StripeRegisters,
+): void {
+  for (const prefix of prefixes) {
+    const index = fields[`${prefix}Stripes`] ?? 0;
+    const register = index === 0 ? undefined : registers.get(index);
+    for (const [part, field] of registerFields(prefix)) {
+      if (register !== undefined) fields[field] = register[part] ?? 0;
+      else if (fields[field] !== undefined) delete fields[field];
     }
-    return resolved ?? fields;
   }
 }
 
 /** Of the view with this prefix; undefined when it is none of stripes. */
 export function stripeRingOf(fields: Fields, prefix: string): StripeRing | undefined {
-  const width = fields[`${prefix}Stripes.width`];
+  const [width, height, phase, kept, shortColumns, longColumns] = registerFields(prefix).map(([, field]) => fields[field]);
   if (width === undefined) return undefined;
-  const part = (name: (typeof PARTS)[number]) => fields[`${prefix}Stripes.${name}`] ?? 0;
   return {
     width,
-    height: part('height'),
-    phase: part('phase'),
-    kept: part('kept'),
-    shortColumns: part('shortColumns'),
-    longColumns: part('longColumns'),
+    height: height ?? 0,
+    phase: phase ?? 0,
+    kept: kept ?? 0,
+    shortColumns: shortColumns ?? 0,
+    longColumns: longColumns ?? 0,
   };
 }
 

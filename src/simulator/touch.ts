@@ -9,6 +9,7 @@ import {
   imageTask,
   inputImage,
   isEmpty,
+  isLegalPosition,
   lengthOf,
   poolRowsTask,
   positionsUnder,
@@ -24,7 +25,7 @@ import { isSameRing } from './stripe-ring.js';
 /** Reports to `accesses` everything that the command touches. */
 export function touch(accesses: Accesses, line: CodeLine, fields: Fields): void {
   const op = line.instruction.name;
-  const problem = illegalValue(op, fields);
+  const problem = problemOf(line, fields);
   if (problem !== undefined) {
     accesses.illegal(problem);
     return;
@@ -71,6 +72,15 @@ export function touch(accesses: Accesses, line: CodeLine, fields: Fields): void 
     default:
       throw new Error(`command ${op} reached a queue`);
   }
+}
+
+/** Of a command whose steps move nothing but positions, what does not move is looked at once. */
+function problemOf(line: CodeLine, fields: Fields): string | undefined {
+  const { instruction, current, variables } = line;
+  if (current.isLegal && variables.every(({ field }) => isLegalPosition(instruction.name, field, fields))) return undefined;
+  const problem = illegalValue(instruction.name, fields);
+  current.isLegal = problem === undefined;
+  return problem;
 }
 
 /** A view moves when its base is stepped; a rolling buffer always does. */
