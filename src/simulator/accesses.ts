@@ -3,8 +3,8 @@ import type { FaultLog } from './faults.js';
 import { lengthOf, pixelAddress, type Range, type View } from './geometry.js';
 import { COMPUTE, EVENT_HOST, EVENT_IMAGE, type Execution, Judge, LOAD, type Place, STORE } from './judge.js';
 import type { CodeLine } from './sequencer.js';
-import { ShadowMemory } from './shadow-memory.js';
-import { roundPixels, rowGroups } from './stripe-ring.js';
+import { ShadowMemory, type StandingRead } from './shadow-memory.js';
+import { forEachStripeRun } from './stripe-ring.js';
 
 export interface Traffic {
   readBytes: number;
@@ -25,6 +25,9 @@ export function noTraffic(): Traffic {
     byClass: { weights: 0, activations: 0, input: 0, output: 0, code: 0 },
   };
 }
+
+/** Reads of at least so many bytes, of weights as a rule, are looked at once as long as they stay the same. */
+const LONG_READ_BYTES = 4096;
 
 /** A rectangle of an image, or any other bytes of an operand. */
 export interface Operand {
@@ -54,6 +57,7 @@ export class Accesses {
   traffic = noTraffic();
   /** The current command touched what does not exist: its data must not be moved. */
   isUnsafe = false;
+  private readonly longReads = new Map<string, { readonly read: StandingRead; readonly origin: number }>();
   /** SRAM bytes that the current command touches; those of the MAC array's streams are not among them. */
   portBytes = 0;
   private lastPage = -1;
@@ -61,7 +65,7 @@ export class Accesses {
   constructor(
     private readonly manifest: Manifest,
     imageBytes: number,
-    log: FaultLog,
+    private readonly log: FaultLog,
     history: readonly [CodeLine[], CodeLine[], CodeLine[]],
   ) {
     this.regions = manifest.regions.filter((region) => region.bytes > 0).sort((a, b) => a.dramAddress - b.dramAddress);
@@ -145,29 +149,20 @@ export class Accesses {
   private sramStripes(operand: Operand, view: View, rows: Range, cols: Range, bytes: Range, isWrite: boolean): void {
     const { stripes: ring, pixelPitch } = view;
     if (ring === undefined) return;
-    const isDense = lengthOf(bytes) === pixelPitch;
+    const width = lengthOf(bytes);
     let place: Place = { operand: operand.name, origin: Number.NaN, isMoving: true, ring: ring.height, pixelPitch };
-    let [start, end] = [0, 0];
-    const flush = () => {
-      if (end > start && !this.isUnsafe) this.sramRun(operand, place, start, end, isWrite);
-      start = end;
-    };
-    for (const group of rowGroups(ring, rows)) {
-      for (let x = cols.lo; x < cols.hi; x += 1) {
-        for (let row = group.lo; row < group.hi; row += 1) {
-          // Pixels that take each other's place were made in different rounds of the ring.
-          const origin = view.base - roundPixels(ring, row, x) * pixelPitch;
-          const from = pixelAddress(view, row, x) + bytes.lo;
-          if (!isDense || from !== end || origin !== place.origin) {
-            flush();
-            if (origin !== place.origin) place = { ...place, origin };
-            start = from;
-          }
-          end = from + lengthOf(bytes);
-        }
+    forEachStripeRun(ring, rows, cols, (first, pixels, round) => {
+      // Pixels that take each other's place were made in different rounds of the ring.
+      const origin = view.base - round * pixelPitch;
+      if (origin !== place.origin) place = { ...place, origin };
+      const start = view.base + first * pixelPitch + bytes.lo;
+      const runs = width === pixelPitch ? 1 : pixels;
+      const runBytes = width === pixelPitch ? pixels * pixelPitch : width;
+      for (let run = 0; run < runs && !this.isUnsafe; run++) {
+        const from = start + run * pixelPitch;
+        this.sramRun(operand, place, from, from + runBytes, isWrite);
       }
-    }
-    flush();
+    });
   }
 
   /** [start, end) of SRAM; `origin` is where byte 0 of the region would be. */
@@ -193,10 +188,36 @@ export class Accesses {
     }
     if (operand.stream === undefined) this.portBytes += end - start;
     if (isWrite) this.sram.write(start, end, this.sramJudge.eventForWrite(this.label), this.sramJudge);
-    else {
-      const reader = operand.isInPlace === true ? 0 : execution.sequence;
-      this.sram.read(start, end, reader, execution.queue === STORE, this.sramJudge);
+    else if (operand.isInPlace === true) this.sram.read(start, end, 0, execution.queue === STORE, this.sramJudge);
+    else this.sramRead(execution, place, start, end);
+  }
+
+  /**
+   * A run that the same command read before, as the same: who wrote it was found to be in order, and stays so for all that
+   * comes later in the queue.
+   */
+  private sramRead({ line, queue, sequence }: Execution, place: Place, start: number, end: number): void {
+    const isQueueB = queue === STORE;
+    if (end - start < LONG_READ_BYTES) {
+      this.sram.read(start, end, sequence, isQueueB, this.sramJudge);
+      return;
     }
+    const key = `${line.id} ${place.operand}`;
+    const before = this.longReads.get(key);
+    if (before?.read.isStanding && before.origin === place.origin) {
+      const { read } = before;
+      if (read.start === start && read.end === end) {
+        read.reader = sequence;
+        return;
+      }
+    }
+    if (before !== undefined) this.sram.settle(before.read);
+    const faults = this.log.count;
+    this.sram.read(start, end, sequence, isQueueB, this.sramJudge);
+    if (this.log.count > faults) return;
+    const read = { start, end, isQueueB, reader: sequence, isStanding: false };
+    this.sram.letStand(read);
+    this.longReads.set(key, { read, origin: place.origin });
   }
 
   /** A rectangle of a DRAM image, counted as traffic. Pixels and rows without a gap make one run. */

@@ -83,17 +83,21 @@ export function elementType(dtype: number): ElementType {
   return type;
 }
 
-/** What all compute commands on images have in common. Ranges are of the output, clipped. */
-export interface ImageTask {
-  readonly dtype: number;
+/** The part of its output that a compute command makes. Ranges are clipped. */
+export interface ImagePart {
   readonly isFloat: boolean;
   readonly elementBytes: number;
-  readonly lo: number; // least and largest integer of the type
-  readonly hi: number;
   readonly out: View;
   readonly rows: Range;
   readonly cols: Range;
   readonly channels: Range;
+}
+
+/** What all compute commands on images have in common. */
+export interface ImageTask extends ImagePart {
+  readonly dtype: number;
+  readonly lo: number; // least and largest integer of the type
+  readonly hi: number;
   readonly outZero: number;
   readonly epilogue: Epilogue;
 }
@@ -119,7 +123,7 @@ export function lengthOf(range: Range): number {
   return range.hi - range.lo;
 }
 
-interface ViewFields {
+export interface ViewFields {
   readonly base: string;
   readonly rowPitch: string;
   readonly pixelPitch: string;
@@ -129,7 +133,7 @@ interface ViewFields {
 const VIEW_FIELDS = new Map<string, ViewFields>();
 
 /** Names are put together once: every command asks for some. */
-function viewFields(prefix: string): ViewFields {
+export function viewFields(prefix: string): ViewFields {
   const known = VIEW_FIELDS.get(prefix);
   if (known !== undefined) return known;
   const [base, rowPitch] = [`${prefix}Base`, `${prefix}RowPitch`];
@@ -176,21 +180,28 @@ export function rescaleOf(fields: Fields, prefix: '' | 'add'): Rescale {
 }
 
 /** Instructions without a channel range (all but conv) work on all channels of the output. */
-export function imageTask(fields: Fields): ImageTask {
-  const dtype = at(fields, 'dtype');
-  const { isFloat, bytes, lo, hi } = elementType(dtype);
+export function imagePart(fields: Fields): ImagePart {
+  const { isFloat, bytes } = elementType(at(fields, 'dtype'));
   const outC = at(fields, 'outC');
   const hasChannelRange = fields.ch0 !== undefined;
   return {
-    dtype,
     isFloat,
     elementBytes: bytes,
-    lo,
-    hi,
     out: viewOf(fields, 'out'),
     rows: clip(at(fields, 'row0'), at(fields, 'rows'), at(fields, 'outH')),
     cols: clip(at(fields, 'col0'), at(fields, 'cols'), at(fields, 'outW')),
     channels: hasChannelRange ? clip(at(fields, 'ch0'), at(fields, 'chs'), outC) : { lo: 0, hi: outC },
+  };
+}
+
+export function imageTask(fields: Fields): ImageTask {
+  const dtype = at(fields, 'dtype');
+  const { lo, hi } = elementType(dtype);
+  return {
+    ...imagePart(fields),
+    dtype,
+    lo,
+    hi,
     outZero: at(fields, 'outZero'),
     epilogue: {
       first: { kind: at(fields, 'act1'), lo: at(fields, 'act1Lo'), hi: at(fields, 'act1Hi') },
@@ -224,7 +235,7 @@ export function inputImage(fields: Fields): InputImage {
   };
 }
 
-export function isEmpty(task: ImageTask): boolean {
+export function isEmpty(task: ImagePart): boolean {
   return lengthOf(task.rows) === 0 || lengthOf(task.cols) === 0 || lengthOf(task.channels) === 0;
 }
 

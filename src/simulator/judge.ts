@@ -49,8 +49,8 @@ export interface Place {
 /** Decides about every access to one memory, from who touched the bytes before. */
 export class Judge implements Witness {
   private readonly events: (WriteEvent | undefined)[] = [undefined, undefined, undefined];
-  /** For a pair of code lines, by what the reader's origin differs from the writer's. A program keeps it constant. */
-  private readonly offsets = new Map<string, number>();
+  /** For a pair of code lines, and an operand of the reader, by what its origin differs from the writer's. A program keeps it constant. */
+  private readonly offsets = new Map<string, Map<number, number>>();
   private execution: Execution | undefined;
   private place: Place = { operand: '', origin: 0, isMoving: false, ring: 0, pixelPitch: 0 };
   private lastEvent = 0;
@@ -68,7 +68,7 @@ export class Judge implements Witness {
 
   begin(execution: Execution): void {
     this.execution = execution;
-    this.reported.clear();
+    if (this.reported.size > 0) this.reported.clear();
     this.lastEvent = 0;
   }
 
@@ -109,13 +109,18 @@ export class Judge implements Witness {
 
   private checkOrigin(writer: WriteEvent, reader: Execution, address: number): void {
     const { origin, ring, operand, pixelPitch } = this.place;
-    const key = `${writer.execution.line.id},${reader.line.id},${operand}`;
+    let ofOperand = this.offsets.get(operand);
+    if (ofOperand === undefined) {
+      ofOperand = new Map();
+      this.offsets.set(operand, ofOperand);
+    }
+    const key = writer.execution.line.id * 2 ** 24 + reader.line.id;
     const offset = writer.origin - origin;
-    let expected = this.offsets.get(key);
+    let expected = ofOperand.get(key);
     if (expected === undefined) {
       // In two rolling views of one buffer rows are absolute: only a slice of the channels may lie between them.
       expected = writer.ring > 0 && ring > 0 && Math.abs(offset) >= Math.max(1, pixelPitch) ? 0 : offset;
-      this.offsets.set(key, expected);
+      ofOperand.set(key, expected);
     }
     if (offset === expected) return;
     // Whole images: a writer that goes through the channels of its pixels, a slice at a time, has written the same pixel.

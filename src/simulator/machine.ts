@@ -240,7 +240,8 @@ export class Machine {
     const head = queue.pending[queue.head];
     if (head === undefined || !this.units.hasRoom(queue.id)) return Number.POSITIVE_INFINITY;
     // What gatherRows reads of SRAM, a load before it may bring.
-    if (head.issue.line.instruction.name === 'gatherRows' && !this.units.isIdle(queue.id)) return Number.POSITIVE_INFINITY;
+    if (head.issue.line.instruction.name === 'gatherRows' && !this.units.isIdle(queue.id))
+      return Number.POSITIVE_INFINITY;
     let start = head.issued.time;
     for (const semaphore of head.wait) {
       const token = this.semaphores[semaphore]?.[0];
@@ -327,7 +328,9 @@ const MASKS = new Map<number, readonly number[]>();
 function named(mask: number): readonly number[] {
   const known = MASKS.get(mask);
   if (known !== undefined) return known;
-  const indexes = Array.from({ length: SEMAPHORES }, (_, index) => index).filter((index) => (mask & (1 << index)) !== 0);
+  const indexes = Array.from({ length: SEMAPHORES }, (_, index) => index).filter(
+    (index) => (mask & (1 << index)) !== 0,
+  );
   MASKS.set(mask, indexes);
   return indexes;
 }

@@ -16,7 +16,11 @@ export interface CodeLine {
   readonly instruction: Instruction;
   /** Names of the fields that have steps, and for each its value without them and the steps. */
   readonly stepped: ReadonlySet<string>;
-  readonly variables: readonly { readonly field: string; readonly base: number; readonly steps: readonly FieldStep[] }[];
+  readonly variables: readonly {
+    readonly field: string;
+    readonly base: number;
+    readonly steps: readonly FieldStep[];
+  }[];
   /** Prefixes of the views that may name a ring of stripes. */
   readonly stripeViews: readonly string[];
   readonly bytes: number;

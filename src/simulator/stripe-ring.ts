@@ -52,7 +52,9 @@ export function describeStripes(
 
 /** Of the view with this prefix; undefined when it is none of stripes. */
 export function stripeRingOf(fields: Fields, prefix: string): StripeRing | undefined {
-  const [width, height, phase, kept, shortColumns, longColumns] = registerFields(prefix).map(([, field]) => fields[field]);
+  const [width, height, phase, kept, shortColumns, longColumns] = registerFields(prefix).map(
+    ([, field]) => fields[field],
+  );
   if (width === undefined) return undefined;
   return {
     width,
@@ -107,6 +109,36 @@ export function rowGroups({ height, phase, kept }: StripeRing, rows: Range): Ran
     lo = end;
   }
   return groups;
+}
+
+/**
+ * Cuts a rectangle into runs of pixels that lie side by side and were made in one round of their ring.
+ *
+ * @param visit is told the pixels from the base of the buffer, their number, and what roundPixels says of them
+ */
+export function forEachStripeRun(
+  ring: StripeRing,
+  rows: Range,
+  cols: Range,
+  visit: (first: number, pixels: number, round: number) => void,
+): void {
+  for (const group of rowGroups(ring, rows)) {
+    const first = pixelIndex(ring, group.lo, cols.lo);
+    const made = group.lo + ring.phase;
+    const j = made % ring.height;
+    const short = ring.height - ring.kept;
+    const [columns, height] = j < short ? [ring.shortColumns, short] : [ring.longColumns, ring.kept];
+    const q = ((made - j) / ring.height) * ring.width + cols.lo;
+    const used = group.hi - group.lo;
+    const start = first - (q % columns) * height; // of the ring's column 0
+    for (let x = cols.lo; x < cols.hi; ) {
+      const column = (q + x - cols.lo) % columns;
+      // Whole columns follow each other up to the end of the ring.
+      const count = used === height ? Math.min(cols.hi - x, columns - column) : 1;
+      visit(start + column * height, count * used, roundPixels(ring, group.lo, x));
+      x += count;
+    }
+  }
 }
 
 export function isSameRing(a: StripeRing | undefined, b: StripeRing | undefined): boolean {

@@ -4,9 +4,9 @@ import {
   at,
   clip,
   elementType,
-  type ImageTask,
+  type ImagePart,
   illegalValue,
-  imageTask,
+  imagePart,
   inputImage,
   isEmpty,
   isLegalPosition,
@@ -15,6 +15,7 @@ import {
   positionsUnder,
   type Range,
   type View,
+  viewFields,
   viewOf,
   windowOf,
 } from './geometry.js';
@@ -77,7 +78,8 @@ export function touch(accesses: Accesses, line: CodeLine, fields: Fields): void 
 /** Of a command whose steps move nothing but positions, what does not move is looked at once. */
 function problemOf(line: CodeLine, fields: Fields): string | undefined {
   const { instruction, current, variables } = line;
-  if (current.isLegal && variables.every(({ field }) => isLegalPosition(instruction.name, field, fields))) return undefined;
+  if (current.isLegal && variables.every(({ field }) => isLegalPosition(instruction.name, field, fields)))
+    return undefined;
   const problem = illegalValue(instruction.name, fields);
   current.isLegal = problem === undefined;
   return problem;
@@ -85,7 +87,7 @@ function problemOf(line: CodeLine, fields: Fields): string | undefined {
 
 /** A view moves when its base is stepped; a rolling buffer always does. */
 function imageOperand(line: CodeLine, prefix: string, alignBytes: number, stream?: Operand['stream']): Operand {
-  const operand = { name: prefix, isMoving: line.stepped.has(`${prefix}Base`), alignBytes };
+  const operand = { name: prefix, isMoving: line.stepped.has(viewFields(prefix).base), alignBytes };
   return stream === undefined ? operand : { ...operand, stream };
 }
 
@@ -205,7 +207,7 @@ export function recordBytes(fields: Fields, weights: number): number {
 }
 
 function touchConv(accesses: Accesses, line: CodeLine, fields: Fields): void {
-  const task = imageTask(fields);
+  const task = imagePart(fields);
   if (isEmpty(task)) return;
   const input = inputImage(fields);
   const window = windowOf(fields);
@@ -224,7 +226,7 @@ function touchConv(accesses: Accesses, line: CodeLine, fields: Fields): void {
   const stream = isOnArray ? ({ stream: 'weights' } as const) : {};
   const records = { name: 'records', isMoving, alignBytes: task.isFloat ? 4 : 1, ...stream };
   accesses.sramBytes(records, origin + task.channels.lo * bytes, origin + task.channels.hi * bytes, origin, false);
-  touchEpilogueAndOutput(accesses, line, task);
+  touchEpilogueAndOutput(accesses, line, fields, task);
 }
 
 /** The input of conv and pool. */
@@ -232,7 +234,7 @@ function touchWindowed(
   accesses: Accesses,
   line: CodeLine,
   fields: Fields,
-  task: ImageTask,
+  task: ImagePart,
   channels: Range,
   stream?: Operand['stream'],
 ): void {
@@ -256,12 +258,12 @@ function touchPoolRows(accesses: Accesses, line: CodeLine, fields: Fields): void
   const operand = { name: 'sums', isMoving: false, alignBytes: 4, isInPlace: !isLast };
   const end = sums + 4 * input.channels;
   if (gathered.lo > 0) accesses.sramBytes(operand, sums, end, sums, false);
-  if (isLast) touchEpilogueAndOutput(accesses, line, pixel);
+  if (isLast) touchEpilogueAndOutput(accesses, line, fields, pixel);
   else accesses.sramBytes(operand, sums, end, sums, true);
 }
 
 function touchImages(accesses: Accesses, line: CodeLine, fields: Fields, op: string): void {
-  const task = imageTask(fields);
+  const task = imagePart(fields);
   if (isEmpty(task)) return;
   const bytes = { lo: 0, hi: task.channels.hi * task.elementBytes };
   const table = { name: 'table', isMoving: false, alignBytes: 4 };
@@ -297,11 +299,11 @@ function touchImages(accesses: Accesses, line: CodeLine, fields: Fields, op: str
     accesses.sramBytes(table, tableBase, end, tableBase, false);
   }
   if (!task.isFloat) accesses.sramBytes(table, tableBase, tableBase + 4 * tableEntries, tableBase, false);
-  touchEpilogueAndOutput(accesses, line, task);
+  touchEpilogueAndOutput(accesses, line, fields, task);
 }
 
 /** What an operand has one of is read once. */
-function touchRepeated(accesses: Accesses, line: CodeLine, fields: Fields, task: ImageTask, prefix: string): void {
+function touchRepeated(accesses: Accesses, line: CodeLine, fields: Fields, task: ImagePart, prefix: string): void {
   const mask = at(fields, `${prefix}Repeat`);
   const first = { lo: 0, hi: 1 };
   const rows = (mask & 1) === 0 ? task.rows : first;
@@ -311,14 +313,14 @@ function touchRepeated(accesses: Accesses, line: CodeLine, fields: Fields, task:
   touchPixels(accesses, line, prefix, viewOf(fields, prefix), rows, cols, bytes, task, mask === 0);
 }
 
-function touchReduced(accesses: Accesses, line: CodeLine, fields: Fields, task: ImageTask): void {
+function touchReduced(accesses: Accesses, line: CodeLine, fields: Fields, task: ImagePart): void {
   const inDtype = at(fields, 'inDtype');
   const unit = inDtype === 0 ? task.elementBytes : elementType(inDtype - 1).bytes;
   const bytes = { lo: 0, hi: at(fields, 'inC') * unit };
   accesses.sramImage(imageOperand(line, 'in', unit), viewOf(fields, 'in'), task.rows, task.cols, bytes, false);
 }
 
-function touchRecurrent(accesses: Accesses, line: CodeLine, fields: Fields, task: ImageTask): void {
+function touchRecurrent(accesses: Accesses, line: CodeLine, fields: Fields, task: ImagePart): void {
   const [inputs, hidden] = [at(fields, 'inC'), at(fields, 'hidden')];
   const read = (prefix: string, rows: Range, elements: number): void => {
     const bytes = { lo: 0, hi: 4 * elements };
@@ -334,7 +336,7 @@ function touchRecurrent(accesses: Accesses, line: CodeLine, fields: Fields, task
 }
 
 /** The rows of a that become rows of the product, and all of b that goes with them. */
-function touchProduct(accesses: Accesses, line: CodeLine, fields: Fields, task: ImageTask): void {
+function touchProduct(accesses: Accesses, line: CodeLine, fields: Fields, task: ImagePart): void {
   const inner = at(fields, 'inC');
   const columns = lengthOf(task.channels);
   const isTransposed = at(fields, 'mode') === 1;
@@ -353,7 +355,7 @@ function touchProduct(accesses: Accesses, line: CodeLine, fields: Fields, task: 
 }
 
 /** The rows and columns from the first neighbour to the last. */
-function touchResized(accesses: Accesses, line: CodeLine, fields: Fields, task: ImageTask, bytes: Range): void {
+function touchResized(accesses: Accesses, line: CodeLine, fields: Fields, task: ImagePart, bytes: Range): void {
   const { view, height, width } = inputImage(fields);
   const rows = neighbourRange(task.rows, fields, height, at(fields, 'outH'));
   const cols = neighbourRange(task.cols, fields, width, at(fields, 'outW'));
@@ -367,7 +369,7 @@ function neighbourRange(outputs: Range, fields: Fields, length: number, outLengt
 }
 
 /** The part of the input that is not cut off at the command's rows and columns. */
-function touchPadded(accesses: Accesses, line: CodeLine, fields: Fields, task: ImageTask): void {
+function touchPadded(accesses: Accesses, line: CodeLine, fields: Fields, task: ImagePart): void {
   const { view, height, width, channels } = inputImage(fields);
   if (at(fields, 'mode') !== 0) {
     const all = { lo: 0, hi: channels * task.elementBytes };
@@ -391,7 +393,7 @@ function touchPixels(
   rows: Range,
   cols: Range,
   bytes: Range,
-  task: ImageTask,
+  task: ImagePart,
   mayBeInPlace: boolean,
 ): void {
   const operand = imageOperand(line, prefix, task.elementBytes);
@@ -409,12 +411,15 @@ function scaled(range: Range, scale: number): Range {
   return { lo: Math.floor(range.lo / scale), hi: Math.floor((range.hi - 1) / scale) + 1 };
 }
 
-function touchEpilogueAndOutput(accesses: Accesses, line: CodeLine, task: ImageTask): void {
-  const { epilogue, rows, cols, channels, elementBytes } = task;
+function touchEpilogueAndOutput(accesses: Accesses, line: CodeLine, fields: Fields, task: ImagePart): void {
+  const { rows, cols, channels, elementBytes } = task;
   const bytes = { lo: channels.lo * elementBytes, hi: channels.hi * elementBytes };
-  for (const { kind, lo } of [epilogue.first, epilogue.second]) {
-    if (kind === 2) accesses.sramBytes({ name: 'table', isMoving: false, alignBytes: 1 }, lo, lo + 256, lo, false);
+  for (const stage of ['act1', 'act2']) {
+    if (at(fields, stage) !== 2) continue;
+    const lo = at(fields, `${stage}Lo`);
+    accesses.sramBytes({ name: 'table', isMoving: false, alignBytes: 1 }, lo, lo + 256, lo, false);
   }
-  if (epilogue.addMode !== 0) touchPixels(accesses, line, 'add', epilogue.add, rows, cols, bytes, task, true);
+  if (at(fields, 'addMode') !== 0)
+    touchPixels(accesses, line, 'add', viewOf(fields, 'add'), rows, cols, bytes, task, true);
   accesses.sramImage(imageOperand(line, 'out', elementBytes), task.out, rows, cols, bytes, true);
 }

@@ -22,8 +22,17 @@ export interface Work<T> {
   readonly macs?: number;
 }
 
-interface Running<T> extends Work<T> {
+interface Running<T> {
+  readonly work: Work<T>;
+  readonly readyAt: number;
+  readonly portRate: number;
   left: number;
+}
+
+interface Rates {
+  readonly load: number;
+  readonly compute: number;
+  readonly store: number;
 }
 
 export interface BusyCycles {
@@ -42,6 +51,8 @@ export class Units<T> {
   private readonly running: readonly [Running<T>[], Running<T>[], Running<T>[]] = [[], [], []];
   private readonly slots: readonly [number, number, number];
   private readonly dram: DramInterface;
+  /** Until something begins, ends or is ready. */
+  private known: Rates | undefined;
 
   constructor(private readonly chip: ChipNumbers) {
     const { channels } = chip.dma;
@@ -61,7 +72,10 @@ export class Units<T> {
   }
 
   start(work: Work<T>): void {
-    this.running[work.queue].push({ ...work, left: work.cycles });
+    const { queue, readyAt, cycles, portBytes } = work;
+    const portRate = cycles === 0 ? 0 : portBytes / cycles;
+    this.known = undefined;
+    this.running[queue].push({ work, readyAt, portRate, left: cycles });
   }
 
   /** When the next of them is complete, or has its set-up behind it; infinity when nothing is at work. */
@@ -98,7 +112,7 @@ export class Units<T> {
       }
       if (work.left > 0 || work.readyAt > time) return;
       list.shift();
-      complete.push(work.command);
+      complete.push(work.work.command);
     };
     this.countBusy(elapsed);
     const [load, compute, store] = this.running;
@@ -106,6 +120,7 @@ export class Units<T> {
     proceed(compute, rates.compute, 'macs');
     proceed(store, rates.store, 'dramWriteBytes');
     this.now = time;
+    this.known = undefined;
     return complete;
   }
 
@@ -115,7 +130,12 @@ export class Units<T> {
   }
 
   /** Progress per cycle of the oldest command of each queue: 1 with everything for itself. */
-  private rates(): { readonly load: number; readonly compute: number; readonly store: number } {
+  private rates(): Rates {
+    this.known ??= this.ratesNow();
+    return this.known;
+  }
+
+  private ratesNow(): Rates {
     const [load, store] = [this.streaming(0), this.streaming(2)];
     const share = load !== undefined && store !== undefined ? this.dram.sharedEfficiency / 2 : 1;
     const demand = share * (portRate(load) + portRate(store));
@@ -136,11 +156,11 @@ export class Units<T> {
     if (this.streaming(0) !== undefined || this.streaming(2) !== undefined) this.busy.dram += elapsed;
     if (compute === undefined) return;
     this.busy.compute += elapsed;
-    if (compute.unit === 'mac') this.busy.mac += elapsed;
+    if (compute.work.unit === 'mac') this.busy.mac += elapsed;
     else this.busy.vector += elapsed;
   }
 }
 
-function portRate(work: { readonly portBytes: number; readonly cycles: number } | undefined): number {
-  return work === undefined || work.cycles === 0 ? 0 : work.portBytes / work.cycles;
+function portRate<T>(running: Running<T> | undefined): number {
+  return running === undefined ? 0 : running.portRate;
 }
