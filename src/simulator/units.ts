@@ -26,6 +26,7 @@ interface Running<T> {
   readonly work: Work<T>;
   readonly readyAt: number;
   readonly portRate: number;
+  readonly amount: number; // of bytes that are moved, or MACs
   left: number;
 }
 
@@ -73,9 +74,10 @@ export class Units<T> {
 
   start(work: Work<T>): void {
     const { queue, readyAt, cycles, portBytes } = work;
+    const amount = queue === 1 ? (work.macs ?? 0) : portBytes;
     const portRate = cycles === 0 ? 0 : portBytes / cycles;
     this.known = undefined;
-    this.running[queue].push({ work, readyAt, portRate, left: cycles });
+    this.running[queue].push({ work, readyAt, portRate, amount, left: cycles });
   }
 
   /** When the next of them is complete, or has its set-up behind it; infinity when nothing is at work. */
@@ -100,19 +102,19 @@ export class Units<T> {
     const elapsed = time - this.now;
     const complete: T[] = [];
     const proceed = (list: Running<T>[], rate: number, row: TimelineRow) => {
-      const [work] = list;
-      if (work === undefined) return;
-      if (work.readyAt <= this.now) {
+      const [running] = list;
+      if (running === undefined) return;
+      if (running.readyAt <= this.now) {
         // The sum is what nextEvent returned, bit for bit, when this is the one that ends.
-        const isEnd = work.left === 0 || (rate > 0 && this.now + work.left / rate <= time);
-        const left = isEnd ? 0 : Math.max(0, work.left - rate * elapsed);
-        const amount = row === 'macs' ? (work.macs ?? 0) : work.portBytes;
-        if (left < work.left) this.timeline.add(row, this.now, time, (amount * (work.left - left)) / work.cycles);
-        work.left = left;
+        const isEnd = running.left === 0 || (rate > 0 && this.now + running.left / rate <= time);
+        const left = isEnd ? 0 : Math.max(0, running.left - rate * elapsed);
+        const share = left < running.left ? (running.left - left) / running.work.cycles : 0;
+        this.timeline.add(row, this.now, time, running.amount * share);
+        running.left = left;
       }
-      if (work.left > 0 || work.readyAt > time) return;
+      if (running.left > 0 || running.readyAt > time) return;
       list.shift();
-      complete.push(work.work.command);
+      complete.push(running.work.command);
     };
     this.countBusy(elapsed);
     const [load, compute, store] = this.running;
