@@ -7,27 +7,52 @@ import { parseProgram } from '../ir/parse.js';
 import type { Program, TensorId } from '../ir/types.js';
 import { wellFormed } from '../ir/verify.js';
 import { interpret } from '../reference/interpret.js';
+import type { Elements } from '../reference/movement.js';
 import { seededInput } from '../reference/seeded-input.js';
 import { type GivenData, givenFrames } from '../simulator/ports.js';
 import type { SimulationResult } from '../simulator/simulate.js';
 import { readInputFile } from './read-file.js';
 
+/** Of every frame, the outputs in the graph's order. */
+export type ReferenceFrames = readonly (readonly Elements[])[];
+
 /**
+ * Runs the graph that lies beside a program.
+ *
  * @param inputs given by the user, by input name; the others are seeded
- * @returns null when the directory holds no graph
- * @throws SpillwayError SW4104 when graph.ir and graph.bin are not those of this program
+ * @returns undefined when the directory holds no graph
+ * @throws SpillwayError SW4022 and SW4104 when graph.ir and graph.bin are not those of this program
  */
-export function compareWithReference(
+export function runReference(
   directory: string,
   manifest: Manifest,
-  result: SimulationResult,
   seed: number,
   inputs: ReadonlyMap<string, GivenData>,
-): boolean | null {
+): ReferenceFrames | undefined {
   const program = readGraph(directory, manifest);
-  if (program === undefined) return null;
+  if (program === undefined) return undefined;
   checkPorts(directory, manifest, program);
-  return matchesGraph(program, manifest, result, seed, inputs);
+  return Array.from({ length: manifest.batch }, (_, frame) => runFrame(program, manifest, seed, inputs, frame));
+}
+
+function runFrame(
+  program: Program,
+  manifest: Manifest,
+  seed: number,
+  inputs: ReadonlyMap<string, GivenData>,
+  frame: number,
+): readonly Elements[] {
+  const outputs = interpret(program, frameInputs(manifest, program, seed, inputs, frame));
+  return program.outputs.map((id) => outputs.get(id) ?? new Int8Array());
+}
+
+/** Whether the outputs of a frame are those of the reference, bit for bit. */
+function matchesFrame(result: SimulationResult, frame: number, expected: readonly Elements[]): boolean {
+  return expected.every((data, i) => sameBits(result.outputs[i]?.storageFrames[frame], data));
+}
+
+export function matchesFrames(result: SimulationResult, frames: ReferenceFrames): boolean {
+  return frames.every((expected, frame) => matchesFrame(result, frame, expected));
 }
 
 /** Whether the outputs of every frame are those of the graph, bit for bit. */
@@ -39,12 +64,7 @@ export function matchesGraph(
   inputs: ReadonlyMap<string, GivenData>,
 ): boolean {
   for (let frame = 0; frame < manifest.batch; frame += 1) {
-    const outputs = interpret(program, frameInputs(manifest, program, seed, inputs, frame));
-    const equal = program.outputs.every((id, i) => {
-      const simulated = result.outputs[i]?.storageFrames[frame];
-      return simulated !== undefined && sameBits(simulated, outputs.get(id));
-    });
-    if (!equal) return false;
+    if (!matchesFrame(result, frame, runFrame(program, manifest, seed, inputs, frame))) return false;
   }
   return true;
 }

@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import type { SimulationResult } from '../simulator/simulate.js';
 import { addPair, integerFrom, oneOf, usageError } from './command-options.js';
+import type { RunningReference } from './reference-thread.js';
 
 interface Flags {
   readonly seed?: number;
@@ -85,19 +86,23 @@ export async function runSimulation(directory: string, flags: Flags): Promise<Si
   const { loadProgramDirectory } = await import('../simulator/load-program.js');
   const { simulate } = await import('../simulator/simulate.js');
   const { startProgress } = await import('./progress.js');
+  const { matchesFrames } = await import('./reference-check.js');
+  const { startReference } = await import('./reference-thread.js');
   const progress = startProgress();
+  let reference: RunningReference | undefined;
   try {
     progress.stage('load');
     const loaded = loadProgramDirectory(directory);
     const { manifest } = loaded;
     const seed = flags.seed ?? 1;
     const inputs = await readInputs(flags.input);
-    progress.stage('simulate');
     const { timingOnly = false, kernels = 'simd' } = flags;
+    if (!timingOnly) reference = startReference({ directory, manifest, seed, inputs });
+    progress.stage('simulate');
     const result = simulate(loaded, { seed, inputs, timingOnly, kernels });
     progress.stage('run the reference');
-    const { compareWithReference } = await import('./reference-check.js');
-    const matchesReference = flags.timingOnly ? null : compareWithReference(directory, manifest, result, seed, inputs);
+    const frames = await reference?.frames;
+    const matchesReference = frames === undefined ? null : matchesFrames(result, frames);
     if (result.faultCount === 0) {
       const { refreshPage } = await import('./refresh-page.js');
       const problem = refreshPage(directory, manifest, result);
@@ -126,6 +131,7 @@ export async function runSimulation(directory: string, flags: Flags): Promise<Si
       matchesReference,
     };
   } finally {
+    await reference?.abandon();
     progress.done();
   }
 }
