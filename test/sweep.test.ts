@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import {
   addShapes,
   addValues,
@@ -13,7 +13,16 @@ import {
 } from '../src/driver/sweep/axes.js';
 import { Estimate } from '../src/driver/sweep/estimate.js';
 import { kneesOf } from '../src/driver/sweep/knees.js';
-import { type DonePoint, isDone, type Sweep, sweepSchema } from '../src/driver/sweep/sweep-document.js';
+import type { PointTask } from '../src/driver/sweep/point.js';
+import { type Finished, sweepOf } from '../src/driver/sweep/series.js';
+import {
+  type DonePoint,
+  isDone,
+  type Sweep,
+  type SweepPoint,
+  sweepSchema,
+} from '../src/driver/sweep/sweep-document.js';
+import { loadChip } from '../src/target/chip.js';
 import { CLI, ROOT, scratchDirectory, spillway, spillwayJson } from './cli-harness.js';
 
 const TINY = 'examples/tiny.model.ts';
@@ -249,4 +258,107 @@ test('the estimate counts what is left at the pace of points of the same kind', 
   expect(estimate.done(0, 10)).toBe('1 of 5 points, about 20 s left'); // four more of 10 s, two at a time
   expect(estimate.done(2, 100)).toBe('2 of 5 points, about 1 min 45 s left');
   expect(estimate.done(1, undefined)).toBe('3 of 5 points, about 1 min 40 s left'); // it was found, not made
+});
+
+describe('curves are made of single points', () => {
+  const sweep = sweepJson(TINY, '-t', 'chip-a', '--sram', '4KiB', '--placement', 'greedy');
+  const [series] = sweep.series;
+  const point = series?.points[0];
+  if (series?.model == null || point === undefined || !isDone(point)) throw new Error('it does not fit');
+  const { status: _, sramBytes: __, areaMm2: ___, isKnee: ____, smallerPlan: _____, ...measured } = point;
+  const model = series.model;
+  const chip = loadChip('chip-a');
+
+  /** A sweep of points that move these bytes a period, in these many cycles; undefined: a fault of ours. */
+  function curve(
+    objective: 'traffic' | 'latency',
+    costs: readonly (readonly [number, number] | undefined)[],
+  ): SweepPoint[] {
+    const tasks = costs.map(
+      (___, i): PointTask => ({
+        variant: { model: TINY, params: new Map(), shapes: new Map() },
+        chip: { ...chip, sram: { ...chip.sram, bytes: 1024 * (i + 1) } },
+        batch: 1,
+        objective,
+        options: { ...sweep.options },
+      }),
+    );
+    const finished = costs.map((cost): Finished => {
+      if (cost === undefined) return 'something broke';
+      const [totalBytes, cycles] = cost;
+      const code = measured.period.byClass.code;
+      return {
+        status: 'done',
+        batch: 1,
+        model,
+        measured: {
+          ...measured,
+          perFrameBytes: totalBytes,
+          period: { ...measured.period, totalBytes },
+          bound: { ...measured.bound, solverBytes: 90 + code, gap: 0 },
+          timing: { ...measured.timing, cycles, framesPerSecond: 1e6 / cycles },
+        },
+      };
+    });
+    const made = sweepSchema.parse(sweepOf(TINY, tasks, finished));
+    expect(made.series).toHaveLength(1);
+    // The order in which points come does not matter.
+    expect(sweepOf(TINY, tasks.toReversed(), finished.toReversed())).toEqual(made);
+    return made.series[0]?.points ?? [];
+  }
+
+  const doneOf = (points: readonly SweepPoint[]) => points.filter(isDone);
+
+  test('a size that comes out worse takes the plan of the best smaller one', () => {
+    const points = doneOf(
+      curve('traffic', [
+        [5000, 10],
+        [3000, 30],
+        [4000, 5],
+        [3500, 1],
+        [2000, 50],
+      ]),
+    );
+    expect(points.map(({ perFrameBytes }) => perFrameBytes)).toEqual([5000, 3000, 3000, 3000, 2000]);
+    expect(points.map(({ smallerPlan }) => smallerPlan?.sramBytes ?? null)).toEqual([null, null, 2048, 2048, null]);
+    expect(points[2]?.smallerPlan).toEqual({ sramBytes: 2048, ownPerFrameBytes: 4000, ownFramesPerSecond: 2e5 });
+    expect(points[2]).toMatchObject({ sramBytes: 3072, timing: { cycles: 30 }, sram: { capacityBytes: 3072 } });
+  });
+
+  test('with latency as the objective, cycles decide', () => {
+    const points = doneOf(
+      curve('latency', [
+        [5000, 10],
+        [3000, 30],
+        [4000, 5],
+      ]),
+    );
+    expect(points.map(({ timing }) => timing.cycles)).toEqual([10, 10, 5]);
+    expect(points[1]?.smallerPlan).toMatchObject({ sramBytes: 1024, ownPerFrameBytes: 3000 });
+  });
+
+  test('a bound that the smaller plan is below is none', () => {
+    const code = measured.period.byClass.code;
+    const [, above] = doneOf(
+      curve('traffic', [
+        [100 + code, 1],
+        [200 + code, 1],
+      ]),
+    );
+    expect(above?.bound).toMatchObject({ solverBytes: 90 + code, gap: 10 / (100 + code) });
+    const [, below] = doneOf(
+      curve('traffic', [
+        [80 + code, 1],
+        [200 + code, 1],
+      ]),
+    );
+    expect(below?.bound).toMatchObject({ solverBytes: null, gap: null });
+  });
+
+  test('a point that could not be done is in its place', () => {
+    const points = curve('traffic', [[5000, 1], undefined, [6000, 1]]);
+    expect(points.map(({ status }) => status)).toEqual(['done', 'failed', 'done']);
+    expect(points[1]).toMatchObject({ sramBytes: 2048, message: 'something broke' });
+    expect(points[2]).toMatchObject({ perFrameBytes: 5000, smallerPlan: { sramBytes: 1024 } });
+  });
 });

@@ -100,19 +100,16 @@ function remark(point: SweepPoint): string {
   }
 }
 
-function notes({ points, objective, batch }: SweepSeries): string {
+function notes({ points, objective }: SweepSeries): string {
   const done = points.filter(isDone);
   const lines: string[] = [];
   const replaced = done.filter(({ smallerPlan }) => smallerPlan !== null);
   if (replaced.length > 0) {
     const what = objective === 'latency' ? 'took longer' : 'moved more';
-    const worst = replaced.map((point) => {
-      const own = (point.smallerPlan?.ownPerFrameBytes ?? 0) * (batch ?? 1);
-      return own / Math.max(1, point.period.totalBytes) - 1;
-    });
-    const share = objective === 'latency' ? '' : ` (by up to ${percent(Math.max(...worst))})`;
+    const more = replaced.map(({ perFrameBytes, smallerPlan }) => (smallerPlan?.ownPerFrameBytes ?? 0) - perFrameBytes);
+    const most = objective === 'latency' ? '' : ` (by up to ${Math.max(...more)} B a frame)`;
     lines.push(
-      `${replaced.length} of ${done.length} sizes take the plan of a smaller one, which runs there too: their own ${what}${share}`,
+      `${replaced.length} of ${done.length} sizes take the plan of a smaller one, which runs there too: their own ${what}${most}`,
     );
   }
   if (done.some(({ isKnee }) => isKnee)) {

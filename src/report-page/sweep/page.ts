@@ -20,21 +20,24 @@ const sections: readonly { readonly id: string; readonly name: string; readonly 
   { id: 'points', name: 'Points', section: pointsTable(sweep) },
 ];
 
-document.getElementById('page')?.append(
-  h('a', { class: 'skip', href: '#content' }, 'Skip to the content'),
-  headline(sweep),
-  h(
-    'nav',
-    { class: 'contents', 'aria-label': 'Contents' },
-    h('ul', {}, ...sections.map(({ id, name }) => h('li', {}, h('a', { href: `#${id}` }, name)))),
-    sweep.series.length > 1 && hasCurves(sweep)
-      ? seriesSwitches(sweep, shown, () => {
-          for (const plot of plots) plot.redraw();
-        })
-      : undefined,
-  ),
-  h('main', { id: 'content' }, ...sections.map(({ section }) => section.element)),
-);
+if (sweep.series.length > 1) {
+  const redraw = (): void => {
+    for (const plot of plots) plot.redraw();
+  };
+  plots[0]?.body.prepend(seriesSwitches(sweep, shown, redraw));
+}
+document
+  .getElementById('page')
+  ?.append(
+    h('a', { class: 'skip', href: '#content' }, 'Skip to the content'),
+    headline(sweep),
+    h(
+      'nav',
+      { class: 'contents', 'aria-label': 'Contents' },
+      h('ul', {}, ...sections.map(({ id, name }) => h('li', {}, h('a', { href: `#${id}` }, name)))),
+    ),
+    h('main', { id: 'content' }, ...sections.map(({ section }) => section.element)),
+  );
 for (const { section } of sections) section.onShown?.();
 document.documentElement.dataset.ready = String(Math.round(performance.now()));
 
