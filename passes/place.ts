@@ -42,6 +42,7 @@ import {
   type Span,
 } from '../src/solver/placement/problem.js';
 import type { Chip } from '../src/target/chip.js';
+import { statesOf } from './carry-states.js';
 import { type BlockCandidate, formBlocks } from './form-blocks.js';
 import { enumerateTilings, type TilingChoice } from './tile.js';
 
@@ -55,6 +56,7 @@ export interface PlaceOptions {
   readonly parts: boolean; // tensors may be in SRAM in part
   readonly pieces?: boolean; // false: no stripes in pieces of columns
   readonly resident?: boolean; // weights may stay in SRAM from period to period; true when absent
+  readonly statesInSram?: boolean; // what the model carries over stays in SRAM; in DRAM when absent
   readonly solver: LinearSolver;
   readonly gap: number; // relative, where the search may stop
   readonly timeLimitSeconds: number;
@@ -79,11 +81,17 @@ export function poseProblem(
   program: Program,
   options: Pick<PlaceOptions, 'capacityBytes' | 'alignmentBytes' | 'blocks' | 'parts' | 'resident' | 'batch'> & {
     readonly chip?: Chip;
+    readonly statesInSram?: boolean;
     readonly pieces?: boolean;
     readonly leastRoom?: boolean; // see FormOptions
   },
 ): PosedProblem {
   const layers = layersOf(program);
+  const states = statesOf(program);
+  const isPinned = options.statesInSram === true && states.length > 0;
+  // What is in SRAM for ever is no matter of homes: it is always there, and its room is not there for others.
+  const pinnedInputs = new Set(isPinned ? states.map(({ input }) => input) : []);
+  const pinnedOutputs = new Set(isPinned ? states.map(({ output }) => output) : []);
   const roots: TensorId[] = [];
   const itemOf = new Map<TensorId, number>();
   const register = (root: TensorId): number => {
@@ -93,25 +101,32 @@ export function poseProblem(
     return roots.push(root) - 1;
   };
   for (const layer of layers) {
-    for (const operand of layer.operands) register(operand.root);
+    for (const operand of layer.operands) if (!pinnedInputs.has(operand.root)) register(operand.root);
     register(layer.output.root);
   }
   const outputRoots = new Set(program.outputs.map((id) => tensorOf(program, id).storage?.root ?? id));
   const items: PlacementItem[] = roots.map((root) => {
     const tensor = tensorOf(program, root);
-    const bytes = sizeBytes(tensor);
+    const bytes = pinnedOutputs.has(root) ? 0 : sizeBytes(tensor);
     return {
       name: tensor.name,
       sramBytes: alignUp(bytes, options.alignmentBytes) * options.batch,
       dramBytes: bytes * options.batch,
       startsInDram: program.inputs.includes(root) || program.constants.has(root),
-      endsInDram: outputRoots.has(root),
+      endsInDram: outputRoots.has(root) && !pinnedOutputs.has(root),
     };
   });
-  const choices = layers.map((layer) => enumerateTilings(layer, options));
+  const choices = layers.map((layer) =>
+    enumerateTilings(layer, options).filter(
+      ({ tiling }) =>
+        layer.operands.every(({ root }, i) => !pinnedInputs.has(root) || tiling.operandsFromSram[i] === true) &&
+        (!pinnedOutputs.has(layer.output.root) || tiling.toSram),
+    ),
+  );
   const steps = layers.map((layer, t): PlacementStep => {
     const uses: ItemUse[] = [];
     for (const operand of layer.operands) {
+      if (pinnedInputs.has(operand.root)) continue;
       const item = register(operand.root);
       if (!uses.some((use) => use.item === item)) uses.push({ item, inPlace: operand.canBeOverwritten });
     }
@@ -119,12 +134,13 @@ export function poseProblem(
       name: layer.op.name,
       uses,
       output: register(layer.output.root),
-      outputDramBytes: layer.output.h * layer.output.w * layer.output.c * layer.output.elementBytes * options.batch,
+      outputDramBytes: pinnedOutputs.has(layer.output.root)
+        ? 0
+        : layer.output.h * layer.output.w * layer.output.c * layer.output.elementBytes * options.batch,
       weightBytes: layer.weights.totalBytes,
       choices: (choices[t] ?? []).map((choice) => ({
         usesFromSram: uses.map(
-          (use) =>
-            choice.tiling.operandsFromSram[layer.operands.findIndex((o) => register(o.root) === use.item)] === true,
+          (use) => choice.tiling.operandsFromSram[layer.operands.findIndex((o) => o.root === roots[use.item])] === true,
         ),
         toSram: choice.tiling.toSram,
         workspaceBytes: choice.workspaceBytes,
@@ -139,11 +155,18 @@ export function poseProblem(
   });
   // Resident shares begin at multiples of 4 bytes; the odd ends come off the capacity once.
   const oddEnds = layers.filter((layer) => layer.weights.totalBytes % 4 !== 0).length;
-  const capacityBytes = options.capacityBytes - alignUp(oddEnds * 4, options.alignmentBytes);
+  const capacityBytes =
+    options.capacityBytes - alignUp(oddEnds * 4, options.alignmentBytes) - stateBytes(program, options);
   const canEvict = options.parts && options.batch === 1;
-  const blocks = options.blocks ? formBlocks(program, layers, { ...options, capacityBytes, canEvict }) : [];
+  const stateOutputs = new Set(states.map(({ output }) => output));
+  const formed = options.blocks ? formBlocks(program, layers, { ...options, capacityBytes, canEvict }) : [];
+  const blocks = formed.filter(
+    ({ inputs, outputs, form }) =>
+      !outputs.some((root) => stateOutputs.has(root)) &&
+      inputs.every((root) => !pinnedInputs.has(root) || form.inSram.has(root)),
+  );
   const residency = options.resident === false ? { residency: 'none' as const } : {};
-  const spans = blocks.map((block) => ({ ...spanOf(block, register, options.batch), ...residency }));
+  const spans = blocks.map((block) => ({ ...spanOf(block, register, options.batch, pinnedInputs), ...residency }));
   const { alignmentBytes } = options;
   const problem: PlacementProblem = { capacityBytes, items, steps, spans, canEvict, alignmentBytes };
   const kept = undominatedSpans(problem);
@@ -156,13 +179,28 @@ export function poseProblem(
 const lastPosed = new WeakMap<Program, { readonly key: string; readonly posed: PosedProblem }>();
 
 function posedOnce(program: Program, options: PlaceOptions): PosedProblem {
-  const { capacityBytes, alignmentBytes, batch, blocks, parts, pieces, resident, chip } = options;
-  const key = JSON.stringify([capacityBytes, alignmentBytes, batch, blocks, parts, pieces, resident, chip]);
+  const { capacityBytes, alignmentBytes, batch, blocks, parts, pieces, resident, chip, statesInSram } = options;
+  const key = JSON.stringify([
+    [capacityBytes, alignmentBytes, batch, blocks, parts, pieces, resident, statesInSram],
+    chip,
+  ]);
   const last = lastPosed.get(program);
   if (last?.key === key) return last.posed;
   const posed = poseProblem(program, options);
   lastPosed.set(program, { key, posed });
   return posed;
+}
+
+/** SRAM that is never free for anything else, because the states are there. */
+function stateBytes(
+  program: Program,
+  { statesInSram, alignmentBytes }: Pick<PlaceOptions, 'statesInSram' | 'alignmentBytes'>,
+): number {
+  if (statesInSram !== true) return 0;
+  return statesOf(program).reduce(
+    (sum, { input }) => sum + alignUp(sizeBytes(tensorOf(program, input)), alignmentBytes),
+    0,
+  );
 }
 
 function rereadTableBytes(layer: Layer, choice: TilingChoice, batch: number): number {
@@ -182,7 +220,10 @@ export function place(program: Program, options: PlaceOptions): Schedule {
   const hasResidents = placeNone(wanted.problem) !== undefined;
   const posed = hasResidents
     ? wanted
-    : { ...wanted, problem: { ...wanted.problem, capacityBytes: options.capacityBytes } };
+    : {
+        ...wanted,
+        problem: { ...wanted.problem, capacityBytes: options.capacityBytes - stateBytes(program, options) },
+      };
   const round = (t: number, bytes: number): number => {
     const layer = posed.layers[t];
     return layer === undefined || !hasResidents ? 0 : roundResident(layer, bytes);
@@ -284,20 +325,28 @@ export function leastLayerBytes(layer: Layer, alignmentBytes: number): number {
   return least;
 }
 
-function spanOf(block: BlockCandidate, itemOf: (root: TensorId) => number, batch: number): Span {
+function spanOf(
+  block: BlockCandidate,
+  itemOf: (root: TensorId) => number,
+  batch: number,
+  pinned: ReadonlySet<TensorId>,
+): Span {
   let tableBytes = 0; // of streamed weights, once a period
   for (const { step, weights } of block.shape.layers)
     if (block.form.streamed.has(step)) tableBytes += weights.headerBytes;
   return {
     first: block.first,
     last: block.last,
-    uses: block.inputs.map((root) => ({ item: itemOf(root), fromSram: block.form.inSram.has(root) })),
+    uses: block.inputs.flatMap((root) =>
+      pinned.has(root) ? [] : [{ item: itemOf(root), fromSram: block.form.inSram.has(root) }],
+    ),
     outputs: block.outputs.map((root) => {
       const over = block.overwrites.get(root);
+      const isKept = over === undefined || pinned.has(over);
       return {
         item: itemOf(root),
         toSram: block.form.inSram.has(root),
-        over: over === undefined ? -1 : itemOf(over),
+        over: isKept ? -1 : itemOf(over),
         tail: block.tails.get(root),
       };
     }),
@@ -386,7 +435,8 @@ function toSchedule(
     evictions,
     roots,
     residentBytes: evaluation.residentBytes,
-    loadBytes: evaluation.loadBytes,
+    states: statesOf(program).map((state) => ({ ...state, inSram: options.statesInSram === true })),
+    loadBytes: evaluation.loadBytes.map((bytes) => bytes + stateBytes(program, options)),
     runs: runsOf(result.placement, evaluation),
     record: { ...record, plannedTrafficBytes: record.plannedTrafficBytes - savedBytes * options.groups },
   };
@@ -508,6 +558,44 @@ function scheduledRoots(
     roots.set(root, over === undefined ? scheduled : { ...scheduled, overwrites: over });
   });
   for (const id of program.inputs) if (!roots.has(id)) roots.set(id, unreadInput(program, id));
+  return withStates(program, posed.layers, roots, options);
+}
+
+/** The roots of states with their own role; those that stay in SRAM with their stays, the next value in the place of the last. */
+function withStates(
+  program: Program,
+  layers: readonly Layer[],
+  roots: Map<TensorId, ScheduledRoot>,
+  options: PlaceOptions,
+): Map<TensorId, ScheduledRoot> {
+  for (const { input, output } of statesOf(program)) {
+    const [from, to] = [roots.get(input), roots.get(output)];
+    if (from === undefined || to === undefined) throw new Error(`a state of %${input} and %${output} has no roots`);
+    if (options.statesInSram !== true) {
+      roots.set(input, { ...from, role: 'state' });
+      roots.set(output, { ...to, role: 'state' });
+      continue;
+    }
+    const bytes = sizeBytes(tensorOf(program, input));
+    const written = to.lastWrite;
+    const facts = {
+      role: 'state' as const,
+      sizeBytes: bytes,
+      frameStrideBytes: alignUp(bytes, options.alignmentBytes),
+      inDram: false,
+      isSpilled: false,
+    };
+    const reads = layers.flatMap(({ step, operands }) => (operands.some(({ root }) => root === input) ? [step] : []));
+    const carried = { startStep: 0, endStep: written + 1, origin: 'carried' as const, sramOffsetBytes: -1 };
+    const produced = {
+      startStep: written,
+      endStep: layers.length,
+      origin: 'produced' as const,
+      sramOffsetBytes: -1,
+    };
+    roots.set(input, { ...from, ...facts, reads, stays: [carried] });
+    roots.set(output, { ...to, ...facts, stays: [produced], overwrites: input });
+  }
   return roots;
 }
 

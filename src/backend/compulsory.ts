@@ -40,7 +40,7 @@ const all = (count: number): Uint8Array => new Uint8Array(count).fill(1);
 function neededResults(schedule: Schedule, { output }: Layer, read: Needed | undefined): Needed | undefined {
   const root = schedule.roots.get(output.root);
   const whole = { rows: all(output.h), columns: all(output.w) };
-  if (root?.role === 'output') return whole;
+  if (root?.role === 'output' || (root?.role === 'state' && root.firstWrite >= 0)) return whole;
   if (read === undefined) return undefined;
   const isSameImage = read.rows.length === output.h && read.columns.length === output.w;
   if (isSameImage) return read;

@@ -1,7 +1,7 @@
 /** Where everything lies in DRAM: constants first (they are the image that ships), then inputs, outputs, spilled activations. */
 import type { Manifest } from '../commands/manifest.js';
-import { storageOf, tensorOf } from '../ir/facts.js';
-import { type ConstantData, DTYPE_BYTES, type Op, type Program, type TensorId } from '../ir/types.js';
+import { sizeBytes, storageOf, tensorOf } from '../ir/facts.js';
+import { type ConstantData, DTYPE_BYTES, type Op, type Program, type Tensor, type TensorId } from '../ir/types.js';
 import { type Layer, scaleBytes } from '../schedule/layer.js';
 import type { Schedule } from '../schedule/schedule.js';
 import { alignUp } from '../schedule/tiling.js';
@@ -40,7 +40,22 @@ export function layOutDram(schedule: Schedule): DramLayout {
     regions.push({ name, class: 'weights', dramAddress: address, bytes: sizeBytes });
     address = alignUp(address + sizeBytes, DRAM_ALIGNMENT_BYTES);
   }
+  // States: one place for the value that is read and the next one, with zeros to begin with.
+  const states = schedule.states.map((state) => ({ state, at: address, bytes: 0 }));
+  for (const place of states) {
+    const { input, output } = place.state;
+    const tensor = tensorOf(schedule.program, input);
+    place.at = address;
+    place.bytes = sizeBytes(tensor);
+    for (const root of [input, output]) {
+      rootAddresses.set(root, address);
+      frameStrideBytes.set(root, 0);
+    }
+    regions.push({ name: tensor.name, class: 'activations', dramAddress: address, bytes: place.bytes });
+    address = alignUp(address + place.bytes, DRAM_ALIGNMENT_BYTES);
+  }
   const image = new Uint8Array(address);
+  for (const { state, at, bytes } of states) writeZeros(tensorOf(schedule.program, state.input), image, at, bytes);
   for (const { root } of operands) image.set(bytesOf(constant(schedule.program, root)), rootAddresses.get(root));
   schedule.layers.forEach(({ layer }, t) => {
     const at = weightAddresses[t] ?? -1;
@@ -66,6 +81,14 @@ export function layOutDram(schedule: Schedule): DramLayout {
     }
   }
   return { weightAddresses, rootAddresses, frameStrideBytes, regions, image, endAddress: address };
+}
+
+/** Elements that stand for 0. */
+function writeZeros(tensor: Tensor, image: Uint8Array, at: number, bytes: number): void {
+  const zeroPoint = tensor.quant?.zeroPoint ?? 0;
+  if (zeroPoint === 0) return;
+  if (DTYPE_BYTES[tensor.dtype] === 1) image.fill(zeroPoint & 0xff, at, at + bytes);
+  else new Int16Array(image.buffer, at, bytes / 2).fill(zeroPoint);
 }
 
 /** The layout as a later group of frames sees it: model inputs and outputs are further on. */

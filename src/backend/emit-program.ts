@@ -4,7 +4,7 @@ import { type Manifest, type ManifestPort, sealManifest, sha256Hex } from '../co
 import type { CommandStream } from '../commands/types.js';
 import { sizeBytes, tensorOf } from '../ir/facts.js';
 import type { Program, TensorId } from '../ir/types.js';
-import type { Schedule } from '../schedule/schedule.js';
+import { type Schedule, stateOffsetBytes } from '../schedule/schedule.js';
 import { alignUp } from '../schedule/tiling.js';
 import type { Chip } from '../target/chip.js';
 import { type DramLayout, dramAddressOf, layOutDram, layoutOfGroup } from './dram-layout.js';
@@ -35,7 +35,7 @@ export function emitProgram(schedule: Schedule, options: EmitOptions): EmittedPr
   return { stream, programBytes, layout, manifest: describe(schedule, layout, programBytes, options) };
 }
 
-/** Loads the resident share of every layer's constants, once. */
+/** Loads the resident share of every layer's constants, and the states that stay in SRAM, once. */
 function emitPrologue(schedule: Schedule, layout: DramLayout): CommandStream['prologue'] {
   const emitter = new Emitter();
   schedule.layers.forEach((scheduled, t) => {
@@ -48,6 +48,12 @@ function emitPrologue(schedule: Schedule, layout: DramLayout): CommandStream['pr
       limit: bytes,
     });
   });
+  for (const state of schedule.states) {
+    if (!state.inSram) continue;
+    const bytes = schedule.roots.get(state.input)?.sizeBytes ?? 0;
+    const dramBase = layout.rootAddresses.get(state.input) ?? 0;
+    emitter.add('load', { dramBase, sramBase: stateOffsetBytes(schedule, state), bytes, limit: bytes });
+  }
   emitter.add('endPrologue', {});
   return emitter.finish();
 }
@@ -109,6 +115,8 @@ function portOf(schedule: Schedule, layout: DramLayout, id: TensorId): ManifestP
   const tensor = tensorOf(schedule.program, id);
   const root = tensor.storage?.root ?? id;
   const quant = tensor.quant;
+  const state = schedule.states.find(({ input, output }) => id === input || id === output);
+  const sramAddress = state === undefined ? -1 : stateOffsetBytes(schedule, state);
   return {
     name: tensor.name,
     dramAddress: dramAddressOf(schedule, layout, id),
@@ -118,6 +126,7 @@ function portOf(schedule: Schedule, layout: DramLayout, id: TensorId): ManifestP
     shape: [...tensor.shape],
     ...(tensor.outsideAxes === undefined ? {} : { outsideAxes: [...tensor.outsideAxes] }),
     ...(tensor.outsideShape === undefined ? {} : { outsideShape: [...tensor.outsideShape] }),
+    ...(sramAddress < 0 ? {} : { sramAddress }),
     ...(quant === undefined ? {} : { quant: { scale: quant.scales[0] ?? 1, zeroPoint: quant.zeroPoint } }),
   };
 }

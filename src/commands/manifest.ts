@@ -25,8 +25,10 @@ const port = z.strictObject({
   outsideAxes: z.array(bytes).optional(),
   /** The shape that the outside sees where it differs by more than an axis order. */
   outsideShape: z.array(positive).optional(),
-  /** Of an input: the output whose data it carries over from the frame before. At first it is real zeros. */
+  /** Of an input: the output whose data it carries over from the frame before. Both have one place; dram.bin holds real zeros there. */
   stateOf: z.string().optional(),
+  /** Where a state that stays in SRAM is after the prologue and after every period; its DRAM holds the first value. */
+  sramAddress: bytes.optional(),
   quant: z.strictObject({ scale: z.number().positive(), zeroPoint: z.int() }).optional(),
 });
 

@@ -23,6 +23,7 @@ export interface CompileFlags extends CompilerFlags {
   readonly batch?: number;
   readonly param?: ReadonlyMap<string, string>;
   readonly input?: ReadonlyMap<string, readonly number[]>;
+  readonly state?: ReadonlyMap<string, string>;
   readonly sram?: number;
   readonly objective: 'traffic' | 'latency';
 }
@@ -111,6 +112,11 @@ export function addCompileOptions(command: Command): Command {
       '-i, --input <name=shape>',
       'shape of an input with open dimensions, e.g. x=1x3x640x640; repeatable',
       addShape,
+    )
+    .option(
+      '--state <input=output>',
+      'an input of an ONNX file that carries this output over from the frame before; repeatable',
+      addPair('--state'),
     )
     .option('--sram <bytes>', "another SRAM size than the chip file's, e.g. 512KiB or 2MiB", bytesFrom('--sram'))
     .option(

@@ -1,5 +1,6 @@
 /** The whole story of a compile in one file: passes, tilings, placement, addresses, commands. */
 import { assignAddresses } from '../../passes/assign-addresses.js';
+import { carryStates } from '../../passes/carry-states.js';
 import { growTiles } from '../../passes/grow-tiles.js';
 import { order } from '../../passes/order.js';
 import { type OrderVariant, orderVariants } from '../../passes/order-variants.js';
@@ -32,6 +33,7 @@ export interface CompileOptions {
   readonly parts?: boolean; // tensors in SRAM in part; true when absent
   readonly resident?: boolean; // weights that stay in SRAM from period to period; true when absent
   readonly solver: 'glpk' | 'highs';
+  readonly statesInSram?: boolean; // what the model carries from frame to frame; the better way when absent
   readonly pieces?: boolean; // stripes of blocks may come in pieces of columns; they may when absent
   readonly objective?: 'traffic' | 'latency'; // traffic when absent
   readonly gap: number;
@@ -69,16 +71,46 @@ export async function compileProgram(imported: Program, options: CompileOptions)
   stage('passes');
   const programs = ordersOf(imported, options);
   const solver = await loadSolver(options.solver);
-  const compile: CompileOnce = (placement, pieces = options.pieces ?? true) => {
-    const schedule = scheduleProgram(programs, solver, { ...options, placement, pieces }, stage);
-    stage('emit');
-    const { chip, dtype } = options;
-    return { imported, schedule, emitted: emitProgram(schedule, { chip, dtype, version: SPILLWAY_VERSION }) };
+  const compileWith = (statesInSram: boolean): Compiled => {
+    const compile: CompileOnce = (placement, pieces = options.pieces ?? true) => {
+      const schedule = scheduleProgram(programs, solver, { ...options, placement, pieces, statesInSram }, stage);
+      stage('emit');
+      const { chip, dtype } = options;
+      return { imported, schedule, emitted: emitProgram(schedule, { chip, dtype, version: SPILLWAY_VERSION }) };
+    };
+    return bestOf(compile(options.placement), compile, options);
   };
-  const best = bestOf(compile(options.placement), compile, options);
+  const best = withStates(imported, compileWith, options);
   if (!options.control?.isStopped()) return best;
   const record = { ...best.schedule.record, status: 'interrupted' };
   return { ...best, schedule: { ...best.schedule, record } };
+}
+
+/** What the model carries from frame to frame is in SRAM for ever, or in DRAM: whichever costs less. */
+function withStates(imported: Program, compile: (inSram: boolean) => Compiled, options: CompileOptions): Compiled {
+  const { statesInSram, placement } = options;
+  const hasStates = (imported.states ?? []).length > 0;
+  if (!hasStates || statesInSram !== undefined || placement === 'none') return compile(statesInSram ?? false);
+  const inDram = compile(false);
+  let inSram: Compiled;
+  try {
+    inSram = compile(true);
+  } catch (error) {
+    const isTooSmall = error instanceof SpillwayError && error.diagnostics.every(({ blame }) => blame === 'target');
+    if (isTooSmall) return inDram;
+    throw error;
+  }
+  const [best, other] = costOf(inSram, options) < costOf(inDram, options) ? [inSram, inDram] : [inDram, inSram];
+  // What was proven is about plans with the states in one of the two places.
+  const [mine, theirs] = [best.schedule.record.boundBytes, other.schedule.record.boundBytes];
+  const boundBytes = mine === undefined || theirs === undefined ? undefined : Math.min(mine, theirs);
+  return { ...best, schedule: { ...best.schedule, record: { ...best.schedule.record, boundBytes } } };
+}
+
+/** Of a compiled program, in bytes or in cycles. */
+function costOf({ schedule, emitted }: Compiled, { objective, chip }: CompileOptions): number {
+  if (objective === 'latency') return predictTiming(schedule, chip).cycles;
+  return countTraffic(schedule, emitted).period.totalBytes;
 }
 
 /** The program in the order that the passes gave it, then in those that placement may prefer. */
@@ -89,9 +121,10 @@ function ordersOf(imported: Program, options: CompileOptions): OrderVariant[] {
     options.observe?.(pass, before, after);
   };
   const program = optimise(imported, { ...options, observe });
-  if (given === undefined) return [{ program, order: 'as given' }];
+  if (given === undefined) return [{ program: carryStates(program), order: 'as given' }];
   const ordered = { program, order: 'fewest live bytes' };
-  return options.placement === 'ilp' ? [ordered, ...orderVariants(program, given)] : [ordered];
+  const variants = options.placement === 'ilp' ? [ordered, ...orderVariants(program, given)] : [ordered];
+  return variants.map((variant) => ({ ...variant, program: carryStates(variant.program) }));
 }
 
 type CompileOnce = (placement: CompileOptions['placement'], pieces?: boolean) => Compiled;
@@ -282,6 +315,7 @@ function placeOptionsOf(
     parts,
     pieces: options.pieces ?? true,
     resident: options.resident ?? true,
+    statesInSram: options.statesInSram ?? false,
     solver,
     gap: options.gap,
     timeLimitSeconds: options.timeLimitSeconds,

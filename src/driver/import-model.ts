@@ -7,6 +7,7 @@ import type { Program } from '../ir/types.js';
 export interface ImportOptions {
   readonly params: ReadonlyMap<string, string>;
   readonly shapes?: ReadonlyMap<string, readonly number[]>; // of inputs with open dimensions
+  readonly states?: ReadonlyMap<string, string>; // of ONNX files: input to output
   readonly dtype: 'int8' | 'float32';
 }
 
@@ -18,17 +19,21 @@ export interface ImportedModel {
 
 /** @throws SpillwayError for a missing file, an unknown kind, and whatever the front end finds wrong */
 export async function importModel(path: string, options: ImportOptions): Promise<ImportedModel> {
-  const { program, batch } = await readModel(path, options.params, options.shapes);
+  const { program, batch, note: own } = await readModel(path, options.params, options.shapes, options.states);
+  const kept = own === undefined ? {} : { note: own };
   const { toFloat32 } = await import('../frontend/quantize/to-float32.js');
   if (options.dtype === 'float32' || isQuantizedProgram(program)) {
     // What is left of real numbers in a file that comes quantised stays real.
-    return { program: toFloat32(program), batch };
+    return { program: toFloat32(program), batch, ...kept };
   }
   const { operatorsInFloatOnly } = await import('../frontend/quantize/float-only.js');
   const why = whyFloat32(program, operatorsInFloatOnly(program));
-  if (why !== undefined) return { program: toFloat32(program), batch, note: `kept in float32: ${why}` };
+  if (why !== undefined) {
+    const notes = [`kept in float32: ${why}`, ...(own === undefined ? [] : [own])];
+    return { program: toFloat32(program), batch, note: notes.join('; ') };
+  }
   const { quantizeProgram } = await import('../frontend/quantize/quantize-program.js');
-  return { program: quantizeProgram(program), batch };
+  return { program: quantizeProgram(program), batch, ...kept };
 }
 
 function whyFloat32(program: Program, floats: readonly string[]): string | undefined {
@@ -50,6 +55,7 @@ export async function readModel(
   path: string,
   params: ReadonlyMap<string, string>,
   shapes: ReadonlyMap<string, readonly number[]> = new Map(),
+  states: ReadonlyMap<string, string> = new Map(),
 ): Promise<ImportedModel> {
   if (!existsSync(path)) {
     throw new SpillwayError([
@@ -63,7 +69,20 @@ export async function readModel(
   if (path.endsWith('.onnx')) {
     refuseParams(path, params);
     const { loadOnnx } = await import('../frontend/onnx/load-onnx.js');
-    return { program: loadOnnx(path, { shapes }), batch: 1 };
+    const program = loadOnnx(path, { shapes, states });
+    const { stateNote } = await import('./state-note.js');
+    const note = stateNote(program);
+    return { program, batch: 1, ...(note === undefined ? {} : { note }) };
+  }
+  if (states.size > 0) {
+    throw new SpillwayError([
+      {
+        code: 'SW8003',
+        blame: 'usage',
+        message: `--state is for ONNX files; the states of '${basename(path)}' are its own`,
+        loc: { file: path },
+      },
+    ]);
   }
   if (path.endsWith('.tflite')) {
     refuseParams(path, params);

@@ -15,7 +15,12 @@ export interface PeriodBytes {
 export interface CountedTraffic {
   readonly entries: readonly TrafficEntry[]; // of one period
   readonly period: PeriodBytes;
-  readonly prologue: { readonly readBytes: number; readonly weightBytes: number; readonly codeBytes: number };
+  readonly prologue: {
+    readonly readBytes: number;
+    readonly weightBytes: number;
+    readonly stateBytes: number;
+    readonly codeBytes: number;
+  };
 }
 
 export function countTraffic(schedule: Schedule, emitted: EmittedProgram): CountedTraffic {
@@ -30,11 +35,20 @@ export function countTraffic(schedule: Schedule, emitted: EmittedProgram): Count
     writeBytes += entry.writeBytes;
     byClass[entry.class] += entry.readBytes + entry.writeBytes;
   }
+  const stateBytes = schedule.states.reduce(
+    (total, { input, inSram }) => total + (inSram ? (schedule.roots.get(input)?.sizeBytes ?? 0) : 0),
+    0,
+  );
   const weightBytes = schedule.layers.reduce((total, layer) => total + layer.residentBytes, 0);
   const prologueCodeBytes = fetchedPrologueBytes(emitted.stream, chip.commandFifoBytes);
   return {
     entries,
     period: { readBytes, writeBytes, totalBytes: readBytes + writeBytes, byClass },
-    prologue: { readBytes: weightBytes + prologueCodeBytes, weightBytes, codeBytes: prologueCodeBytes },
+    prologue: {
+      readBytes: weightBytes + stateBytes + prologueCodeBytes,
+      weightBytes,
+      stateBytes,
+      codeBytes: prologueCodeBytes,
+    },
   };
 }

@@ -25,6 +25,7 @@ export async function prepare(model: string, flags: PrepareFlags): Promise<Prepa
   const imported = await importModel(model, {
     params: flags.param ?? new Map(),
     shapes: flags.input ?? new Map(),
+    states: flags.state ?? new Map(),
     dtype: flags.dtype,
   });
   const batch = flags.batch ?? imported.batch;

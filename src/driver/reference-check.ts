@@ -8,9 +8,9 @@ import type { Program, TensorId } from '../ir/types.js';
 import { wellFormed } from '../ir/verify.js';
 import { interpret } from '../reference/interpret.js';
 import type { Elements } from '../reference/movement.js';
-import { seededInput } from '../reference/seeded-input.js';
-import { type GivenData, givenFrames } from '../simulator/ports.js';
-import type { SimulationResult } from '../simulator/simulate.js';
+import { carriedStates, seededInput } from '../reference/seeded-input.js';
+import { type GivenData, givenFrames, type PortData } from '../simulator/ports.js';
+import type { SimulatedOutput, SimulationResult } from '../simulator/simulate.js';
 import { readInputFile } from './read-file.js';
 
 /** Of every frame, the outputs in the graph's order. */
@@ -20,6 +20,7 @@ export type ReferenceFrames = readonly (readonly Elements[])[];
  * Runs the graph that lies beside a program.
  *
  * @param inputs given by the user, by input name; the others are seeded
+ * @param periods how many follow each other
  * @returns undefined when the directory holds no graph
  * @throws SpillwayError SW4022 and SW4104 when graph.ir and graph.bin are not those of this program
  */
@@ -28,34 +29,54 @@ export function runReference(
   manifest: Manifest,
   seed: number,
   inputs: ReadonlyMap<string, GivenData>,
+  periods = 1,
 ): ReferenceFrames | undefined {
   const program = readGraph(directory, manifest);
   if (program === undefined) return undefined;
   checkPorts(directory, manifest, program);
-  return Array.from({ length: manifest.batch }, (_, frame) => runFrame(program, manifest, seed, inputs, frame));
+  return referenceFrames(program, manifest, seed, inputs, periods);
 }
 
-function runFrame(
+/** Runs the graph frame by frame, with what it carries from each to the next. */
+export function referenceFrames(
   program: Program,
   manifest: Manifest,
   seed: number,
   inputs: ReadonlyMap<string, GivenData>,
-  frame: number,
-): readonly Elements[] {
-  const outputs = interpret(program, frameInputs(manifest, program, seed, inputs, frame));
-  return program.outputs.map((id) => outputs.get(id) ?? new Int8Array());
+  periods = 1,
+): ReferenceFrames {
+  const count = manifest.batch * periods;
+  let states: ReadonlyMap<TensorId, Elements> = new Map();
+  return Array.from({ length: count }, (_, frame) => {
+    const own = frameInputs(manifest, program, seed, inputs, frame, count);
+    const outputs = interpret(program, new Map([...own, ...states]));
+    states = carriedStates(program, outputs);
+    return program.outputs.map((id) => outputs.get(id) ?? new Int8Array());
+  });
 }
 
-/** Whether the outputs of a frame are those of the reference, bit for bit. */
-function matchesFrame(result: SimulationResult, frame: number, expected: readonly Elements[]): boolean {
-  return expected.every((data, i) => sameBits(result.outputs[i]?.storageFrames[frame], data));
+/** What a simulation has computed, frame by frame. */
+export class SimulatedFrames {
+  private readonly frames: (readonly PortData[])[] = [];
+
+  add(outputs: readonly SimulatedOutput[]): void {
+    const count = outputs[0]?.storageFrames.length ?? 0;
+    for (let frame = 0; frame < count; frame += 1) {
+      this.frames.push(outputs.map(({ storageFrames }) => storageFrames[frame] ?? new Int8Array()));
+    }
+  }
+
+  /** Whether the outputs of every frame are those of the reference, bit for bit. */
+  match(expected: ReferenceFrames): boolean {
+    const { frames } = this;
+    return (
+      frames.length === expected.length &&
+      expected.every((outputs, frame) => outputs.every((data, i) => sameBits(frames[frame]?.[i], data)))
+    );
+  }
 }
 
-export function matchesFrames(result: SimulationResult, frames: ReferenceFrames): boolean {
-  return frames.every((expected, frame) => matchesFrame(result, frame, expected));
-}
-
-/** Whether the outputs of every frame are those of the graph, bit for bit. */
+/** Whether the outputs of every frame of one period are those of the graph, bit for bit. */
 export function matchesGraph(
   program: Program,
   manifest: Manifest,
@@ -63,10 +84,9 @@ export function matchesGraph(
   seed: number,
   inputs: ReadonlyMap<string, GivenData>,
 ): boolean {
-  for (let frame = 0; frame < manifest.batch; frame += 1) {
-    if (!matchesFrame(result, frame, runFrame(program, manifest, seed, inputs, frame))) return false;
-  }
-  return true;
+  const simulated = new SimulatedFrames();
+  simulated.add(result.outputs);
+  return simulated.match(referenceFrames(program, manifest, seed, inputs));
 }
 
 /** @throws SpillwayError SW4022 when a file is not the one that the manifest was written for */
@@ -125,13 +145,15 @@ function frameInputs(
   seed: number,
   given: ReadonlyMap<string, GivenData>,
   frame: number,
+  count: number,
 ): ReturnType<typeof seededInput> {
   const inputs = seededInput(program, seed, frame);
   program.inputs.forEach((id, index) => {
     const port = manifest.inputs[index];
     const data = port === undefined ? undefined : given.get(port.name);
-    const frames = port === undefined || data === undefined ? undefined : givenFrames(port, data, manifest.batch);
-    const own = frames?.[frame];
+    if (port === undefined || data === undefined) return;
+    const isState = port.stateOf !== undefined; // of which the first value is given
+    const own = givenFrames(port, data, isState ? 1 : count)[isState ? 0 : frame];
     if (own !== undefined) inputs.set(id, own);
   });
   return inputs;

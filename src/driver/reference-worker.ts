@@ -10,6 +10,7 @@ export interface ReferenceTask {
   readonly manifest: Manifest;
   readonly seed: number;
   readonly inputs: ReadonlyMap<string, GivenData>;
+  readonly periods: number;
 }
 
 export type ReferenceMessage =
@@ -17,9 +18,9 @@ export type ReferenceMessage =
   | { readonly kind: 'refused'; readonly diagnostics: readonly Diagnostic[]; readonly stack: string }
   | { readonly kind: 'broken'; readonly message: string; readonly stack: string };
 
-function work({ directory, manifest, seed, inputs }: ReferenceTask): ReferenceMessage {
+function work({ directory, manifest, seed, inputs, periods }: ReferenceTask): ReferenceMessage {
   try {
-    return { kind: 'done', frames: runReference(directory, manifest, seed, inputs) };
+    return { kind: 'done', frames: runReference(directory, manifest, seed, inputs, periods) };
   } catch (error) {
     const stack = error instanceof Error ? (error.stack ?? '') : '';
     if (error instanceof SpillwayError) return { kind: 'refused', diagnostics: error.diagnostics, stack };

@@ -36,7 +36,12 @@ export function tensorReports(
     const { readBytes, writeBytes } = moved.get(root.root) ?? { readBytes: 0, writeBytes: 0 };
     return {
       name: root.name,
-      class: root.role === 'activation' ? 'activations' : root.role === 'constant' ? 'weights' : root.role,
+      class:
+        root.role === 'input' || root.role === 'output'
+          ? root.role
+          : root.role === 'constant'
+            ? 'weights'
+            : 'activations',
       bytes: root.sizeBytes,
       home: homeOf(schedule, root),
       readBytes,
@@ -102,6 +107,11 @@ function describeStay(schedule: Schedule, stay: Pick<Stay, 'startStep' | 'endSte
 function whyActivation(schedule: Schedule, root: ScheduledRoot, placement: Report['placement']): string {
   const around = blockAround(schedule, root);
   if (around !== undefined) return whyRolling(schedule, root, around);
+  const state = schedule.states.find(({ input, output }) => input === root.root || output === root.root);
+  if (state?.inSram === true) {
+    const what = state.input === root.root ? 'state of the period before' : 'its next value, in the same place';
+    return `${what}: stays in SRAM from period to period, ${root.sizeBytes} B at 0x${(root.stays[0]?.sramOffsetBytes ?? 0).toString(16)}`;
+  }
   const stays = root.stays.map((stay) => describeStay(schedule, stay)).join('; again ');
   if (!root.inDram) {
     const offset = root.stays[0]?.sramOffsetBytes ?? 0;
@@ -111,6 +121,11 @@ function whyActivation(schedule: Schedule, root: ScheduledRoot, placement: Repor
   if (root.role === 'constant') {
     if (stays === '') return `constant operand: streamed from DRAM by ${streamed}`;
     return `constant operand: loaded whole and kept in SRAM ${stays}`;
+  }
+  if (root.role === 'state') {
+    if (root.firstWrite >= 0) return 'state: its next value is written to DRAM for the next period';
+    if (stays === '') return `state of the period before: streamed from DRAM by ${streamed}`;
+    return `state of the period before: loaded whole and kept in SRAM ${stays}`;
   }
   if (root.role === 'input') {
     if (stays === '') return `model input: streamed from DRAM by ${streamed}`;

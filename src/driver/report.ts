@@ -76,7 +76,7 @@ export const reportSchema = z.strictObject({
   groupFrames: z.int().positive(), // of them, those that run together
   objective: z.enum(['traffic', 'latency']),
   placement: z.enum(['none', 'greedy', 'ilp']),
-  prologue: z.strictObject({ readBytes: bytes, weightBytes: bytes, codeBytes: bytes }),
+  prologue: z.strictObject({ readBytes: bytes, weightBytes: bytes, stateBytes: bytes, codeBytes: bytes }),
   period: z.strictObject({ readBytes: bytes, writeBytes: bytes, totalBytes: bytes, byClass: classes }),
   perFrameBytes: bytes,
   sram: z.strictObject({

@@ -9,6 +9,7 @@ interface Flags {
   readonly input?: ReadonlyMap<string, string>;
   readonly saveOutputs?: string;
   readonly timingOnly?: true;
+  readonly frames?: number;
   readonly kernels?: 'plain' | 'simd';
   readonly json?: true;
 }
@@ -20,6 +21,7 @@ export interface SimulationReport {
   readonly model: string;
   readonly target: string;
   readonly batch: number;
+  readonly periods: number; // bytes and times are of the first, outputs of the last
   readonly dramReadBytes: number;
   readonly dramWriteBytes: number;
   readonly totalBytes: number;
@@ -51,6 +53,7 @@ A fault (an unwritten, stale or unordered access, an address out of range ...) e
 Examples:
   spillway simulate out/resnet50-chip-a
   spillway simulate out/resnet50-chip-a --input image=cat.npy --save-outputs out/cat
+  spillway simulate out/keyword-chip-a --frames 50 --input audio=50-frames.npy
   spillway simulate out/yolov3-chip-a --timing-only --json
 `;
 
@@ -62,6 +65,11 @@ export function registerSimulate(program: Command): void {
     .argument('<dir>', 'a directory that compile wrote')
     .option('--seed <n>', 'of the inputs that are not given (default: 1)', integerFrom('--seed', 0, 2 ** 32 - 1))
     .option('--input <name=file.npy>', 'data of a model input; repeatable', addPair('--input'))
+    .option(
+      '--frames <n>',
+      'run so many frames, period after period; states go from frame to frame (default: one period)',
+      integerFrom('--frames', 1, 1_000_000),
+    )
     .option('--save-outputs <dir>', 'write each output as <name>.npy')
     .option('--timing-only', 'move and compute no data; traffic, faults and time are as always')
     .option(
@@ -86,7 +94,7 @@ export async function runSimulation(directory: string, flags: Flags): Promise<Si
   const { loadProgramDirectory } = await import('../simulator/load-program.js');
   const { simulate } = await import('../simulator/simulate.js');
   const { startProgress } = await import('./progress.js');
-  const { matchesFrames } = await import('./reference-check.js');
+  const { SimulatedFrames } = await import('./reference-check.js');
   const { startReference } = await import('./reference-thread.js');
   const progress = startProgress();
   let reference: RunningReference | undefined;
@@ -97,12 +105,15 @@ export async function runSimulation(directory: string, flags: Flags): Promise<Si
     const seed = flags.seed ?? 1;
     const inputs = await readInputs(flags.input);
     const { timingOnly = false, kernels = 'simd' } = flags;
-    if (!timingOnly) reference = startReference({ directory, manifest, seed, inputs });
+    const periods = periodsOf(flags.frames ?? manifest.batch, manifest.batch);
+    if (!timingOnly) reference = startReference({ directory, manifest, seed, inputs, periods });
     progress.stage('simulate');
-    const result = simulate(loaded, { seed, inputs, timingOnly, kernels });
+    const simulated = new SimulatedFrames();
+    const onPeriod = (_: number, outputs: SimulationResult['outputs']): void => simulated.add(outputs);
+    const result = simulate(loaded, { seed, inputs, timingOnly, kernels, periods, goesOn: true, onPeriod });
     progress.stage('run the reference');
     const frames = await reference?.frames;
-    const matchesReference = frames === undefined ? null : matchesFrames(result, frames);
+    const matchesReference = frames === undefined ? null : simulated.match(frames);
     if (result.faultCount === 0) {
       const { refreshPage } = await import('./refresh-page.js');
       const problem = refreshPage(directory, manifest, result);
@@ -115,6 +126,7 @@ export async function runSimulation(directory: string, flags: Flags): Promise<Si
       model: manifest.model,
       target: manifest.chip.name,
       batch: manifest.batch,
+      periods,
       dramReadBytes: result.dramReadBytes,
       dramWriteBytes: result.dramWriteBytes,
       totalBytes: result.dramReadBytes + result.dramWriteBytes,
@@ -134,6 +146,12 @@ export async function runSimulation(directory: string, flags: Flags): Promise<Si
     await reference?.abandon();
     progress.done();
   }
+}
+
+/** @throws SpillwayError SW8001 for frames that are no whole number of periods */
+function periodsOf(frames: number, batch: number): number {
+  if (frames % batch === 0) return frames / batch;
+  throw usageError(`--frames ${frames}: a period has ${batch} frames`, `give a multiple of ${batch}`);
 }
 
 async function readInputs(files: Flags['input']) {
@@ -162,6 +180,7 @@ function format(report: SimulationReport): string {
     `  weights ${byClass.weights}, activations ${byClass.activations}, input ${byClass.input}, output ${byClass.output}, code ${byClass.code}`,
     `prologue: ${report.prologueReadBytes} B read`,
     `time: ${report.cycles} cycles, ${(report.seconds * 1e3).toFixed(3)} ms, ${report.framesPerSecond.toFixed(1)} frames/s; MACs busy ${(100 * report.macUtilization).toFixed(1)} %, DRAM ${(100 * report.dramUtilization).toFixed(1)} %`,
+    ...(report.periods === 1 ? [] : [`${report.periods} periods were run; the outputs are those of the last`]),
     `faults: ${report.faultCount === 0 ? 'none' : report.faultCount}`,
     ...report.outputs.map((out) => `output ${out.name}: ${out.dtype} ${out.shape.join('x')}, sha256 ${out.sha256}`),
   ];

@@ -27,6 +27,17 @@ export function seededInput(program: Program, seed: number, frame = 0): Map<Tens
   return inputs;
 }
 
+/** What the states of the next frame begin with: the outputs that belong to them. */
+export function carriedStates(program: Program, outputs: ReadonlyMap<TensorId, Elements>): Map<TensorId, Elements> {
+  const states = new Map<TensorId, Elements>();
+  for (const { input, output } of program.states ?? []) {
+    const [to, from] = [program.inputs[input], program.outputs[output]];
+    const value = from === undefined ? undefined : outputs.get(from);
+    if (to !== undefined && value !== undefined) states.set(to, value);
+  }
+  return states;
+}
+
 function seededElements(dtype: DType, length: number, draw: () => number): Elements {
   switch (dtype) {
     case 'float32':

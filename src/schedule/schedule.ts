@@ -10,7 +10,7 @@ import type { Tiling, WorkspaceBuffer } from './tiling.js';
 export interface Stay {
   readonly startStep: number;
   readonly endStep: number;
-  readonly origin: 'produced' | 'reloaded';
+  readonly origin: 'produced' | 'reloaded' | 'carried'; // from the period before
   readonly sramOffsetBytes: number; // -1 before assign-addresses
 }
 
@@ -21,7 +21,8 @@ export interface ScheduledRoot {
   readonly loc: SourceLoc;
   readonly sizeBytes: number; // of one frame
   readonly frameStrideBytes: number; // in SRAM, from a frame to the next
-  readonly role: 'input' | 'output' | 'activation' | 'constant';
+  /** state: what a state is read from, and what its next value is written to; the two have one place. */
+  readonly role: 'input' | 'output' | 'activation' | 'constant' | 'state';
   readonly stays: readonly Stay[];
   readonly inDram: boolean; // has a place in DRAM
   readonly isSpilled: boolean; // produced in SRAM and copied to DRAM when complete
@@ -123,6 +124,18 @@ export interface PlannedRun {
   readonly key: string;
 }
 
+/** What a model carries from period to period: where it is read, and where its next value is written. */
+export interface StatePlace {
+  readonly input: TensorId;
+  readonly output: TensorId;
+  readonly inSram: boolean; // for ever; else in DRAM
+}
+
+/** SRAM address of a state that stays there; -1 for one that is in DRAM. */
+export function stateOffsetBytes(schedule: Schedule, state: StatePlace): number {
+  return state.inSram ? (schedule.roots.get(state.input)?.stays[0]?.sramOffsetBytes ?? -1) : -1;
+}
+
 export interface Schedule {
   readonly program: Program;
   readonly batch: number; // frames of a group: every layer or block runs for all of them before the next starts
@@ -134,6 +147,7 @@ export interface Schedule {
   readonly evictions: readonly ScheduledEviction[];
   readonly roots: ReadonlyMap<TensorId, ScheduledRoot>;
   readonly residentBytes: number; // [0, residentBytes) of the SRAM
+  readonly states: readonly StatePlace[];
   readonly loadBytes: readonly number[]; // per step, residents included
   readonly runs?: readonly PlannedRun[]; // in order of steps
   readonly record: PlacementRecord;

@@ -76,7 +76,7 @@ export class Accesses {
     this.dramJudge = new Judge('DRAM', log, history, LOAD, STORE, regionName);
     for (const region of this.regions) {
       const end = Math.min(region.dramAddress + region.bytes, imageBytes);
-      if (region.class === 'weights' && end > region.dramAddress) this.dram.set(region.dramAddress, end, EVENT_IMAGE);
+      if (end > region.dramAddress) this.dram.set(region.dramAddress, end, EVENT_IMAGE);
     }
   }
 

@@ -49,7 +49,6 @@ export function seededFrame(port: ManifestPort, seed: number, index: number): Po
     return (t ^ (t >>> 14)) >>> 0;
   };
   const data = typedData(port.dtype, new ArrayBuffer(elements * ELEMENT_BYTES[port.dtype]));
-  if (port.stateOf !== undefined) return data.fill(port.quant?.zeroPoint ?? 0);
   const drawn = DRAWN[port.dtype];
   for (let i = 0; i < elements; i++) data[i] = drawn(next());
   return data;

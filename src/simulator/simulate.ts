@@ -35,6 +35,10 @@ export interface SimulationOptions {
   readonly kernels?: Kernels;
   /** How many periods are run; traffic and time are those of the first, outputs those of the last. */
   readonly periods?: number;
+  /** Every period has frames of its own: seeded inputs go on, and of given ones there may be enough for all. */
+  readonly goesOn?: boolean;
+  /** Told the outputs of each period, from 0. */
+  readonly onPeriod?: (period: number, outputs: readonly SimulatedOutput[]) => void;
 }
 
 export interface SimulatedOutput {
@@ -85,7 +89,9 @@ export function simulate(loaded: LoadedProgram, options: SimulationOptions = {})
       ? undefined
       : makeMemory(manifest.sramBytes, manifest.dramBytes, dramImage, options.kernels ?? 'simd');
   const machine = new Machine(manifest.chip, accesses, log, history, memory && mover(memory));
-  const frames = inputFrames(manifest, options, memory !== undefined);
+  const periods = Math.max(1, options.periods ?? 1);
+  const frames = inputFrames(manifest, options, memory !== undefined, options.goesOn === true ? periods : 1);
+  putStates(manifest, options, accesses, memory);
 
   const prologueLines = codeLines('prologue', program.prologue, 0);
   const periodLines = codeLines('period', program.period, prologueLines.length);
@@ -96,13 +102,19 @@ export function simulate(loaded: LoadedProgram, options: SimulationOptions = {})
   accesses.traffic = noTraffic();
   let period: SectionResult | undefined;
   let traffic = accesses.traffic;
-  for (let index = 0; index < Math.max(1, options.periods ?? 1); index++) {
+  for (let index = 0; index < periods; index++) {
     if (log.count > 0 && index > 0) break;
     accesses.traffic = noTraffic();
-    putInputs(manifest, accesses, memory, frames);
+    putInputs(manifest, accesses, memory, frames, options.goesOn === true ? index * manifest.batch : 0);
     const result = machine.run('period', periodLines);
     period ??= result;
     if (index === 0) traffic = accesses.traffic;
+    if (memory !== undefined && options.onPeriod !== undefined) {
+      options.onPeriod(
+        index,
+        manifest.outputs.map((port) => output(manifest, port, memory)),
+      );
+    }
   }
   if (period === undefined) throw new Error('no period was run');
   checkOutputsWritten(manifest, accesses, log, periodLines);
@@ -137,8 +149,9 @@ function mover(memory: Memory): (line: CodeLine, fields: Fields) => void {
   return (line, fields) => runCommand(memory, line.instruction.name, fields);
 }
 
-/** Per input, its frames in storage order; checked also when no data is moved. */
-function inputFrames(manifest: Manifest, options: SimulationOptions, withData: boolean): PortData[][] {
+/** Per input, its frames in storage order; checked also when no data is moved. None for states. */
+function inputFrames(manifest: Manifest, options: SimulationOptions, withData: boolean, periods: number): PortData[][] {
+  const count = manifest.batch * periods;
   for (const name of options.inputs?.keys() ?? []) {
     if (manifest.inputs.some((port) => port.name === name)) continue;
     const names = manifest.inputs.map((port) => port.name).join(', ');
@@ -146,13 +159,30 @@ function inputFrames(manifest: Manifest, options: SimulationOptions, withData: b
     throw new SpillwayError([{ code: 'SW5003', blame: 'input', message, loc: { file: 'simulate' } }]);
   }
   return manifest.inputs.map((port, index) => {
+    if (port.stateOf !== undefined) return [];
     const given = options.inputs?.get(port.name);
-    if (given !== undefined) return givenFrames(port, given, manifest.batch);
+    if (given !== undefined) return givenFrames(port, given, count);
     if (!withData) return [];
-    return Array.from({ length: manifest.batch }, (_, frame) =>
+    return Array.from({ length: count }, (_, frame) =>
       seededFrame(port, options.seed ?? 1, frame * manifest.inputs.length + index),
     );
   });
+}
+
+/** First values that the user gives to states; without them they begin with what dram.bin holds. */
+function putStates(
+  manifest: Manifest,
+  options: SimulationOptions,
+  accesses: Accesses,
+  memory: Memory | undefined,
+): void {
+  for (const port of manifest.inputs) {
+    const given = port.stateOf === undefined ? undefined : options.inputs?.get(port.name);
+    const [data] = given === undefined ? [] : givenFrames(port, given, 1);
+    if (data === undefined) continue;
+    accesses.hostWrites(port.dramAddress, port.bytes);
+    memory?.dram.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), port.dramAddress);
+  }
 }
 
 function putInputs(
@@ -160,12 +190,14 @@ function putInputs(
   accesses: Accesses,
   memory: Memory | undefined,
   frames: readonly (readonly PortData[])[],
+  first: number,
 ): void {
   manifest.inputs.forEach((port, index) => {
+    if (port.stateOf !== undefined) return;
     for (let frame = 0; frame < manifest.batch; frame++) {
       const start = port.dramAddress + frame * port.frameStrideBytes;
       accesses.hostWrites(start, port.bytes);
-      const data = frames[index]?.[frame];
+      const data = frames[index]?.[first + frame];
       if (memory === undefined || data === undefined) continue;
       memory.dram.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), start);
     }
@@ -175,6 +207,7 @@ function putInputs(
 function checkOutputsWritten(manifest: Manifest, accesses: Accesses, log: FaultLog, lines: readonly CodeLine[]): void {
   if (log.isFull) return;
   for (const port of manifest.outputs) {
+    if (port.sramAddress !== undefined) continue; // written by the prologue in any case
     for (let frame = 0; frame < manifest.batch; frame++) {
       const address = port.dramAddress + frame * port.frameStrideBytes;
       if (accesses.isWrittenByProgram(address, port.bytes)) continue;
@@ -187,8 +220,8 @@ function checkOutputsWritten(manifest: Manifest, accesses: Accesses, log: FaultL
 
 function output(manifest: Manifest, port: ManifestPort, memory: Memory): SimulatedOutput {
   const storageFrames = Array.from({ length: manifest.batch }, (_, frame) => {
-    const start = port.dramAddress + frame * port.frameStrideBytes;
-    const bytes = memory.dram.slice(start, start + port.bytes);
+    const start = port.sramAddress ?? port.dramAddress + frame * port.frameStrideBytes;
+    const bytes = (port.sramAddress === undefined ? memory.dram : memory.bytes).slice(start, start + port.bytes);
     return typedData(port.dtype, bytes.buffer);
   });
   const [first = 1, ...rest] = outsideShape(port);

@@ -6,6 +6,7 @@ import type { OnnxGraph } from './graph.js';
 import { withPendingPad } from './pad.js';
 import { type QuantizedType, quantizationOf } from './quantization.js';
 import type { ValueInfoMessage } from './schema.js';
+import { storedLike } from './states.js';
 import { asInt32, inFloat, type Value } from './value.js';
 import { dimsOf, isStored, logicalOrder, type View, viewInOrder } from './view.js';
 
@@ -196,10 +197,25 @@ export function exportOutput(
   problems: ProblemList,
   origin: Origin,
   elemType: number,
+  state: View | undefined,
 ): void {
   const view = exportedView(name, value, builder, problems, origin, elemType);
   if (view === undefined) return;
   const dims = dimsOf(view);
+  if (state !== undefined) {
+    const ownDims = dimsOf(state);
+    if (ownDims.length !== dims.length || ownDims.some((dim, axis) => dim !== dims[axis])) {
+      const message = `--state: '${name}' has the shape ${shapeText(dims)}, the input that it is to become ${shapeText(ownDims)}`;
+      problems.add({ code: 'SW2011', blame: 'usage', message, loc: origin.loc });
+      return;
+    }
+    const next = storedLike(builder, state, view, origin);
+    const own = builder.isTaken(next)
+      ? builder.emit({ kind: 'copy', inputs: [next] }, name, builder.shapeOf(next), { ...origin, name: `${name}:copy` })
+      : next;
+    builder.output(own, name, builder.outsideOf(state.tensor));
+    return;
+  }
   const whole = withWholeAxes(view, builder, origin);
   const tensor = builder.isTaken(whole)
     ? builder.emit({ kind: 'copy', inputs: [whole] }, name, builder.shapeOf(whole), { ...origin, name: `${name}:copy` })

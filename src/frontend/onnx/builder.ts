@@ -1,7 +1,17 @@
 import type { SourceLoc } from '../../base/diagnostic.js';
 import { keepsQuantization } from '../../ir/facts.js';
 import { formatShape, inferResult, sameShape } from '../../ir/shape.js';
-import type { ConstantData, DType, Op, OpId, Program, Quantization, Tensor, TensorId } from '../../ir/types.js';
+import type {
+  ConstantData,
+  DType,
+  Op,
+  OpId,
+  Program,
+  Quantization,
+  StateLink,
+  Tensor,
+  TensorId,
+} from '../../ir/types.js';
 import { unsupported } from '../import-problems.js';
 import { isStored, reordered, type View } from './view.js';
 
@@ -112,6 +122,14 @@ export class ProgramBuilder {
     return this.draft(id);
   }
 
+  outsideOf(id: TensorId): Pick<Tensor, 'outsideAxes' | 'outsideShape'> {
+    const { outsideAxes, outsideShape } = this.draft(id);
+    return {
+      ...(outsideAxes === undefined ? {} : { outsideAxes }),
+      ...(outsideShape === undefined ? {} : { outsideShape }),
+    };
+  }
+
   nameOf(id: TensorId): string {
     return this.draft(id).name;
   }
@@ -189,7 +207,8 @@ export class ProgramBuilder {
     this.outputs.push(id);
   }
 
-  finish(name: string, source: string): Program {
+  /** @param states input to output, by name */
+  finish(name: string, source: string, states: ReadonlyMap<string, string> = new Map()): Program {
     const constants = new Map<TensorId, ConstantData>();
     for (const [id, elements] of this.constants) {
       const { data, quant } = elements();
@@ -203,8 +222,14 @@ export class ProgramBuilder {
       ops: this.ops,
       inputs: this.inputs,
       outputs: this.outputs,
+      ...(states.size === 0 ? {} : { states: this.linksOf(states) }),
       constants,
     };
+  }
+
+  private linksOf(states: ReadonlyMap<string, string>): StateLink[] {
+    const at = (ids: readonly TensorId[], name: string): number => ids.findIndex((id) => this.nameOf(id) === name);
+    return [...states].map(([input, output]) => ({ input: at(this.inputs, input), output: at(this.outputs, output) }));
   }
 
   private tensor(name: string, shape: readonly number[], loc: SourceLoc): TensorId {

@@ -15,9 +15,10 @@ import { malformed } from './problems.js';
 import { type QuantizedType, quantizedType } from './quantization.js';
 import { scaleChannels } from './scale-shift.js';
 import { typeAttribute } from './shape-arguments.js';
+import { type StatePairs, wrongNames } from './states.js';
 import { unrolledLoop, unrolledScan } from './unroll.js';
 import { type Attributes, floatView, indexView, type NodeContext, type Value } from './value.js';
-import { dimsOf } from './view.js';
+import { dimsOf, type View } from './view.js';
 
 /** Constants up to this many elements are kept once computed: shapes, biases, scales are read again and again. */
 const SMALL_ELEMENTS = 4096;
@@ -63,7 +64,20 @@ const MOVING: ReadonlySet<string> = new Set([
 export interface OnnxOptions {
   /** Shapes of inputs with open dimensions, by name. */
   readonly shapes: ReadonlyMap<string, readonly number[]>;
+  /** Inputs that carry an output over from the frame before, by name. */
+  readonly states?: StatePairs;
 }
+
+/** What stands for an output where a problem is told. */
+const NO_NODE: OnnxNode = {
+  name: '',
+  operator: 'output',
+  inputs: [],
+  outputs: [],
+  attributes: new Map(),
+  captured: [],
+  loc: { file: '' },
+};
 
 /** A value that could not be imported: what depends on it is skipped, and only checked for unknown operators. */
 type Known = Value | 'poisoned';
@@ -85,7 +99,7 @@ export function importGraph(
   for (const node of graph.nodes) importer.importNode(node);
   importer.exportOutputs();
   problems.throwIfAny();
-  return importer.builder.finish(name, graph.file);
+  return importer.builder.finish(name, graph.file, options.states);
 }
 
 class GraphImporter {
@@ -95,6 +109,7 @@ class GraphImporter {
   private readonly lazyDepths = new Map<Const, number>();
   /** Values of type bool. */
   private readonly truths = new Set<string>();
+  private readonly inputViews = new Map<string, View>();
   private readonly truthValues = new WeakSet<Value>(); // those that have no name
   private foldedElements = 0;
   private graph: OnnxGraph; // that is being imported: the file's, or one inside a node
@@ -112,6 +127,9 @@ class GraphImporter {
   }
 
   importGivenValues(): void {
+    for (const message of wrongNames(this.graph, this.options.states ?? new Map())) {
+      this.problems.add({ code: 'SW2011', blame: 'usage', message, loc: { file: this.graph.file } });
+    }
     this.importInitializers();
     this.importInputs();
   }
@@ -138,9 +156,10 @@ class GraphImporter {
     const shapes = inputShapes(graph, this.options.shapes, this.problems);
     for (const info of graph.inputs) {
       const name = info.name ?? '';
-      if (this.usesOf(name) === 0) continue; // the network does not depend on it, so it need not be moved
+      if (this.usesOf(name) === 0 && this.options.states?.has(name) !== true) continue; // nothing depends on it
       const value = importInput(info, graph, this.builder, this.problems, shapes);
       if (value !== undefined) this.define(name, value);
+      if (value?.kind === 'activation') this.inputViews.set(name, value.view);
       if (info.type?.tensorType?.elemType === 9) this.truths.add(name);
     }
   }
@@ -257,8 +276,16 @@ class GraphImporter {
       if (value === undefined || value === 'poisoned') continue; // its cause is among the problems
       const origin = { name, loc: { file: this.graph.file, node: name } };
       const elemType = this.graph.outputTypes.get(name) ?? 0;
-      this.guarded(() => exportOutput(name, value, this.builder, this.problems, origin, elemType));
+      const state = this.stateBecoming(name);
+      const node = { ...NO_NODE, name, loc: origin.loc };
+      this.guarded(() => exportOutput(name, value, this.builder, this.problems, origin, elemType, state), node);
     }
+  }
+
+  /** The state that an output is the next value of, as it came in. */
+  private stateBecoming(output: string): View | undefined {
+    const [input] = [...(this.options.states ?? [])].find(([, next]) => next === output) ?? [];
+    return input === undefined ? undefined : this.inputViews.get(input);
   }
 
   private context(node: OnnxNode, operands: readonly (Value | undefined)[]): NodeContext {
