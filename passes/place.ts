@@ -142,7 +142,7 @@ export function poseProblem(
         usesFromSram: uses.map(
           (use) => choice.tiling.operandsFromSram[layer.operands.findIndex((o) => o.root === roots[use.item])] === true,
         ),
-        toSram: choice.tiling.toSram,
+        toSram: choice.tiling.toSram && !pinnedOutputs.has(layer.output.root), // its room is not the problem's
         workspaceBytes: choice.workspaceBytes,
         heldWeightBytes: choice.heldWeightBytes,
         weightPasses: weightPasses(choice.tiling, choice.weightPasses, options.batch),

@@ -7,7 +7,7 @@ import { countTraffic } from '../src/driver/period-bytes.js';
 import { sameBits } from '../src/driver/reference-check.js';
 import { makeReport } from '../src/driver/report.js';
 import { sizeBytes, tensorOf } from '../src/ir/facts.js';
-import type { Program, TensorId } from '../src/ir/types.js';
+import type { Program, StateLink, TensorId } from '../src/ir/types.js';
 import { interpret } from '../src/reference/interpret.js';
 import type { Elements } from '../src/reference/movement.js';
 import { carriedStates, seededInput } from '../src/reference/seeded-input.js';
@@ -24,7 +24,8 @@ export interface FuzzCase {
   readonly top: 'everything' | 'largest layer';
   readonly alignmentBytes: number;
   readonly commandFifoBytes: number;
-  readonly batch: number;
+  readonly batch: number; // 1 where something is carried from frame to frame
+  readonly carries?: boolean; // a tensor that looks like an input becomes what the next frame finds there
   readonly blocks: boolean;
   readonly twice: boolean; // compile twice, and compare the bytes
   readonly placements: readonly ('none' | 'greedy' | 'ilp')[];
@@ -57,9 +58,11 @@ export async function fuzzProblems(
   fuzz: FuzzCase,
   observe: (compiled: Compiled) => void = () => {},
 ): Promise<string[]> {
-  const program = buildFuzzProgram(fuzz.program);
+  const built = buildFuzzProgram(fuzz.program);
+  const program = fuzz.carries === true ? withStates(built) : built;
+  const batch = program.states === undefined ? fuzz.batch : 1;
   const options: Omit<CompileOptions, 'chip'> = {
-    batch: fuzz.batch,
+    batch,
     dtype: fuzz.program.dtype,
     placement: 'none',
     blocks: fuzz.blocks,
@@ -71,7 +74,7 @@ export async function fuzzProblems(
   const least = await leastSramBytes(program, options, fuzz);
   const sram = Math.floor(least + fuzz.room * Math.max(0, topBytes(program, fuzz) - least));
   const chip = tinyChip(sram, fuzz.alignmentBytes, fuzz.commandFifoBytes);
-  const expected = referenceOutputs(program, fuzz.batch);
+  const expected = referenceOutputs(program, batch);
   const problems: string[] = [];
   const totals = new Map<string, number>();
   for (const placement of fuzz.placements) {
@@ -101,6 +104,25 @@ export async function fuzzProblems(
       problems.push(`${better} moves ${totals.get(better)} B, ${worse} ${totals.get(worse)} B`);
   });
   return problems;
+}
+
+/** For every input that has one, a later tensor of its type and shape as its value in the next frame. */
+export function withStates(program: Program): Program {
+  const outputs = [...program.outputs];
+  const states: StateLink[] = [];
+  const taken = new Set<TensorId>();
+  for (const [input, id] of program.inputs.entries()) {
+    const from = tensorOf(program, id);
+    const op = program.ops.findLast(({ output }) => {
+      const to = tensorOf(program, output);
+      return !taken.has(output) && to.dtype === from.dtype && to.shape.join() === from.shape.join();
+    });
+    if (op === undefined) continue;
+    taken.add(op.output);
+    if (!outputs.includes(op.output)) outputs.push(op.output);
+    states.push({ input, output: outputs.indexOf(op.output) });
+  }
+  return states.length === 0 ? program : { ...program, outputs, states };
 }
 
 /** The whole program in SRAM; or its largest layer only, where blocks and spills have to help. */

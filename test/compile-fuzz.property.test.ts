@@ -28,17 +28,32 @@ const fuzzCase: fc.Arbitrary<FuzzCase> = fc.record({
   alignmentBytes: fc.constantFrom(16, 64),
   commandFifoBytes: fc.constantFrom(64, 256, 4096),
   batch: fc.constantFrom(1, 1, 2, 3),
+  carries: fc.nat(5).map((n) => n === 0),
   blocks: fc.constantFrom(true, true, true, false),
   twice: fc.nat(7).map((n) => n === 0),
   placements,
 });
 
 /** What schedules made use of: a promise that is kept by never being put to the test is none. */
-const used = { blocks: 0, tiles: 0, pieces: 0, again: 0, streamed: 0, gathering: 0, tails: 0, passing: 0, groups: 0 };
+const used = {
+  blocks: 0,
+  tiles: 0,
+  pieces: 0,
+  again: 0,
+  streamed: 0,
+  gathering: 0,
+  tails: 0,
+  passing: 0,
+  groups: 0,
+  states: 0,
+  statesInSram: 0,
+};
 
 function count({ schedule }: Compiled): void {
   const { blocks, evictions, groups } = schedule;
   if (groups > 1) used.groups += 1;
+  if (schedule.states.length > 0) used.states += 1;
+  if (schedule.states.some(({ inSram }) => inSram)) used.statesInSram += 1;
   if (blocks.length > 0) used.blocks += 1;
   if (blocks.some(({ plan }) => plan.tiles.length > 1)) used.tiles += 1;
   if (blocks.some(({ plan }) => plan.pieces !== undefined)) used.pieces += 1;

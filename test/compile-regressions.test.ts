@@ -167,6 +167,18 @@ const CASES: Readonly<Record<string, FuzzCase>> = {
     },
     { room: 0.2916, top: 'largest layer', alignmentBytes: 64, batch: 3, placements: ['ilp'] },
   ),
+  'a layer whose instruction knows no rings of stripes is in no block of pieces': fuzzCase(
+    {
+      dtype: 'float32',
+      seed: 0,
+      inputs: [[4, 4, 4]],
+      steps: [
+        ['concat', 0, 153, 28, 0],
+        ['real', 0, 0, 757, 0],
+      ],
+    },
+    { room: 0.01, commandFifoBytes: 64, carries: true, twice: true, placements: ['ilp'] },
+  ),
 };
 
 test.each(Object.entries(CASES))('%s', async (_, fuzz) => {

@@ -109,7 +109,7 @@ function withStates(imported: Program, compile: (inSram: boolean) => Compiled, o
 
 /** Of a compiled program, in bytes or in cycles. */
 function costOf({ schedule, emitted }: Compiled, { objective, chip }: CompileOptions): number {
-  if (objective === 'latency') return predictTiming(schedule, chip).cycles;
+  if (objective === 'latency') return periodTimeline(emitted.programBytes, chip).cycles;
   return countTraffic(schedule, emitted).period.totalBytes;
 }
 
@@ -137,22 +137,19 @@ const SIMPLER = { ilp: ['greedy', 'none'], greedy: ['none'], none: [] } as const
  * well: pieces move less, and take longer.
  */
 function bestOf(first: Compiled, compile: CompileOnce, options: CompileOptions): Compiled {
-  const bytesOf = ({ schedule, emitted }: Compiled): number => countTraffic(schedule, emitted).period.totalBytes;
   const byLatency = options.objective === 'latency';
-  const costOf = (compiled: Compiled): number =>
-    byLatency ? periodTimeline(compiled.emitted.programBytes, options.chip).cycles : bytesOf(compiled);
   const { record } = first.schedule;
   let best = first;
   if (byLatency && first.schedule.blocks.some(({ plan }) => plan.pieces !== undefined)) {
     const other = compile(options.placement, false);
-    if (costOf(other) < costOf(best)) best = other;
+    if (costOf(other, options) < costOf(best, options)) best = other;
   }
   for (const placement of SIMPLER[options.placement]) {
     // What it moves without its code is known: mostly enough to see that it cannot win.
     const atLeast = record.simplerTrafficBytes?.[placement] ?? 0;
-    if (!byLatency && atLeast >= costOf(best)) continue;
+    if (!byLatency && atLeast >= costOf(best, options)) continue;
     const other = compile(placement);
-    if (costOf(other) < costOf(best)) best = other;
+    if (costOf(other, options) < costOf(best, options)) best = other;
   }
   if (best === first) return first;
   // What was proven is about one order of the layers, and groups of one size.

@@ -13,7 +13,7 @@
 import type { TensorId } from '../ir/types.js';
 import type { BlockRoot, BlockShape, Flow } from './block-shape.js';
 import { flowOf, inputAhead } from './block-shape.js';
-import type { AxisMap } from './layer.js';
+import type { AxisMap, Layer } from './layer.js';
 
 /** The machine has so many registers that describe a ring of stripes. */
 export const MOST_RINGS = 63;
@@ -48,9 +48,13 @@ export interface PieceRoot {
   readonly isGathered: boolean; // by the DMA, for the one layer that reads it
 }
 
+/** Layers whose instructions know no rings of stripes. */
+const WITHOUT_STRIPES: ReadonlySet<Layer['kind']> = new Set(['select', 'reduce', 'layerNorm']);
+
 /** Undefined where stripes cannot be cut into pieces: rows that are summed up over the image, columns that are all needed by each. */
 export function columnFlow(shape: BlockShape): Flow | undefined {
   if (shape.gathering.size > 0 || shape.roots.length > MOST_RINGS) return undefined;
+  if (shape.layers.some(({ kind }) => WITHOUT_STRIPES.has(kind))) return undefined;
   if (shape.layers.some(({ operands }) => operands.some(({ columns }) => columns.stride < 1))) return undefined;
   return flowOf(shape.layers, shape.roots, 'columns');
 }
