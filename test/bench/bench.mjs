@@ -7,6 +7,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { simulateBench } from './simulate-bench.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const shared = fileURLToPath(new URL('../../../shared/models/', import.meta.url));
@@ -291,6 +292,10 @@ if ('chain'.includes(filter) && !onlyTargets) {
   }
 }
 
+/** Simulation with data: seconds of both kinds of kernels, side by side. */
+const data = [];
+if ('data'.includes(filter) && !onlyTargets) data.push(...simulateBench(run, repeats, root));
+
 const allocator = [];
 if ('allocator'.includes(filter) && !onlyTargets) {
   const { allocatorBench, formatAllocatorBench } = await import('../../dist/test/bench/allocator.bench.js');
@@ -298,8 +303,11 @@ if ('allocator'.includes(filter) && !onlyTargets) {
   console.log(`\n${formatAllocatorBench(allocator)}`);
 }
 
-writeFileSync(`${root}out/bench.json`, `${JSON.stringify({ rows, figures, sweep, chain, allocator }, null, 2)}\n`);
-const bad = [...rows, ...figures, ...sweep, ...chain].filter(
+writeFileSync(
+  `${root}out/bench.json`,
+  `${JSON.stringify({ rows, figures, sweep, chain, data, allocator }, null, 2)}\n`,
+);
+const bad = [...rows, ...figures, ...sweep, ...chain, ...data].filter(
   (row) => row.error !== undefined || (row.problems ?? []).length > 0,
 );
 console.log(
