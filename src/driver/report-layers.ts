@@ -35,6 +35,7 @@ export function layerReports(
       weightBytes: layer.weights.totalBytes,
       residentBytes: scheduled.residentBytes,
       tiling: describeTiling(schedule, scheduled),
+      block: scheduled.block ?? null,
       sramBytes: schedule.loadBytes[step] ?? 0,
       cycles: estimate?.cycles ?? 0,
       computeCycles: estimate?.computeCycles ?? 0,

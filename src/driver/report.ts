@@ -30,6 +30,7 @@ const layerSchema = z.strictObject({
   weightBytes: bytes, // as stored
   residentBytes: bytes, // of them, in SRAM for ever
   tiling: z.string(),
+  block: bytes.nullable(), // number of the block that it runs in
   sramBytes: bytes, // live while the layer runs
   cycles: bytes, // of one frame, estimated
   computeCycles: bytes,
