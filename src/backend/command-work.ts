@@ -11,6 +11,7 @@ export interface CommandWork {
   /** With the DRAM interface, or the SRAM ports, for itself; without set-up and latency. */
   readonly cycles: number;
   readonly portBytes: number; // through the SRAM ports
+  readonly macs?: number;
 }
 
 const NOTHING: CommandWork = { cycles: 0, portBytes: 0 };
@@ -53,25 +54,27 @@ export function computeCommandWork(op: string, field: FieldOf, chip: Chip): Comm
       const ofGroup = field('outC') / groups;
       const taps = field('kernelH') * field('kernelW');
       if (inner === 1 && groups > 1)
-        return vector(
-          elements * taps,
-          windowPixels() * channels * bytes + written + channels * (taps * bytes + 8),
-          chip,
-        );
+        return {
+          ...vector(elements * taps, windowPixels() * channels * bytes + written + channels * (taps * bytes + 8), chip),
+          macs: elements * taps,
+        };
       const passes = Math.ceil(channels / ofGroup) * Math.ceil(Math.min(channels, ofGroup) / chip.mac.columns);
-      return array(pixels * taps, passes, inner, pixels * taps * passes * inner * bytes + written, chip);
+      const macs = elements * taps * inner;
+      return { ...array(pixels * taps, passes, inner, pixels * taps * passes * inner * bytes + written, chip), macs };
     }
     case 'matmul': {
       const inner = field('inC');
       const passes = Math.ceil(channels / chip.mac.columns);
-      return array(pixels, passes, inner, pixels * passes * inner * bytes + written, chip);
+      const macs = elements * inner;
+      return { ...array(pixels, passes, inner, pixels * passes * inner * bytes + written, chip), macs };
     }
     case 'recurrent': {
       const gates = (field('mode') % 2 === 0 ? 4 : 3) * field('hidden');
       const inner = field('inC') + field('hidden');
       const passes = Math.ceil(gates / chip.mac.columns);
       const step = array(1, passes, inner, passes * inner * 4, chip);
-      return ported(pixels * step.cycles, pixels * step.portBytes + written, chip);
+      const macs = pixels * gates * inner;
+      return { ...ported(pixels * step.cycles, pixels * step.portBytes + written, chip), macs };
     }
     case 'pool':
       return vector(elements * field('kernelH') * field('kernelW'), windowPixels() * channels * bytes + written, chip);

@@ -15,6 +15,8 @@ export interface Timeline {
   readonly cycles: number;
   readonly computeCycles: number; // the array or the vector unit at work
   readonly dramCycles: number; // the DRAM interface at work
+  readonly portBytes: number; // through the SRAM ports
+  readonly macs: number;
 }
 
 /** Commands that queues may hold while another one is empty; more only where nothing could go on otherwise. */
@@ -72,6 +74,8 @@ class Machine {
   private now = 0;
   private computeCycles = 0;
   private dramCycles = 0;
+  private portBytes = 0;
+  private macs = 0;
   private readonly walk: CommandWalk;
   private readonly load: Queue;
   private readonly compute = new Queue(1);
@@ -114,6 +118,8 @@ class Machine {
       cycles: Math.ceil(Math.max(this.now, this.walk.time)),
       computeCycles: Math.ceil(this.computeCycles),
       dramCycles: Math.ceil(this.dramCycles),
+      portBytes: Math.ceil(this.portBytes),
+      macs: this.macs,
     };
   }
 
@@ -177,7 +183,9 @@ class Machine {
     queue.take();
     for (let mask = first.wait, s = 0; mask !== 0; mask >>>= 1, s += 1)
       if ((mask & 1) === 1) this.raised[s] = (this.raised[s] ?? 0) - 1;
-    const { cycles, portBytes } = first.work;
+    const { cycles, portBytes, macs } = first.work;
+    this.portBytes += portBytes;
+    this.macs += macs ?? 0;
     const { dma, dram } = this.chip;
     const delay = queue === this.compute ? 0 : dma.setupCycles + (cycles > 0 ? dram.latencyCycles : 0);
     queue.running.push({

@@ -1,6 +1,7 @@
 /** Options that several commands share, and the readers of their values. */
 import type { Command } from 'commander';
 import { SpillwayError } from '../base/diagnostic.js';
+import { OBJECTIVES, type Objective } from './objective-names.js';
 
 export const PLACEMENTS = ['none', 'greedy', 'ilp'] as const;
 export type PlacementName = (typeof PLACEMENTS)[number];
@@ -25,7 +26,7 @@ export interface CompileFlags extends CompilerFlags {
   readonly input?: ReadonlyMap<string, readonly number[]>;
   readonly state?: ReadonlyMap<string, string>;
   readonly sram?: number;
-  readonly objective: 'traffic' | 'latency';
+  readonly objective: Objective;
 }
 
 export function usageError(message: string, hint?: string): SpillwayError {
@@ -121,8 +122,8 @@ export function addCompileOptions(command: Command): Command {
     .option('--sram <bytes>', "another SRAM size than the chip file's, e.g. 512KiB or 2MiB", bytesFrom('--sram'))
     .option(
       '--objective <what>',
-      'traffic: fewest DRAM bytes; latency: of the plans found, the one with the fewest estimated cycles',
-      oneOf('--objective', ['traffic', 'latency']),
+      'traffic: fewest DRAM bytes; latency, throughput, energy: of more plans, the one with the least predicted time or energy',
+      oneOf('--objective', OBJECTIVES),
       'traffic',
     );
   return addCompilerOptions(command);

@@ -14,6 +14,7 @@ ilp     the integer program, with its bound
 
 Examples:
   spillway compare examples/resnet50.model.ts --target chip-a
+  spillway compare examples/resnet50.model.ts --target chip-a,chip-b,chip-c
   spillway compare examples/mobilenet-v2.model.ts --target targets/chip-1m.json --json
 `;
 
@@ -21,19 +22,26 @@ export function registerCompare(program: Command): void {
   const command = program
     .command('compare')
     .summary('compare placements: none, greedy, ilp')
-    .description('Compiles the model with each placement and shows their DRAM traffic beside the bounds.')
+    .description(
+      'Compiles the model with each placement and shows their DRAM traffic beside the bounds, their speed and their energy; for one target or several.',
+    )
     .argument('<model>', 'a .model.ts, .onnx or .tflite file');
   addCompileOptions(command)
     .option('--json', 'print { "rows": [report, ...] } and nothing else on stdout')
     .addHelpText('after', EXAMPLES)
     .action(async (model: string, flags: Flags) => {
-      const rows = await compareReports(model, flags);
+      const rows: Report[] = [];
+      for (const target of flags.target === undefined ? [undefined] : flags.target.split(','))
+        rows.push(...(await compareReports(model, target === undefined ? flags : { ...flags, target })));
       if (flags.json) {
         process.stdout.write(`${JSON.stringify({ rows }, null, 2)}\n`);
         return;
       }
       const { formatComparison } = await import('./report-text.js');
-      process.stdout.write(formatComparison(rows));
+      const texts = Array.from({ length: rows.length / PLACEMENTS.length }, (_, i) =>
+        formatComparison(rows.slice(i * PLACEMENTS.length, (i + 1) * PLACEMENTS.length)),
+      );
+      process.stdout.write(texts.join('\n'));
     });
 }
 

@@ -8,7 +8,6 @@ import { type Observer, runPasses } from '../../passes/pass.js';
 import { PIPELINE } from '../../passes/pipeline.js';
 import type { PlaceOptions } from '../../passes/place.js';
 import { type EmittedProgram, emitProgram } from '../backend/emit-program.js';
-import { periodTimeline } from '../backend/timeline.js';
 import { SpillwayError } from '../base/diagnostic.js';
 import type { Program } from '../ir/types.js';
 import { addressProblems } from '../schedule/check-addresses.js';
@@ -21,6 +20,8 @@ import type { LinearSolver } from '../solver/linear/model.js';
 import { cutOf, type PackingCut } from '../solver/placement/cuts.js';
 import type { Chip } from '../target/chip.js';
 import { placeBestWay, placeIfItFits, recordOf, type Way } from './best-way.js';
+import type { Objective } from './objective-names.js';
+import { comparePlans, type PlanCost, planCost } from './objectives.js';
 import { countTraffic } from './period-bytes.js';
 import { SPILLWAY_VERSION } from './version.js';
 
@@ -35,7 +36,9 @@ export interface CompileOptions {
   readonly solver: 'glpk' | 'highs';
   readonly statesInSram?: boolean; // what the model carries from frame to frame; the better way when absent
   readonly pieces?: boolean; // stripes of blocks may come in pieces of columns; they may when absent
-  readonly objective?: 'traffic' | 'latency'; // traffic when absent
+  readonly objective?: Objective; // traffic when absent
+  /** Share of the SRAM that placement sees; the rest is left to larger tiles and to loads that run ahead. All when absent. */
+  readonly placedShare?: number;
   readonly gap: number;
   readonly timeLimitSeconds: number;
   readonly disabledPasses?: ReadonlySet<string>;
@@ -49,6 +52,8 @@ export interface Compiled {
   readonly imported: Program; // before any pass: what the reference interpreter runs
   readonly schedule: Schedule;
   readonly emitted: EmittedProgram;
+  /** Every plan that was made on the way, the chosen one among them. */
+  readonly plans: readonly PlanCost[];
 }
 
 /** Nodes of the exact allocator for one packing; a plan that needs more is cut off and placed again. */
@@ -72,11 +77,12 @@ export async function compileProgram(imported: Program, options: CompileOptions)
   const programs = ordersOf(imported, options);
   const solver = await loadSolver(options.solver);
   const compileWith = (statesInSram: boolean): Compiled => {
-    const compile: CompileOnce = (placement, pieces = options.pieces ?? true) => {
-      const schedule = scheduleProgram(programs, solver, { ...options, placement, pieces, statesInSram }, stage);
+    const compile: CompileOnce = (placement, change = {}) => {
+      const schedule = scheduleProgram(programs, solver, { ...options, ...change, placement, statesInSram }, stage);
       stage('emit');
       const { chip, dtype } = options;
-      return { imported, schedule, emitted: emitProgram(schedule, { chip, dtype, version: SPILLWAY_VERSION }) };
+      const emitted = emitProgram(schedule, { chip, dtype, version: SPILLWAY_VERSION });
+      return { imported, schedule, emitted, plans: [] };
     };
     return bestOf(compile(options.placement), compile, options);
   };
@@ -100,17 +106,18 @@ function withStates(imported: Program, compile: (inSram: boolean) => Compiled, o
     if (isTooSmall) return inDram;
     throw error;
   }
-  const [best, other] = costOf(inSram, options) < costOf(inDram, options) ? [inSram, inDram] : [inDram, inSram];
+  const costOf = ({ schedule, emitted }: Compiled) =>
+    planCost('', emitted, countTraffic(schedule, emitted).period.totalBytes, options.chip);
+  const isBetter = comparePlans(options.objective ?? 'traffic', costOf(inSram), costOf(inDram)) < 0;
+  const [best, other] = isBetter ? [inSram, inDram] : [inDram, inSram];
+  const plansOf = ({ plans }: Compiled, where: string): PlanCost[] =>
+    plans.map((cost) => ({ ...cost, plan: `${cost.plan}, states in ${where}` }));
+  const others = plansOf(other, isBetter ? 'DRAM' : 'SRAM').map((cost) => ({ ...cost, isChosen: false }));
+  const plans = [...plansOf(best, isBetter ? 'SRAM' : 'DRAM'), ...others];
   // What was proven is about plans with the states in one of the two places.
   const [mine, theirs] = [best.schedule.record.boundBytes, other.schedule.record.boundBytes];
   const boundBytes = mine === undefined || theirs === undefined ? undefined : Math.min(mine, theirs);
-  return { ...best, schedule: { ...best.schedule, record: { ...best.schedule.record, boundBytes } } };
-}
-
-/** Of a compiled program, in bytes or in cycles. */
-function costOf({ schedule, emitted }: Compiled, { objective, chip }: CompileOptions): number {
-  if (objective === 'latency') return periodTimeline(emitted.programBytes, chip).cycles;
-  return countTraffic(schedule, emitted).period.totalBytes;
+  return { ...best, plans, schedule: { ...best.schedule, record: { ...best.schedule.record, boundBytes } } };
 }
 
 /** The program in the order that the passes gave it, then in those that placement may prefer. */
@@ -127,38 +134,74 @@ function ordersOf(imported: Program, options: CompileOptions): OrderVariant[] {
   return variants.map((variant) => ({ ...variant, program: carryStates(variant.program) }));
 }
 
-type CompileOnce = (placement: CompileOptions['placement'], pieces?: boolean) => Compiled;
+type CompileOnce = (placement: CompileOptions['placement'], change?: Partial<CompileOptions>) => Compiled;
 
 const SIMPLER = { ilp: ['greedy', 'none'], greedy: ['none'], none: [] } as const;
 
+/** Plans that move more and may take less time, where time or energy is what counts. */
+const OTHER_WAYS: readonly { readonly name: string; readonly change: Partial<CompileOptions> }[] = [
+  // Pieces of columns move less, and fill the array more often.
+  { name: 'whole rows', change: { pieces: false } },
+  { name: 'whole rows, placed in 3/4 of the SRAM', change: { pieces: false, placedShare: 0.75 } },
+  { name: 'layer by layer', change: { blocks: false } },
+];
+
 /**
  * Placement weighs traffic without code. A simpler placement whose code is shorter can come out better in the end, and is
- * taken then, so that ilp <= greedy <= none holds for the totals too. Where time is what counts, a plan of whole rows is made as
- * well: pieces move less, and take longer.
+ * taken then, so that ilp <= greedy <= none holds for the totals too. Where traffic is not what counts, all of these plans and some
+ * more are made, and the best by the objective is taken: it is never worse than the plan for traffic.
  */
 function bestOf(first: Compiled, compile: CompileOnce, options: CompileOptions): Compiled {
-  const byLatency = options.objective === 'latency';
+  const { objective = 'traffic', chip, placement } = options;
+  const costOf = (plan: string, { schedule, emitted }: Compiled) =>
+    planCost(plan, emitted, countTraffic(schedule, emitted).period.totalBytes, chip);
   const { record } = first.schedule;
-  let best = first;
-  if (byLatency && first.schedule.blocks.some(({ plan }) => plan.pieces !== undefined)) {
-    const other = compile(options.placement, false);
-    if (costOf(other, options) < costOf(best, options)) best = other;
-  }
-  for (const placement of SIMPLER[options.placement]) {
+  let best = { compiled: first, cost: costOf(placement, first) };
+  const costs = [best.cost];
+  const consider = (plan: string, compiled: Compiled | undefined): void => {
+    if (compiled === undefined) return;
+    const cost = costOf(plan, compiled);
+    costs.push(cost);
+    if (comparePlans(objective, cost, best.cost) < 0) best = { compiled, cost };
+  };
+  for (const simpler of SIMPLER[placement]) {
     // What it moves without its code is known: mostly enough to see that it cannot win.
-    const atLeast = record.simplerTrafficBytes?.[placement] ?? 0;
-    if (!byLatency && atLeast >= costOf(best, options)) continue;
-    const other = compile(placement);
-    if (costOf(other, options) < costOf(best, options)) best = other;
+    const atLeast = record.simplerTrafficBytes?.[simpler] ?? 0;
+    if (objective === 'traffic' && atLeast >= best.cost.bytes) continue;
+    consider(simpler, compile(simpler));
   }
-  if (best === first) return first;
+  if (objective !== 'traffic' && placement !== 'none') {
+    for (const { name, change } of OTHER_WAYS) {
+      if (options.control?.isStopped()) break;
+      if (change.blocks === false && options.blocks === false) continue;
+      consider(
+        `${placement}, ${name}`,
+        unlessTooLarge(() => compile(placement, change)),
+      );
+    }
+  }
+  const plans = costs.map((cost) => ({ ...cost, isChosen: cost === best.cost }));
+  if (best.compiled === first) return { ...first, plans };
   // What was proven is about one order of the layers, and groups of one size.
-  const { plannedTrafficBytes, order } = best.schedule.record;
-  const isSameKind = order === record.order && best.schedule.groups === first.schedule.groups;
+  const { plannedTrafficBytes, order } = best.compiled.schedule.record;
+  const isSameKind = order === record.order && best.compiled.schedule.groups === first.schedule.groups;
   const boundBytes =
     isSameKind && record.boundBytes !== undefined ? Math.min(record.boundBytes, plannedTrafficBytes) : undefined;
-  const taken = { ...record, plannedTrafficBytes, boundBytes, ...(order === undefined ? {} : { order }) };
-  return { ...best, schedule: { ...best.schedule, record: taken } };
+  const isProven = boundBytes !== undefined && boundBytes >= plannedTrafficBytes * (1 - options.gap);
+  const status = record.status === 'optimal' && !isProven ? 'incumbent' : record.status;
+  const taken = { ...record, status, plannedTrafficBytes, boundBytes, ...(order === undefined ? {} : { order }) };
+  return { ...best.compiled, plans, schedule: { ...best.compiled.schedule, record: taken } };
+}
+
+/** Undefined where the layers do not fit as they are asked for. */
+function unlessTooLarge(compile: () => Compiled): Compiled | undefined {
+  try {
+    return compile();
+  } catch (error) {
+    if (error instanceof SpillwayError && error.diagnostics.every(({ code }) => /^SW300[12]$/.test(code)))
+      return undefined;
+    throw error;
+  }
 }
 
 async function loadSolver(name: 'glpk' | 'highs'): Promise<LinearSolver> {
@@ -303,7 +346,9 @@ function placeOptionsOf(
 ): PlaceOptions {
   const { chip } = options;
   return {
-    capacityBytes: Math.floor(chip.sram.bytes / chip.sram.alignmentBytes) * chip.sram.alignmentBytes - reservedBytes,
+    capacityBytes:
+      Math.floor((chip.sram.bytes * (options.placedShare ?? 1)) / chip.sram.alignmentBytes) * chip.sram.alignmentBytes -
+      reservedBytes,
     alignmentBytes: chip.sram.alignmentBytes,
     batch: options.batch,
     groups: 1,

@@ -25,7 +25,8 @@ export interface CompileRequest {
   readonly dtype?: 'int8' | 'float32';
   /** Who decides what is in SRAM; ilp when absent. */
   readonly placement?: 'ilp' | 'greedy' | 'none';
-  readonly objective?: 'traffic' | 'latency';
+  /** traffic when absent; throughput is latency of all frames of the period. */
+  readonly objective?: 'traffic' | 'latency' | 'throughput' | 'energy';
   readonly solver?: 'glpk' | 'highs';
   /** Depth-first blocks; true when absent. */
   readonly blocks?: boolean;

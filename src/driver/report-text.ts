@@ -100,7 +100,30 @@ function timingLine(report: Report): string {
   const { timing } = report;
   const milliseconds = (timing.seconds * 1e3).toFixed(3);
   return `predicted time: ${timing.cycles} cycles, ${milliseconds} ms a period, ${timing.framesPerSecond.toFixed(1)} frames/s; MACs busy ${percent(timing.macUtilization)}, DRAM ${percent(timing.dramUtilization)}
-  of it the layers alone, each in one command, take ${timing.floors.computeCycles}; the compulsory bytes alone ${timing.floors.compulsoryCycles}\n`;
+  of it the layers alone, each in one command, take ${timing.floors.computeCycles}; the compulsory bytes alone ${timing.floors.compulsoryCycles}
+${energyLine(report)}${plansTable(report)}`;
+}
+
+function energyLine({ energy, batch }: Report): string {
+  const { dramPicojoules, sramPicojoules, macPicojoules, totalPicojoules } = energy;
+  const share = (part: number): string => percent(totalPicojoules === 0 ? 0 : part / totalPicojoules);
+  const each = (totalPicojoules / batch / 1e6).toFixed(3);
+  return `energy: ${each} uJ a frame; DRAM ${share(dramPicojoules)}, SRAM ${share(sramPicojoules)}, MACs ${share(macPicojoules)}\n`;
+}
+
+/** Where several plans were made: what each costs in everything that a plan can be chosen for. */
+function plansTable({ plans, batch }: Report): string {
+  if (plans.length < 2) return '';
+  const table = formatTable<Report['plans'][number]>(
+    [
+      { title: 'plan', align: 'left', cell: ({ plan, isChosen }) => `${plan}${isChosen ? ' (chosen)' : ''}` },
+      { title: 'MB a frame', align: 'right', cell: ({ bytes }) => (bytes / batch / 1e6).toFixed(3) },
+      { title: 'cycles a frame', align: 'right', cell: ({ cycles }) => (cycles / batch).toFixed(0) },
+      { title: 'uJ a frame', align: 'right', cell: ({ picojoules }) => (picojoules / batch / 1e6).toFixed(3) },
+    ],
+    plans,
+  );
+  return `\nPlans that were made for this one:\n\n${table}`;
 }
 
 /** What `compile` prints on stdout. */
@@ -175,7 +198,10 @@ export function formatComparison(reports: readonly Report[]): string {
       { title: 'x bound', align: 'right', cell: (row) => row.bound.ratioToCompulsory?.toFixed(3) ?? '-' },
       { title: 'gap', align: 'right', cell: (row) => (row.bound.gap === null ? '-' : percent(row.bound.gap)) },
       { title: 'SRAM peak B', align: 'right', cell: (row) => String(row.sram.peakBytes) },
-      { title: 'frames/s (est.)', align: 'right', cell: (row) => row.timing.framesPerSecond.toFixed(1) },
+      { title: 'frames/s', align: 'right', cell: (row) => row.timing.framesPerSecond.toFixed(1) },
+      { title: 'MACs busy', align: 'right', cell: (row) => percent(row.timing.macUtilization) },
+      { title: 'DRAM busy', align: 'right', cell: (row) => percent(row.timing.dramUtilization) },
+      { title: 'uJ a frame', align: 'right', cell: (row) => (row.energy.totalPicojoules / row.batch / 1e6).toFixed(3) },
     ],
     reports,
   );

@@ -10,6 +10,8 @@ import type { Schedule } from '../schedule/schedule.js';
 import type { Chip } from '../target/chip.js';
 import type { Compiled } from './compile.js';
 import { mostFeatureBytes } from './feature-bytes.js';
+import { OBJECTIVES, type Objective } from './objective-names.js';
+import { type Energy, energyOf } from './objectives.js';
 import { countTraffic, type PeriodBytes } from './period-bytes.js';
 import { budgetOf, layerReports } from './report-layers.js';
 import { tensorReports } from './report-tensors.js';
@@ -75,7 +77,7 @@ export const reportSchema = z.strictObject({
   }),
   batch: z.int().positive(), // frames a period
   groupFrames: z.int().positive(), // of them, those that run together
-  objective: z.enum(['traffic', 'latency']),
+  objective: z.enum(OBJECTIVES),
   placement: z.enum(['none', 'greedy', 'ilp']),
   prologue: z.strictObject({ readBytes: bytes, weightBytes: bytes, stateBytes: bytes, codeBytes: bytes }),
   period: z.strictObject({ readBytes: bytes, writeBytes: bytes, totalBytes: bytes, byClass: classes }),
@@ -111,6 +113,15 @@ export const reportSchema = z.strictObject({
     /** No schedule is faster than either: each layer in one command and nothing else; the compulsory bytes and nothing else. */
     floors: z.strictObject({ computeCycles: bytes, compulsoryCycles: bytes }),
   }),
+  /** Of a period; a chip without numbers for SRAM or MACs counts 0 for them. */
+  energy: z.strictObject({
+    dramPicojoules: bytes,
+    sramPicojoules: bytes,
+    macPicojoules: bytes,
+    totalPicojoules: bytes,
+  }),
+  /** Every plan that was made on the way to this one, and what it costs. */
+  plans: z.array(z.strictObject({ plan: z.string(), bytes, cycles: bytes, picojoules: bytes, isChosen: z.boolean() })),
   solver: z.strictObject({
     name: z.string(),
     status: z.string(),
@@ -129,7 +140,7 @@ export type TensorReport = z.infer<typeof tensorSchema>;
 
 export interface ReportOptions {
   readonly chip: Chip;
-  readonly objective: 'traffic' | 'latency';
+  readonly objective: Objective;
   readonly placement: 'none' | 'greedy' | 'ilp';
 }
 
@@ -187,6 +198,8 @@ export function makeReport(compiled: Compiled, options: ReportOptions): Report {
     budget: budgetOf(schedule, emitted, period),
     bound,
     timing: { ...timingOf(timeline.cycles, period, macs, batch, chip), floors: floorsOf(schedule, bound, batch, chip) },
+    energy: energyFields(energyOf(emitted.programBytes, period.totalBytes, chip)),
+    plans: [...compiled.plans],
     solver: {
       name: record.solver,
       status: record.status,
@@ -259,6 +272,15 @@ function timingOf(
     framesPerSecond: seconds === 0 ? 0 : batch / seconds,
     macUtilization: share(macs * batch, cycles * chip.mac.rows * chip.mac.columns),
     dramUtilization: share(period.totalBytes / bytesPerCycle, cycles),
+  };
+}
+
+function energyFields({ dram, sram, mac, total }: Energy): Report['energy'] {
+  return {
+    dramPicojoules: Math.round(dram),
+    sramPicojoules: Math.round(sram),
+    macPicojoules: Math.round(mac),
+    totalPicojoules: Math.round(total),
   };
 }
 

@@ -25,6 +25,8 @@ export const chipSchema = z.strictObject({
     alignmentBytes: positiveInteger,
     bytesPerCycle: positiveInteger,
     areaMm2PerMiB: z.number().positive(),
+    /** Of a byte through the ports. */
+    energyPicojoulesPerByte: z.number().nonnegative().optional(),
   }),
   dram: z.strictObject({
     bytes: positiveInteger,
@@ -48,7 +50,12 @@ export const chipSchema = z.strictObject({
     setupCycles: notNegative,
   }),
   /** Rows take input channels, columns output channels. */
-  mac: z.strictObject({ rows: positiveInteger, columns: positiveInteger }),
+  mac: z.strictObject({
+    rows: positiveInteger,
+    columns: positiveInteger,
+    /** Of a multiplication and its addition, in int8. */
+    energyPicojoules: z.number().nonnegative().optional(),
+  }),
   vector: z.strictObject({ lanes: positiveInteger }),
   commandFifoBytes: positiveInteger,
   /** Of the command processor, per command. */
@@ -65,6 +72,7 @@ export const CHIP_NUMBERS = [
   'sram.alignmentBytes',
   'sram.bytesPerCycle',
   'sram.areaMm2PerMiB',
+  'sram.energyPicojoulesPerByte',
   'dram.bytes',
   'dram.bytesPerSecond',
   'dram.burstBytes',
@@ -80,6 +88,7 @@ export const CHIP_NUMBERS = [
   'dma.setupCycles',
   'mac.rows',
   'mac.columns',
+  'mac.energyPicojoules',
   'vector.lanes',
   'commandFifoBytes',
   'commandCycles',
