@@ -244,7 +244,110 @@ const LOOPS: readonly BeyondCase[] = [
   ),
 ];
 
+const MICROSOFT = 'com.microsoft';
+const WIDE: Dims = [1, 5, 8];
+
+const FUSED: readonly BeyondCase[] = [
+  ...[{ num_heads: 2 }, { num_heads: 2, unidirectional: 1 }].map((attributes) =>
+    beyond(
+      `Attention ${JSON.stringify(attributes)}`,
+      [node('Attention', ['x', 'w', 'b'], ['y'], attributes, MICROSOFT)],
+      {
+        dims: [WIDE],
+        initializers: [random('w', [8, 24]), random('b', [24])],
+      },
+    ),
+  ),
+  beyond(
+    'MultiHeadAttention',
+    [node('MultiHeadAttention', ['x', 'x1', 'x2', 'b'], ['y'], { num_heads: 2 }, MICROSOFT)],
+    {
+      dims: [WIDE, [1, 7, 8], [1, 7, 8]],
+      initializers: [random('b', [24])],
+    },
+  ),
+  beyond(
+    'SkipSimplifiedLayerNormalization, SkipLayerNormalization with its sum',
+    [
+      node('SkipSimplifiedLayerNormalization', ['x', 'x1', 'g'], ['s'], {}, MICROSOFT),
+      node('SkipLayerNormalization', ['s', 'x1', 'g', 'b'], ['y', '', '', 'z'], {}, MICROSOFT),
+    ],
+    { dims: [WIDE, WIDE], initializers: [random('g', [8]), random('b', [8])], outputs: ['y', 'z'] },
+  ),
+  beyond(
+    'FusedMatMul, FusedGemm',
+    [
+      node('FusedMatMul', ['x', 'x1'], ['m'], { transB: 1, alpha: { float: 0.5 } }, MICROSOFT),
+      node('FusedGemm', ['m', 'w', 'b'], ['y'], { activation: 'Relu' }, MICROSOFT),
+    ],
+    {
+      dims: [
+        [5, 8],
+        [7, 8],
+      ],
+      initializers: [random('w', [7, 3]), random('b', [3])],
+    },
+  ),
+  beyond(
+    'QuickGelu, FastGelu with a bias',
+    [
+      node('QuickGelu', ['x'], ['q'], { alpha: { float: 1.702 } }, MICROSOFT),
+      node('FastGelu', ['q', 'b'], ['y'], {}, MICROSOFT),
+    ],
+    { dims: [WIDE], initializers: [random('b', [8])] },
+  ),
+  beyond('RotaryEmbedding', [node('RotaryEmbedding', ['x', 'p', 'cos', 'sin'], ['y'], {}, MICROSOFT)], {
+    dims: [[1, 2, 5, 8]],
+    initializers: [ints('p', [0]), random('cos', [10, 4]), random('sin', [10, 4])],
+  }),
+];
+
+const sequences = (op: 'LSTM' | 'GRU', gates: number, directions: number, states: readonly string[]): BeyondCase => {
+  const shape = (...rest: number[]): number[] => [directions, ...rest];
+  const results = op === 'LSTM' ? ['y', 'h', 'c'] : ['y', 'h'];
+  const direction = directions === 2 ? 'bidirectional' : 'forward';
+  return beyond(
+    `${op} of three sequences, ${direction}`,
+    [node(op, ['x', 'w', 'r', 'b', '', ...states], results, { hidden_size: 5, direction })],
+    {
+      dims: [[4, 3, 2], ...states.map((): Dims => [directions, 3, 5])],
+      initializers: [
+        random('w', shape(gates * 5, 2)),
+        random('r', shape(gates * 5, 5)),
+        random('b', shape(2 * gates * 5)),
+      ],
+      outputs: results,
+    },
+  );
+};
+
 const CONSTANTS: readonly BeyondCase[] = [
+  sequences('LSTM', 4, 1, ['x1', 'x2']),
+  sequences('GRU', 3, 2, []),
+  one('GlobalAveragePool', {}, [], { dims: [[1, 2, 3, 4, 5]] }),
+  beyond(
+    'CumSum, NonZero, EyeLike, ReduceL2, MatMul of constants',
+    [
+      node('CumSum', ['k', 'zero'], ['sums']),
+      node('NonZero', ['k'], ['places']),
+      node('Squeeze', ['places', 'axis'], ['flat']),
+      node('Gather', ['x', 'flat'], ['taken'], { axis: 1 }),
+      node('EyeLike', ['square'], ['eye']),
+      node('MatMul', ['eye', 'square'], ['product']),
+      node('ReduceL2', ['product'], ['norm'], { axes: [1] }),
+      node('Add', ['taken', 'norm'], ['a']),
+      node('Add', ['a', 'sums'], ['y']),
+    ],
+    {
+      dims: [[4, 4]],
+      initializers: [
+        floats('k', [4], [1, 1, 1, 2]),
+        ints('zero', [0], []),
+        ints('axis', [0]),
+        random('square', [4, 4]),
+      ],
+    },
+  ),
   beyond('Size of an activation', [
     node('Size', ['x'], ['s']),
     node('Cast', ['s'], ['f'], { to: 1 }),
@@ -260,5 +363,6 @@ export const COMPOSED_CASES: readonly BeyondCase[] = [
   ...RESIZES,
   ...BATCHES,
   ...LOOPS,
+  ...FUSED,
   ...CONSTANTS,
 ];

@@ -224,6 +224,21 @@ function topK(ctx: NodeContext): Value[] {
 /** Elements that TopK takes: each is a pass over the axis. */
 const MOST_TAKEN = 32;
 
+/** alpha times the product of operands whose last two axes may be turned. */
+function fusedMatMul(ctx: NodeContext): Value[] {
+  const turned = (position: number, name: string): Value => {
+    if (intAttribute(ctx.node, name.replace('trans', 'transBatch'), 0) !== 0) unsupported('turned batches');
+    const value = settled(ctx, position);
+    if (intAttribute(ctx.node, name, 0) === 0) return value;
+    const rank = valueDims(value).length;
+    const perm = Array.from({ length: rank }, (_, i) => (i < rank - 2 ? i : 2 * rank - 3 - i));
+    return ctx.apply('Transpose', [value], { perm });
+  };
+  const product = ctx.apply('MatMul', [turned(0, 'transA'), turned(1, 'transB')]);
+  const alpha = floatAttribute(ctx.node, 'alpha', 1);
+  return [alpha === 1 ? product : ctx.apply('Mul', [product, real(alpha)])];
+}
+
 export const COMPOSITIONS: readonly (readonly [string, Composition])[] = [
   ['CastLike', castLike],
   ['LpNormalization', lpNormalization],
@@ -239,4 +254,5 @@ export const COMPOSITIONS: readonly (readonly [string, Composition])[] = [
   ['Trilu', triangular],
   ['Hardmax', hardmax],
   ['TopK', topK],
+  ['com.microsoft::FusedMatMul', fusedMatMul],
 ];

@@ -36,6 +36,7 @@ const EXPANSIONS: ReadonlyMap<string, Expansion> = new Map<string, Expansion>([
   ['com.microsoft::DequantizeLinear', (from) => from.same('DequantizeLinear')],
   ['com.microsoft::Gelu', (from) => from.same('Gelu')],
   ['com.microsoft::FusedConv', expandFusedConv],
+  ['com.microsoft::FusedGemm', expandFusedGemm],
   ['com.microsoft::BiasGelu', (from) => from.last('Gelu', [from.plain('Add', [from.input(0), from.input(1)])])],
   ['com.microsoft::SkipLayerNormalization', expandSkipLayerNormalization],
   ['com.microsoft::FusedMatMul', expandFusedMatMul],
@@ -136,6 +137,12 @@ class Expander {
     this.nodes.push({ name, operator, inputs, outputs: outputs.slice(0, 1), attributes, captured: [], loc });
   }
 
+  /** An operator whose result has a name in the file. */
+  named(operator: string, inputs: readonly string[], output: string): void {
+    const { name, loc } = this.node;
+    this.nodes.push({ name, operator, inputs, outputs: [output], attributes: new Map(), captured: [], loc });
+  }
+
   attribute(name: string): AttributeMessage | undefined {
     return this.node.attributes.get(name);
   }
@@ -200,13 +207,33 @@ function expandFusedConv(from: Expander): void {
   }
 }
 
+/** Gemm and its activation. */
+function expandFusedGemm(from: Expander): void {
+  const activation = Buffer.from(from.attribute('activation')?.s ?? []).toString();
+  const own = new Map([...from.node.attributes].filter(([name]) => !name.startsWith('activation')));
+  const operands = [0, 1, 2].map((position) => from.input(position)).filter((name) => name !== '');
+  if (activation === '') {
+    from.last('Gemm', operands, own);
+    return;
+  }
+  const alpha = from.attribute('activation_alpha');
+  const beta = from.attribute('activation_beta');
+  const parameters = new Map([
+    ...(alpha === undefined ? [] : [['alpha', { ...alpha, name: 'alpha' }] as const]),
+    ...(beta === undefined ? [] : [['beta', { ...beta, name: 'beta' }] as const]),
+  ]);
+  from.last(activation, [from.plain('Gemm', operands, own)], parameters);
+}
+
 /** x + skip, with a bias if there is one, normalised over the last axis. */
 function expandSkipLayerNormalization(from: Expander): void {
   const sum = from.plain('Add', [from.input(0), from.input(1)]);
   const biased = from.input(4) === '' ? sum : from.plain('Add', [sum, from.input(4)]);
-  const epsilon = from.attribute('epsilon');
-  const attributes = new Map(epsilon === undefined ? [] : [['epsilon', epsilon] as const]);
+  const epsilon = from.attribute('epsilon') ?? { name: 'epsilon', f: 1e-12, type: 1 }; // not LayerNormalization's own
+  const attributes = new Map([['epsilon', epsilon]]);
   const operands = [biased, from.input(2), from.input(3)].filter((name) => name !== '');
+  const whole = from.node.outputs[3] ?? '';
+  if (whole !== '') from.named('Identity', [biased], whole);
   from.last('LayerNormalization', operands, attributes);
 }
 
@@ -218,5 +245,5 @@ function expandFusedMatMul(from: Expander): void {
   );
   const operands = [from.input(0), from.input(1)];
   if (isPlain && (given.get('alpha')?.f ?? 1) === 1) from.last('MatMul', operands);
-  else from.same('com.microsoft::FusedMatMul');
+  else from.same('com.microsoft::FusedMatMul'); // transposed by its shapes, which are not known here
 }

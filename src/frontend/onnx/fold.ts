@@ -24,6 +24,7 @@ import {
   foldWhere,
   gather,
 } from './fold-elementwise.js';
+import { foldCumulativeSum, foldEyeLike, foldMatMul, foldNonZero } from './fold-sums.js';
 import type { OnnxNode } from './graph.js';
 import { malformed } from './problems.js';
 import { dequantizeConst, quantizeConst } from './quantization.js';
@@ -113,6 +114,23 @@ const MAKERS: Readonly<Record<string, Folder>> = {
   Where: (node, operands) => [
     foldWhere(node, required(node, operands, 0), required(node, operands, 1), required(node, operands, 2)),
   ],
+  CumSum: foldCumulativeSum,
+  NonZero: foldNonZero,
+  EyeLike: foldEyeLike,
+  MatMul: foldMatMul,
+  ReduceL1: (node, operands) => [foldReduce(node, operands, (a, b) => a + Math.abs(b), 0)],
+  ReduceSumSquare: (node, operands) => [foldReduce(node, operands, (a, b) => a + b * b, 0)],
+  ReduceL2: (node, operands) => [
+    foldUnary(
+      foldReduce(node, operands, (a, b) => a + b * b, 0),
+      Math.sqrt,
+    ),
+  ],
+  ReduceMean: (node, operands) => {
+    const sum = foldReduce(node, operands, (a, b) => a + b, 0);
+    const count = required(node, operands, 0).elementCount / Math.max(sum.elementCount, 1);
+    return [foldUnary(sum, (x) => x / count)];
+  },
   ReduceProd: (node, operands) => [foldReduce(node, operands, (a, b) => a * b, 1)],
   ReduceSum: (node, operands) => [foldReduce(node, operands, (a, b) => a + b, 0)],
   ReduceMax: (node, operands) => [foldReduce(node, operands, Math.max, Number.NEGATIVE_INFINITY)],

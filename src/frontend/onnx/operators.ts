@@ -1,4 +1,5 @@
 import { ARITHMETIC_OPERATORS, importArithmetic, importMean, importWhere } from './arithmetic.js';
+import { ATTENTION } from './attention.js';
 import { BY_INDEX } from './by-index.js';
 import { COMPOSITIONS } from './compositions.js';
 import { importConv } from './conv.js';
@@ -112,6 +113,7 @@ export const IMPORTERS: ReadonlyMap<string, Importer> = new Map<string, Importer
   ['ConvInteger', importIntegerProduct(importConv)],
   ...COMPOSITIONS,
   ...BY_INDEX,
+  ...ATTENTION,
   ['Identity', importIdentity],
   ['Dropout', importIdentity],
   ['Cast', importCast],

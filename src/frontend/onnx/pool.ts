@@ -15,7 +15,9 @@ import {
   type PendingPad,
   paddedActivation,
   realView,
+  settled,
   type Value,
+  valueDims,
   viewOf,
   withColumn,
   withoutColumn,
@@ -39,7 +41,16 @@ function asImages(run: (ctx: NodeContext) => Value[]): (ctx: NodeContext) => Val
 
 export const importMaxPool = asImages(maxPool);
 export const importAveragePool = asImages(averagePool);
-export const importGlobalPool = asImages(globalPool);
+export function importGlobalPool(ctx: NodeContext): Value[] {
+  const operand = ctx.operands[0];
+  const rank = operand === undefined ? 0 : valueDims(operand).length;
+  if (rank <= 4) return globalPoolOfImage(ctx);
+  const fn = ctx.node.operator === 'GlobalMaxPool' ? 'ReduceMax' : 'ReduceMean';
+  const axes = Array.from({ length: rank - 2 }, (_, i) => i + 2);
+  return [ctx.apply(fn, [settled(ctx, 0)], { axes, keepdims: 1 })];
+}
+
+const globalPoolOfImage = asImages(globalPool);
 
 function maxPool(ctx: NodeContext): Value[] {
   const { node } = ctx;

@@ -13,7 +13,10 @@ import {
   outputName,
   requiredConstant,
   reshapeView,
+  settled,
   type Value,
+  wholes,
+  withOperands,
 } from './value.js';
 import { atomsInOrder, dimsOf, transposed, type View, viewInOrder } from './view.js';
 
@@ -30,7 +33,7 @@ export function importRecurrent(ctx: NodeContext, { slice, join }: Tools): Value
   const given = activation(ctx, 0);
   const x = layout === 0 ? given : transposed(given, [1, 0, 2]);
   const [steps = 1, batch = 1, inputs = 1] = dimsOf(x);
-  if (batch !== 1) unsupported(`a batch of ${batch} inside the graph`);
+  if (batch > 1) return sequenceBySequence(ctx, batch, layout, { slice, join });
   const weights = requiredConstant(ctx, 1);
   const recurrence = requiredConstant(ctx, 2);
   const bias = constantOperand(ctx, 3);
@@ -89,6 +92,30 @@ export function importRecurrent(ctx: NodeContext, { slice, join }: Tools): Value
   ];
   return outputs.map((view) => computed(view));
 }
+
+/** Several sequences: one after the other, with the same weights, each with its own initial state. */
+function sequenceBySequence(ctx: NodeContext, batch: number, layout: number, tools: Tools): Value[] {
+  if (batch > MOST_SEQUENCES) unsupported(`${batch} sequences, at most ${MOST_SEQUENCES}`);
+  const lengths = constantOperand(ctx, 4);
+  const one = (position: number, axis: number, i: number): Value | undefined => {
+    if (ctx.operands[position] === undefined) return undefined;
+    return ctx.apply('Slice', [settled(ctx, position), wholes([i]), wholes([i + 1]), wholes([axis])]);
+  };
+  const stateAxis = layout === 0 ? 1 : 0;
+  const runs = ctx.builder.repeat(batch, (i) => {
+    const [x, h, c] = [one(0, stateAxis, i), one(5, stateAxis, i), one(6, stateAxis, i)];
+    const length = lengths === undefined ? undefined : wholes([lengths.elements()[i] ?? 0]);
+    const operands = [x, ...ctx.operands.slice(1, 4), length, h, c, ctx.operands[7]];
+    return importRecurrent(withOperands(ctx, operands), tools);
+  });
+  // y [steps, directions, batch, hidden] and states [directions, batch, hidden]; layout 1 has the batch first.
+  return (runs[0] ?? []).map((_, k) => {
+    const parts = runs.flatMap((run) => run[k] ?? []);
+    return ctx.apply('Concat', parts, { axis: layout === 1 ? 0 : k === 0 ? 2 : 1 });
+  });
+}
+
+const MOST_SEQUENCES = 64;
 
 function checkForm(ctx: NodeContext, steps: number, isLstm: boolean): void {
   const { node } = ctx;
