@@ -104,23 +104,27 @@ function gatherRows(
   const { inH, inW, inC, outW } = geometry;
   const { kernel, stride, dilation, pad } = geometry.window;
   const channels = inC / groups;
+  const [kernelW, step] = [kernel[1], dilation[1]];
+  // Taps that lie side by side in the image are taken in one run.
+  const run = channels === inC && step === 1 ? kernelW : 1;
   for (let p = 0; p < count; p++) {
     const row = Math.floor((firstPixel + p) / outW) * stride[0] - pad.top;
     const column = ((firstPixel + p) % outW) * stride[1] - pad.left;
-    let to = p * rowElements;
+    const first = Math.min(kernelW, Math.max(0, Math.ceil(-column / step)));
+    const end = Math.max(first, Math.min(kernelW, Math.floor((inW - 1 - column) / step) + 1));
     for (let ky = 0; ky < kernel[0]; ky++) {
       const y = row + ky * dilation[0];
-      for (let kx = 0; kx < kernel[1]; kx++) {
-        const end = to + channels;
-        const xx = column + kx * dilation[1];
-        if (y < 0 || y >= inH || xx < 0 || xx >= inW) {
-          for (; to < end; to++) patches[to] = 0;
-          continue;
-        }
-        for (let from = (y * inW + xx) * inC + group * channels; to < end; from++) {
-          patches[to++] = (x[from] as number) - zeroPoint;
-        }
+      const isInside = y >= 0 && y < inH;
+      const start = p * rowElements + ky * kernelW * channels;
+      let to = start;
+      for (const from = start + (isInside ? first : kernelW) * channels; to < from; to++) patches[to] = 0;
+      for (let kx = first; isInside && kx < end; ) {
+        const taps = Math.min(run, end - kx);
+        let from = (y * inW + column + kx * step) * inC + group * channels;
+        for (const stop = to + taps * channels; to < stop; from++) patches[to++] = (x[from] as number) - zeroPoint;
+        kx += taps;
       }
+      for (const stop = start + kernelW * channels; to < stop; to++) patches[to] = 0;
     }
   }
 }

@@ -22,22 +22,39 @@ export function binaryQuantized<T extends Stored>(
   const out = emptyLike(a, a.length);
   const { lo, hi } = limitsOf(out);
   const { multiplierOut, shiftOut } = rescale;
+  const inRange = (value: number): number => limit(mbqm(value, multiplierOut, shiftOut) + zero.result, lo, hi);
   if (kind === 'mul') {
-    for (let i = 0; i < out.length; i++) {
-      const product = Math.imul((a[i] as number) - zero.a, (b[i] as number) - zero.b);
-      out[i] = limit(mbqm(product, multiplierOut, shiftOut) + zero.result, lo, hi);
-    }
-    return out;
+    return combine(a, b, out, (x, y) => inRange(Math.imul(x - zero.a, y - zero.b)));
   }
   // What an operand contributes depends on its stored value alone.
   const fromA = rescaledValues(lo, hi, zero.a, rescale.leftShift, rescale.multiplierA, rescale.shiftA);
   const fromB = rescaledValues(lo, hi, zero.b, rescale.leftShift, rescale.multiplierB, rescale.shiftB);
   const sign = kind === 'add' ? 1 : -1;
-  for (let i = 0; i < out.length; i++) {
-    const sum = (fromA[(a[i] as number) - lo] as number) + sign * (fromB[(b[i] as number) - lo] as number);
-    out[i] = limit(mbqm(sum, multiplierOut, shiftOut) + zero.result, lo, hi);
+  return combine(a, b, out, (x, y) => inRange((fromA[x - lo] as number) + sign * (fromB[y - lo] as number)));
+}
+
+/** From so many elements on it is less work to combine all pairs of 8-bit values once, and to look the elements up. */
+const MANY = 2 * 65536;
+
+/** out[i] = f(a[i], b[i]) */
+function combine<T extends Stored>(a: T, b: T, out: T, f: (x: number, y: number) => number): T {
+  if (out instanceof Int16Array || out.length < MANY) {
+    for (let i = 0; i < out.length; i++) out[i] = f(a[i] as number, b[i] as number);
+    return out;
+  }
+  const { lo, hi } = limitsOf(out);
+  const table = new Uint8Array(65536);
+  for (let x = lo, i = 0; x <= hi; x++) for (let y = lo; y <= hi; y++) table[i++] = f(x, y);
+  const [left, right, result] = [bytesOf(a), bytesOf(b), bytesOf(out)];
+  for (let i = 0; i < result.length; i++) {
+    result[i] = table[((((left[i] as number) + lo) & 255) << 8) | (((right[i] as number) + lo) & 255)] as number;
   }
   return out;
+}
+
+/** The same bytes; loops over one type of array are several times as fast as over two. */
+function bytesOf(x: Stored | Float32Array): Uint8Array {
+  return new Uint8Array(x.buffer, x.byteOffset, x.byteLength);
 }
 
 function rescaledValues(
@@ -63,18 +80,12 @@ export function binaryReal<T extends Stored>(
   const { lo, hi } = limitsOf(out);
   const { scaleA, offset } = rescale;
   if (kind === 'mul') {
-    for (let i = 0; i < out.length; i++) {
-      const product = ((a[i] as number) - zero.a) * ((b[i] as number) - zero.b);
-      out[i] = limit(rescaleReal(product, scaleA) + zero.result, lo, hi);
-    }
-    return out;
+    return combine(a, b, out, (x, y) => limit(rescaleReal((x - zero.a) * (y - zero.b), scaleA) + zero.result, lo, hi));
   }
   const scaleB = kind === 'add' ? rescale.scaleB : -rescale.scaleB;
-  for (let i = 0; i < out.length; i++) {
-    const first = Math.fround((a[i] as number) * scaleA + offset);
-    out[i] = limit(roundHalfEven(Math.fround((b[i] as number) * scaleB + first)), lo, hi);
-  }
-  return out;
+  return combine(a, b, out, (x, y) =>
+    limit(roundHalfEven(Math.fround(y * scaleB + Math.fround(x * scaleA + offset))), lo, hi),
+  );
 }
 
 /** Quantised to quantised: x less its zero point, rescaled, in the range of `out`. */
@@ -136,14 +147,25 @@ export function binaryFloat32(kind: BinaryKind, a: Float32Array, b: Float32Array
 /** lo and hi in stored units for quantised types; for float32 they are rounded to float32 by being stored. */
 export function clamp<T extends Stored | Float32Array>(x: T, lo: number, hi: number): T {
   const out = emptyLike(x, x.length);
+  if (x instanceof Int8Array || x instanceof Uint8Array) {
+    const { lo: least } = limitsOf(x);
+    const table = Uint8Array.from({ length: 256 }, (_, i) => Math.min(Math.max(i + least, lo), hi) & 255);
+    mapBytes(x, out, table, least);
+    return out;
+  }
   for (let i = 0; i < out.length; i++) out[i] = Math.min(Math.max(x[i] as number, lo), hi);
   return out;
 }
 
+/** Every element becomes table[element - least], both as bytes. */
+function mapBytes(x: Stored | Float32Array, out: Stored | Float32Array, table: Uint8Array, least: number): void {
+  const [from, to] = [bytesOf(x), bytesOf(out)];
+  for (let i = 0; i < to.length; i++) to[i] = table[((from[i] as number) + least) & 255] as number;
+}
+
 export function lookUp<T extends Int8Array | Uint8Array>(x: T, table: T): T {
   const out = emptyLike(x, x.length);
-  const { lo } = limitsOf(x);
-  for (let i = 0; i < out.length; i++) out[i] = table[(x[i] as number) - lo] as number;
+  mapBytes(x, out, bytesOf(table), limitsOf(x).lo);
   return out;
 }
 
