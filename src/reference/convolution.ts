@@ -3,6 +3,7 @@ import { addDotProducts, CHUNK_TAPS, laneCountFloat32, packSingles, TILE_PIXELS 
 import { limit, limitsOf, mbqm, mbqm64, mbqmOnce, mbqmOnce64, rescaleReal } from './fixed-point.js';
 import type { WindowGeometry } from './image.js';
 import { type Int8Products, int8Products } from './int8-products.js';
+import { gatherWindows, paddedImage } from './int8-windows.js';
 import { emptyLike } from './movement.js';
 
 /** Of a quantised convolution or matrix product: how accumulators become stored values. */
@@ -33,15 +34,16 @@ export function convolve8<T extends Int8Array | Uint8Array>(
   const pixelCount = outH * outW;
   const out = emptyLike(x, pixelCount * outC);
   const tile = Math.min(Math.ceil(pixelCount / 4) * 4, Math.max(4, Math.floor(PATCH_ELEMENTS / taps / 4) * 4));
+  const image = paddedImage(geometry, x, q.inputZeroPoint);
   const atOnce = Math.max(8, Math.floor(WEIGHT_ELEMENTS / taps / 8) * 8);
   for (let group = 0; group < groups; group++) {
     for (let done = 0; done < channels; done += atOnce) {
       const first = group * channels + done;
       const count = Math.min(atOnce, channels - done);
-      const products = int8Products(tile, weights, q.weightZeroPoint, first, count, taps);
+      const products = int8Products(tile, weights, q.weightZeroPoint, first, count, taps, image.bytes);
       for (let pixel = 0; pixel < pixelCount; pixel += tile) {
         const pixels = Math.min(tile, pixelCount - pixel);
-        gatherRows(geometry, groups, group, x, q.inputZeroPoint, pixel, pixels, products.patches, products.rowElements);
+        gatherWindows(geometry, image, groups, group, pixel, pixels, products);
         products.multiply(pixels);
         requantizeTile(products, pixels, first, count, q, out, pixel * outC + first, outC);
       }
@@ -87,46 +89,6 @@ function requantizeTile(
   const bytes = new Uint8Array(out.buffer, out.byteOffset, out.length);
   if (count === pitch) bytes.set(results.subarray(0, pixels * count), to);
   else for (let p = 0; p < pixels; p++) bytes.set(results.subarray(p * count, (p + 1) * count), to + p * pitch);
-}
-
-/** Writes x - zeroPoint under the windows of `count` output pixels, a row each, in the order KH, KW, C; 0 in the padding. */
-function gatherRows(
-  geometry: WindowGeometry,
-  groups: number,
-  group: number,
-  x: Int8Array | Uint8Array,
-  zeroPoint: number,
-  firstPixel: number,
-  count: number,
-  patches: Int16Array,
-  rowElements: number,
-): void {
-  const { inH, inW, inC, outW } = geometry;
-  const { kernel, stride, dilation, pad } = geometry.window;
-  const channels = inC / groups;
-  const [kernelW, step] = [kernel[1], dilation[1]];
-  // Taps that lie side by side in the image are taken in one run.
-  const run = channels === inC && step === 1 ? kernelW : 1;
-  for (let p = 0; p < count; p++) {
-    const row = Math.floor((firstPixel + p) / outW) * stride[0] - pad.top;
-    const column = ((firstPixel + p) % outW) * stride[1] - pad.left;
-    const first = Math.min(kernelW, Math.max(0, Math.ceil(-column / step)));
-    const end = Math.max(first, Math.min(kernelW, Math.floor((inW - 1 - column) / step) + 1));
-    for (let ky = 0; ky < kernel[0]; ky++) {
-      const y = row + ky * dilation[0];
-      const isInside = y >= 0 && y < inH;
-      const start = p * rowElements + ky * kernelW * channels;
-      let to = start;
-      for (const from = start + (isInside ? first : kernelW) * channels; to < from; to++) patches[to] = 0;
-      for (let kx = first; isInside && kx < end; ) {
-        const taps = Math.min(run, end - kx);
-        let from = (y * inW + column + kx * step) * inC + group * channels;
-        for (const stop = to + taps * channels; to < stop; from++) patches[to++] = (x[from] as number) - zeroPoint;
-        kx += taps;
-      }
-      for (const stop = start + kernelW * channels; to < stop; to++) patches[to] = 0;
-    }
-  }
 }
 
 /** Stores `count` accumulators of the channels from `channel` on. */

@@ -2,6 +2,9 @@
  * The inner loops of 8-bit convolutions in WebAssembly. Output channels lie along the lanes of a vector, so that every lane
  * has an accumulator of its own: int32 with wrap-around, as docs/numerics.md says.
  *
+ *   gather(from, to, count, fromStep, toStep, elements, zeroPoint, isUnsigned)
+ *     `count` runs of 8-bit elements as int16, less the zero point.
+ *
  *   multiply(patches, weights, sums, pixels, blocks, rowBytes)
  *     patches: int16 [pixels, taps]; weights: int16 [blocks, taps / 2, 8 channels, 2]; sums: int32 [pixels, 8 * blocks].
  *     pixels a multiple of 4, taps of 4; rowBytes = 2 * taps. None is 0.
@@ -16,12 +19,15 @@ import {
   type Code,
   constant,
   constant64,
+  either,
   get,
+  i16x8,
   i32,
   i32x4,
   i64,
   increase,
   moduleBytes,
+  parameters,
   repeatWhile,
   set,
   v128,
@@ -30,6 +36,39 @@ import {
 } from '../base/wasm.js';
 
 const FOUR = [0, 1, 2, 3] as const;
+
+function gatherFunction(): WasmFunction {
+  const p = parameters('from', 'to', 'count', 'fromStep', 'toStep', 'elements', 'zeroPoint', 'isUnsigned');
+  const code = new WasmFunction('gather', 8);
+  const [run, k, eights] = [code.local('i32'), code.local('i32'), code.local('i32')];
+  const [zero, x] = [code.local('v128'), code.local('v128')];
+  const source = i32.add(get(p.from), get(k));
+  const target = i32.add(get(p.to), i32.shl(get(k), constant(1)));
+  const read = either(get(p.isUnsigned), set(x, v128.load8x8U(source)), set(x, v128.load8x8S(source)));
+  return code.write(
+    set(zero, i16x8.splat(get(p.zeroPoint))),
+    set(eights, i32.and(get(p.elements), constant(-8))),
+    whileBelow(
+      run,
+      get(p.count),
+      set(k, constant(0)),
+      whileBelow(k, get(eights), read, v128.store(target, 0, i16x8.sub(get(x), get(zero))), increase(k, constant(8))),
+      whileBelow(
+        k,
+        get(p.elements),
+        i32.store16(
+          target,
+          0,
+          i32.sub(i32.select(i32.load8U(source), i32.load8S(source), get(p.isUnsigned)), get(p.zeroPoint)),
+        ),
+        increase(k, constant(1)),
+      ),
+      increase(p.from, get(p.fromStep)),
+      increase(p.to, get(p.toStep)),
+      increase(run, constant(1)),
+    ),
+  );
+}
 
 function multiplyFunction(): WasmFunction {
   const [patches, weights, sums, pixels, blocks, rowBytes] = [0, 1, 2, 3, 4, 5] as const;
@@ -164,6 +203,7 @@ function requantizeFunction(name: string, roundsOnce: boolean): WasmFunction {
 /** With `lo` and `hi` given less the zero point. */
 export function int8Module(): Uint8Array<ArrayBuffer> {
   return moduleBytes([
+    gatherFunction(),
     multiplyFunction(),
     requantizeFunction('requantize', false),
     requantizeFunction('requantizeOnce', true),

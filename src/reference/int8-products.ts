@@ -10,6 +10,7 @@ type WasmFunction = (...parameters: number[]) => void;
 
 interface Engine {
   readonly memory: WebAssembly.Memory;
+  readonly gather: WasmFunction;
   readonly multiply: WasmFunction;
   readonly requantize: WasmFunction;
   readonly requantizeOnce: WasmFunction;
@@ -29,6 +30,7 @@ function theEngine(): Engine {
   };
   engine = {
     memory,
+    gather: exported('gather'),
     multiply: exported('multiply'),
     requantize: exported('requantize'),
     requantizeOnce: exported('requantizeOnce'),
@@ -42,9 +44,13 @@ function isFunction(value: unknown): value is WasmFunction {
 
 /** Valid until the next call of `int8Products`: they share one memory. */
 export interface Int8Products {
-  /** int16 [pixels, rowElements]; beyond the taps of a row are zeros, which stay. */
-  readonly patches: Int16Array;
+  /** Of a row of the patches, which are int16 [pixels, rowElements]; beyond the taps of a row are zeros, which stay. */
   readonly rowElements: number;
+  /**
+   * Puts `elements` elements of the image from index `from` on, less the zero point, into the patches from element `to` on,
+   * and again for every one of `pixels` rows, with `step` elements further on in the image each time.
+   */
+  gather(from: number, to: number, pixels: number, step: number, elements: number, zeroPoint: number): void;
   /** int32 [pixels, sumChannels] */
   readonly sums: Int32Array;
   readonly sumChannels: number;
@@ -60,6 +66,7 @@ export interface Int8Products {
 
 /**
  * @param pixels a multiple of 4
+ * @param image what the patches are gathered from
  * @param weights rows of `taps` each, of which `channels` from row `first` on are used, less the zero point
  */
 export function int8Products(
@@ -69,8 +76,9 @@ export function int8Products(
   first: number,
   channels: number,
   taps: number,
+  image: Int8Array | Uint8Array,
 ): Int8Products {
-  const { memory, multiply, requantize, requantizeOnce } = theEngine();
+  const { memory, gather, multiply, requantize, requantizeOnce } = theEngine();
   const rowElements = Math.ceil(taps / 4) * 4;
   const blocks = Math.ceil(channels / BLOCK);
   const sumChannels = blocks * BLOCK;
@@ -78,14 +86,20 @@ export function int8Products(
   const sumsAt = weightsAt + sumChannels * rowElements * 2;
   const parametersAt = sumsAt + pixels * sumChannels * 4;
   const resultsAt = parametersAt + channels * 12;
-  const missing = resultsAt + pixels * channels - memory.buffer.byteLength;
+  const imageAt = resultsAt + pixels * channels;
+  const missing = imageAt + image.length - memory.buffer.byteLength;
   if (missing > 0) memory.grow(Math.ceil(missing / PAGE_BYTES));
   const { buffer } = memory;
   const packed = new Int16Array(buffer, weightsAt, sumChannels * rowElements).fill(0);
   packWeights(packed, weights, zeroPoint, first, channels, taps, rowElements);
+  new Int16Array(buffer, 0, pixels * rowElements).fill(0);
+  new Uint8Array(buffer, imageAt, image.length).set(new Uint8Array(image.buffer, image.byteOffset, image.length));
+  const isUnsigned = image instanceof Uint8Array ? 1 : 0;
   return {
-    patches: new Int16Array(buffer, 0, pixels * rowElements).fill(0),
     rowElements,
+    gather(from, to, count, step, elements, zero) {
+      gather(imageAt + from, 2 * to, count, step, 2 * rowElements, elements, zero, isUnsigned);
+    },
     sums: new Int32Array(buffer, sumsAt, pixels * sumChannels),
     sumChannels,
     results: new Uint8Array(buffer, resultsAt, pixels * channels),
