@@ -261,6 +261,13 @@ export const either = (condition: Code, then: Code, otherwise: Code): Code => [
   ...[...otherwise, 0x0b],
 ];
 
+/** As `either`, with a v128 as the result of both. */
+export const eitherVector = (condition: Code, then: Code, otherwise: Code): Code => [
+  ...[...condition, 0x04, TYPE_BYTES.v128],
+  ...[...then, 0x05],
+  ...[...otherwise, 0x0b],
+];
+
 /** The local variables that a function's parameters are, by names given in their order. */
 export function parameters<const Names extends readonly string[]>(
   ...names: Names

@@ -43,13 +43,14 @@ export function runGroupVector(engine: Engine, work: ConvWork, group: number): b
   const stride = Math.ceil(channels / 4) * 16;
   const [arrays, refused] = [room.take(PARAMETER_ARRAYS * stride), room.take(4)];
   const rowBytes = Math.ceil(taps / 8) * 16;
-  const pixels = Math.max(2, Math.floor(PATCH_BYTES / rowBytes));
+  const pixels = Math.max(4, Math.floor(PATCH_BYTES / rowBytes / 4) * 4);
   const cols = Math.min(columns, pixels);
   const rows = Math.min(lengthOf(task.rows), Math.max(1, Math.floor(pixels / columns)));
-  const weightRows = room.take(4 * rowBytes);
-  const pixelsPadded = Math.ceil((rows * cols) / 2) * 2;
+  const packed = room.take(8 * rowBytes);
+  const pixelsPadded = Math.ceil((rows * cols) / 4) * 4;
+  const sumBytes = Math.ceil(channels / 8) * 32; // of a pixel
   const patches = room.take(pixelsPadded * rowBytes);
-  const sums = room.take(pixelsPadded * stride);
+  const sums = room.take(pixelsPadded * sumBytes);
   const stripRows = (rows - 1) * window.strideH + (window.kernelH - 1) * window.dilationH + 1;
   const span = (cols - 1) * window.strideW + (window.kernelW - 1) * window.dilationW + 1;
   const stripBytes = Math.ceil((span * groupIn) / 8) * 16;
@@ -76,18 +77,18 @@ export function runGroupVector(engine: Engine, work: ConvWork, group: number): b
         patches,
         records + headBytes,
         sums,
-        Math.ceil((tile.rows * tile.cols) / 2) * 2,
+        Math.ceil((tile.rows * tile.cols) / 4) * 4,
         channels,
         rowBytes,
         recordBytes,
-        weightRows,
+        packed,
         work.weightZero,
         work.weightDtype === 2 ? 1 : 0,
-        stride,
+        sumBytes,
       );
       for (let r = 0; r < tile.rows; r++) {
-        const address = sums + r * tile.cols * stride;
-        finish.row(row + r, col, col + tile.cols, { address, bytes: stride, arrays, stride, rounding });
+        const address = sums + r * tile.cols * sumBytes;
+        finish.row(row + r, col, col + tile.cols, { address, bytes: sumBytes, arrays, stride, rounding });
       }
     }
   }

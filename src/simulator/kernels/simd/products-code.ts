@@ -3,6 +3,7 @@ import {
   type Code,
   constant,
   either,
+  eitherVector,
   get,
   i16x8,
   i32,
@@ -97,98 +98,99 @@ export function copyRunsFunction(): WasmFunction {
 const FOUR = [0, 1, 2, 3] as const;
 
 /**
- * multiply(x, w, sums, pixels, channels, rowBytes, recordBytes, weightRows, zero, isUnsigned, sumBytes)
- *   x: int16 [pixels, taps], rowBytes = 2 * taps apart, beyond the taps 0; pixels a multiple of 2, rowBytes of 16.
- *   w: bytes, the weights of channel 0; those of the next are recordBytes further on. Up to four channels more are read.
- *   weightRows: room for four rows, where the weights of four channels are made int16 less the zero point.
- *   sums: int32 [pixels, channels], pixels sumBytes apart, a multiple of 16. They wrap around, as accumulators do.
+ * multiply(x, w, sums, pixels, channels, rowBytes, recordBytes, packed, zero, isUnsigned, sumBytes)
+ *   x: int16 [pixels, taps], rowBytes = 2 * taps apart, beyond the taps 0; pixels a multiple of 4, rowBytes of 16.
+ *   w: bytes, the weights of channel 0; those of the next are recordBytes further on. Up to seven channels more are read.
+ *   packed: room of 8 * rowBytes for the weights of eight channels as int16 [taps / 2, 8, 2], less the zero point, so that
+ *   a vector has two taps of four channels, and each lane of a sum belongs to one channel.
+ *   sums: int32 [pixels, channels], pixels sumBytes apart, a multiple of 32. They wrap around, as accumulators do.
  */
 export function multiplyFunction(): WasmFunction {
-  const { x, w, sums, pixels, channels, rowBytes, recordBytes, weightRows, zero, isUnsigned, sumBytes } = parameters(
-    ...([
-      'x',
-      'w',
-      'sums',
-      'pixels',
-      'channels',
-      'rowBytes',
-      'recordBytes',
-      'weightRows',
-      'zero',
-      'isUnsigned',
-      'sumBytes',
-    ] as const),
+  const { x, w, sums, pixels, channels, rowBytes, recordBytes, packed, zero, isUnsigned, sumBytes } = parameters(
+    ...(['x', 'w', 'sums', 'pixels', 'channels', 'rowBytes', 'recordBytes'] as const),
+    ...(['packed', 'zero', 'isUnsigned', 'sumBytes'] as const),
   );
   const code = new WasmFunction('multiply', 11);
   const [channel, pixel, k, out] = code.locals4('i32');
   const rows = code.locals4('i32');
-  const [xAt, row, record, other] = code.locals4('i32');
-  const [zeros, x0, x1, weights] = code.locals4('v128');
-  const even = code.locals4('v128');
-  const odd = code.locals4('v128');
+  const [at, half] = [code.local('i32'), code.local('i32')];
+  const [zeros, value, weightsLow, weightsHigh] = code.locals4('v128');
+  const low = code.locals4('v128');
+  const high = code.locals4('v128');
 
-  const widenRows: Code = [
-    ...set(record, get(w)),
-    ...set(row, get(weightRows)),
-    ...FOUR.flatMap((j) => [
-      ...set(rows[j], get(row)),
-      ...set(k, constant(0)),
-      ...repeatWhile(
-        i32.ltU(get(k), i32.shrU(get(rowBytes), constant(1))),
-        widenEight(get(row), i32.add(get(record), get(k)), get(isUnsigned), get(zeros)),
-        increase(row, constant(16)),
-        increase(k, constant(8)),
-      ),
-      ...increase(record, get(recordBytes)),
+  /** Eight taps of a channel: four pairs, each a lane of 32 bits. */
+  const widened = (row: number, to: number): Code =>
+    set(to, i16x8.sub(eitherVector(get(isUnsigned), v128.load8x8U(get(row)), v128.load8x8S(get(row))), get(zeros)));
+  /** Eight taps of four channels, from rows of channels to rows of pairs: a 4 x 4 transposition of 32 bits. */
+  const packFour: Code = [
+    ...FOUR.flatMap((j) => widened(rows[j], low[j])),
+    ...set(high[0], shuffle32([0, 4, 1, 5], get(low[0]), get(low[1]))),
+    ...set(high[1], shuffle32([0, 4, 1, 5], get(low[2]), get(low[3]))),
+    ...set(high[2], shuffle32([2, 6, 3, 7], get(low[0]), get(low[1]))),
+    ...set(high[3], shuffle32([2, 6, 3, 7], get(low[2]), get(low[3]))),
+    ...v128.store(get(at), 0, shuffle32([0, 1, 4, 5], get(high[0]), get(high[1]))),
+    ...v128.store(get(at), 32, shuffle32([2, 3, 6, 7], get(high[0]), get(high[1]))),
+    ...v128.store(get(at), 64, shuffle32([0, 1, 4, 5], get(high[2]), get(high[3]))),
+    ...v128.store(get(at), 96, shuffle32([2, 3, 6, 7], get(high[2]), get(high[3]))),
+    ...FOUR.flatMap((j) => increase(rows[j], constant(8))),
+    ...increase(at, constant(128)),
+  ];
+  const pack: Code = [
+    ...set(half, constant(0)),
+    ...repeatWhile(
+      i32.ltU(get(half), constant(32)),
+      set(rows[0], get(w)),
+      ...([1, 2, 3] as const).map((j) => set(rows[j], i32.add(get(rows[(j - 1) as 0 | 1 | 2]), get(recordBytes)))),
+      set(w, i32.add(get(rows[3]), get(recordBytes))),
+      set(at, i32.add(get(packed), get(half))),
+      set(k, constant(0)),
+      repeatWhile(i32.ltU(get(k), get(rowBytes)), packFour, increase(k, constant(16))),
+      increase(half, constant(16)),
+    ),
+  ];
+  /** Two taps of four pixels and eight channels; `pair` counts from the pointers on. */
+  const twoTaps = (pair: number): Code => [
+    ...set(weightsLow, v128.load(get(at), 32 * pair)),
+    ...set(weightsHigh, v128.load(get(at), 32 * pair + 16)),
+    ...FOUR.flatMap((p) => [
+      ...set(value, v128.load32Splat(get(rows[p]), 4 * pair)),
+      ...set(low[p], i32x4.add(get(low[p]), i32x4.dot(get(value), get(weightsLow)))),
+      ...set(high[p], i32x4.add(get(high[p]), i32x4.dot(get(value), get(weightsHigh)))),
     ]),
   ];
-  const step: Code = [
-    ...set(x0, v128.load(i32.add(get(xAt), get(k)))),
-    ...set(x1, v128.load(i32.add(get(other), get(k)))),
-    ...FOUR.flatMap((j) => [
-      ...set(weights, v128.load(i32.add(get(rows[j]), get(k)))),
-      ...set(even[j], i32x4.add(get(even[j]), i32x4.dot(get(x0), get(weights)))),
-      ...set(odd[j], i32x4.add(get(odd[j]), i32x4.dot(get(x1), get(weights)))),
-    ]),
-    ...increase(k, constant(16)),
-  ];
-  /** The sums of the lanes of four vectors as one. */
-  const across = (v: readonly [number, number, number, number]): Code => {
-    const pairs = (a: number, b: number): Code =>
-      i32x4.add(shuffle32([0, 4, 1, 5], get(a), get(b)), shuffle32([2, 6, 3, 7], get(a), get(b)));
-    // pairs(a, b) holds a02 b02 a13 b13.
-    return [
-      ...set(v[0], pairs(v[0], v[1])),
-      ...set(v[2], pairs(v[2], v[3])),
-      ...i32x4.add(shuffle32([0, 1, 4, 5], get(v[0]), get(v[2])), shuffle32([2, 3, 6, 7], get(v[0]), get(v[2]))),
-    ];
-  };
   return code.write(
     set(zeros, i16x8.splat(get(zero))),
     whileBelow(
       channel,
       get(channels),
-      widenRows,
+      pack,
       set(pixel, constant(0)),
-      set(xAt, get(x)),
+      set(rows[0], get(x)),
       set(out, get(sums)),
       repeatWhile(
         i32.ltU(get(pixel), get(pixels)),
-        ...FOUR.map((j) => [...set(even[j], v128.zero), ...set(odd[j], v128.zero)]),
-        set(other, i32.add(get(xAt), get(rowBytes))),
+        ...([1, 2, 3] as const).map((p) => set(rows[p], i32.add(get(rows[(p - 1) as 0 | 1 | 2]), get(rowBytes)))),
+        ...FOUR.map((p) => [...set(low[p], v128.zero), ...set(high[p], v128.zero)]),
+        set(at, get(packed)),
         set(k, constant(0)),
-        repeatWhile(i32.ltU(get(k), get(rowBytes)), step),
-        set(weights, across(even)),
-        v128.store(get(out), 0, get(weights)),
-        set(weights, across(odd)),
-        v128.store(i32.add(get(out), get(sumBytes)), 0, get(weights)),
-        set(xAt, i32.add(get(other), get(rowBytes))),
-        increase(out, i32.shl(get(sumBytes), constant(1))),
-        increase(pixel, constant(2)),
+        repeatWhile(
+          i32.ltU(get(k), get(rowBytes)),
+          ...FOUR.map(twoTaps),
+          ...FOUR.map((p) => increase(rows[p], constant(16))),
+          increase(at, constant(128)),
+          increase(k, constant(16)),
+        ),
+        ...FOUR.map((p) => [
+          ...v128.store(get(out), 0, get(low[p])),
+          ...v128.store(get(out), 16, get(high[p])),
+          ...increase(out, get(sumBytes)),
+        ]),
+        // Each pointer is at the end of its row.
+        set(rows[0], get(rows[3])),
+        increase(pixel, constant(4)),
       ),
-      increase(w, i32.shl(get(recordBytes), constant(2))),
-      increase(sums, constant(16)),
-      increase(channel, constant(4)),
+      increase(sums, constant(32)),
+      increase(channel, constant(8)),
     ),
   );
 }
