@@ -20,6 +20,7 @@ const FILES = [
   'manifest.json',
   'program.asm',
   'program.bin',
+  'program.map.json',
   'report.html',
   'report.json',
   'report.txt',

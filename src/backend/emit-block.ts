@@ -155,7 +155,9 @@ function emitLayers(site: TileSite, level: Levels, sync: PieceSync): void {
   const firstStored = block.plan.layers.findIndex(({ step }) =>
     stored.has(site.contextOf(step).scheduled.layer.output.root),
   );
+  const ofBlock = emitter.layer;
   block.plan.layers.forEach((plan, i) => {
+    emitter.layer = site.contextOf(plan.step).scheduled.layer.op.name;
     const waits = (i === 0 ? sync.wait : 0) | (i === Math.max(0, firstStored) ? sync.outputWait : 0);
     const signals = i === last ? sync.signal : 0;
     if (block.chunks.some((chunks) => chunks.step === plan.step)) {
@@ -172,6 +174,7 @@ function emitLayers(site: TileSite, level: Levels, sync: PieceSync): void {
       emitter.add(command.op, { ...command.fields, ...ends }, [...layerSteps(block, plan, level), ...command.steps]);
     });
   });
+  emitter.layer = ofBlock;
 }
 
 function layerSteps(

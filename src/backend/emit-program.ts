@@ -41,6 +41,7 @@ function emitPrologue(schedule: Schedule, layout: DramLayout): CommandStream['pr
   schedule.layers.forEach((scheduled, t) => {
     const bytes = scheduled.residentBytes;
     if (bytes === 0) return;
+    emitter.layer = scheduled.layer.op.name;
     emitter.add('load', {
       dramBase: layout.weightAddresses[t] ?? 0,
       sramBase: scheduled.residentOffsetBytes,
@@ -75,6 +76,8 @@ function emitGroup(emitter: Emitter, schedule: Schedule, layout: DramLayout): vo
   };
   for (let step = 0; step < schedule.layers.length; step += 1) {
     const block = schedule.blocks[schedule.layers[step]?.block ?? -1];
+    const nameOf = (at: number): string => schedule.layers[at]?.layer.op.name ?? '';
+    emitter.layer = block === undefined ? nameOf(step) : `${nameOf(block.plan.first)} .. ${nameOf(block.plan.last)}`;
     emitEvictions(emitter, contextOf(step));
     if (block === undefined) emitLayer(emitter, contextOf(step));
     else {

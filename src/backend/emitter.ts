@@ -59,12 +59,15 @@ export class Emitter {
   private readonly phases: Phase[] = [];
   private readonly counted = new Set<FreeName>();
   private depth = 0;
+  /** What the commands from here on are for: the name of a layer, or of the first and the last one of a block. */
+  layer = '';
 
   add(op: string, fields: Readonly<Record<string, number>>, steps: readonly (FieldStep | undefined)[] = []): void {
     const kept: Record<string, number> = {};
     for (const [name, value] of Object.entries(fields)) if (value !== 0) kept[name] = value;
     const real = steps.filter((step): step is FieldStep => step !== undefined && step.delta !== 0);
-    this.commands.push(real.length === 0 ? { op, fields: kept } : { op, fields: kept, steps: real });
+    const { layer } = this;
+    this.commands.push(real.length === 0 ? { op, fields: kept, layer } : { op, fields: kept, steps: real, layer });
   }
 
   /** Emits the body once, inside a loop command unless it runs once only. */

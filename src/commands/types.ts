@@ -11,6 +11,8 @@ export interface Command {
   readonly op: string; // a name of INSTRUCTIONS
   readonly fields: Readonly<Record<string, number>>;
   readonly steps?: readonly FieldStep[];
+  /** What it was emitted for, for whoever shows it; the encoded stream does not hold it. */
+  readonly layer?: string;
 }
 
 /** A command stream: the prologue ends with `endPrologue`, the period with `endPeriod`. */

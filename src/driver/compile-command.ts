@@ -23,7 +23,7 @@ interface Flags extends CompileFlags {
 }
 
 const EXAMPLES = `
-Writes program.bin, dram.bin, manifest.json (what a simulator needs), program.asm, report.json, report.txt,
+Writes program.bin, dram.bin, manifest.json (what a simulator needs), program.asm, program.map.json (commands of which layer), report.json, report.txt,
 report.html (to open in a browser), and graph.ir with graph.bin (what the reference interpreter needs). Nothing is
 written when the compilation fails.
 

@@ -1,8 +1,10 @@
 /** `spillway simulate`: executes what compile wrote, and holds its outputs against the reference interpreter. */
 import type { Command } from 'commander';
+import type { DramTraceFormat } from '../simulator/dram-trace.js';
 import type { SimulationResult } from '../simulator/simulate.js';
 import { addPair, integerFrom, oneOf, usageError } from './command-options.js';
 import type { RunningReference } from './reference-thread.js';
+import type { DramTraceSummary, TraceFiles } from './trace-files.js';
 
 interface Flags {
   readonly seed?: number;
@@ -10,6 +12,9 @@ interface Flags {
   readonly saveOutputs?: string;
   readonly timingOnly?: true;
   readonly frames?: number;
+  readonly trace?: string;
+  readonly dramTrace?: string;
+  readonly dramFormat?: DramTraceFormat;
   readonly kernels?: 'plain' | 'simd';
   readonly json?: true;
 }
@@ -40,6 +45,11 @@ export interface SimulationReport {
     readonly dtype: string;
     readonly sha256: string;
   }[];
+  /** In time, as SimulationResult has it. */
+  readonly timeline: SimulationResult['timeline'];
+  readonly busyCycles: SimulationResult['busyCycles'];
+  /** What --dram-trace wrote. */
+  readonly dramTrace?: DramTraceSummary;
   /** Null when no data was computed, or there is no graph to compare with. */
   readonly matchesReference: boolean | null;
 }
@@ -55,6 +65,7 @@ Examples:
   spillway simulate out/resnet50-chip-a --input image=cat.npy --save-outputs out/cat
   spillway simulate out/keyword-chip-a --frames 50 --input audio=50-frames.npy
   spillway simulate out/yolov3-chip-a --timing-only --json
+  spillway simulate out/resnet50-chip-a --timing-only --trace resnet50.json --dram-trace resnet50.trc
 `;
 
 export function registerSimulate(program: Command): void {
@@ -77,11 +88,21 @@ export function registerSimulate(program: Command): void {
       'simd: vector instructions where there are some; plain: none of them, the same bits (default: simd)',
       oneOf('--kernels', ['plain', 'simd']),
     )
+    .option('--trace <file>', 'write a Chrome trace of the period, for Perfetto (ui.perfetto.dev)')
+    .option('--dram-trace <file>', 'write the DRAM requests of the period, one per burst')
+    .option(
+      '--dram-format <format>',
+      'of --dram-trace: dramsim3 or ramulator2 (default: dramsim3)',
+      oneOf('--dram-format', ['dramsim3', 'ramulator2']),
+    )
     .option('--json', 'print one JSON document, and nothing else, on stdout')
     .addHelpText('after', EXAMPLES)
     .action(async (directory: string, flags: Flags) => {
       if (flags.timingOnly && flags.saveOutputs !== undefined) {
         throw usageError('--timing-only computes no outputs that --save-outputs could write');
+      }
+      if (flags.dramFormat !== undefined && flags.dramTrace === undefined) {
+        throw usageError('--dram-format says how --dram-trace is written; give --dram-trace FILE too');
       }
       const report = await runSimulation(directory, flags);
       process.stdout.write(flags.json ? `${JSON.stringify(report, null, 2)}\n` : format(report));
@@ -98,6 +119,7 @@ export async function runSimulation(directory: string, flags: Flags): Promise<Si
   const { startReference } = await import('./reference-thread.js');
   const progress = startProgress();
   let reference: RunningReference | undefined;
+  let traces: TraceFiles | undefined;
   try {
     progress.stage('load');
     const loaded = loadProgramDirectory(directory);
@@ -110,7 +132,13 @@ export async function runSimulation(directory: string, flags: Flags): Promise<Si
     progress.stage('simulate');
     const simulated = new SimulatedFrames();
     const onPeriod = (_: number, outputs: SimulationResult['outputs']): void => simulated.add(outputs);
-    const result = simulate(loaded, { seed, inputs, timingOnly, kernels, periods, goesOn: true, onPeriod });
+    const { TraceFiles: Files } = await import('./trace-files.js');
+    traces = new Files(flags, manifest, directory);
+    const { observer } = traces;
+    const watch = observer === undefined ? {} : { observer };
+    const result = simulate(loaded, { seed, inputs, timingOnly, kernels, periods, goesOn: true, onPeriod, ...watch });
+    const dramTrace = traces.finish(result);
+    traces = undefined;
     progress.stage('run the reference');
     const frames = await reference?.frames;
     const matchesReference = frames === undefined ? null : simulated.match(frames);
@@ -137,12 +165,16 @@ export async function runSimulation(directory: string, flags: Flags): Promise<Si
       framesPerSecond: result.seconds === 0 ? 0 : manifest.batch / result.seconds,
       macUtilization: result.macUtilization,
       dramUtilization: result.dramUtilization,
+      busyCycles: result.busyCycles,
+      timeline: result.timeline,
+      ...(dramTrace === undefined ? {} : { dramTrace }),
       faultCount: result.faultCount,
       faults: result.faults,
       outputs: result.outputs.map(({ name, shape, dtype, sha256 }) => ({ name, shape, dtype, sha256 })),
       matchesReference,
     };
   } finally {
+    traces?.abandon();
     await reference?.abandon();
     progress.done();
   }
@@ -181,6 +213,7 @@ function format(report: SimulationReport): string {
     `prologue: ${report.prologueReadBytes} B read`,
     `time: ${report.cycles} cycles, ${(report.seconds * 1e3).toFixed(3)} ms, ${report.framesPerSecond.toFixed(1)} frames/s; MACs busy ${(100 * report.macUtilization).toFixed(1)} %, DRAM ${(100 * report.dramUtilization).toFixed(1)} %`,
     ...(report.periods === 1 ? [] : [`${report.periods} periods were run; the outputs are those of the last`]),
+    ...(report.dramTrace === undefined ? [] : [traceLine(report.dramTrace)]),
     `faults: ${report.faultCount === 0 ? 'none' : report.faultCount}`,
     ...report.outputs.map((out) => `output ${out.name}: ${out.dtype} ${out.shape.join('x')}, sha256 ${out.sha256}`),
   ];
@@ -192,6 +225,11 @@ function format(report: SimulationReport): string {
     lines.push('no graph.ir and graph.bin beside the program: outputs were not compared');
   }
   return `${lines.join('\n')}\n`;
+}
+
+function traceLine({ file, format, requests, burstBytes, paddingBytes }: DramTraceSummary): string {
+  const bytes = requests * burstBytes;
+  return `${file} (${format}): ${requests} requests of ${burstBytes} B, ${bytes} B together, ${paddingBytes} B of them to fill bursts`;
 }
 
 const SHOWN_FAULTS = 10;

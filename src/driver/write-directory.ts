@@ -1,5 +1,6 @@
 /** A compiled directory: all that a simulator, the reference interpreter and a reader need. */
 
+import { commandMapText } from '../commands/command-map.js';
 import { manifestText, sealManifest, sha256Hex } from '../commands/manifest.js';
 import { printStream } from '../commands/print.js';
 import { constantBytes, printProgram } from '../ir/print.js';
@@ -24,6 +25,7 @@ export function directoryFiles(compiled: Compiled, report: Report): Map<string, 
     ['program.bin', emitted.programBytes],
     ['dram.bin', emitted.layout.image],
     ['program.asm', printStream(emitted.stream)],
+    ['program.map.json', commandMapText(emitted.stream, unsealed.hashes['program.bin'])],
     ['report.json', `${JSON.stringify(report, null, 2)}\n`],
     ['report.txt', formatReport(report)],
     [PAGE_FILE, reportPage(report, pagePlan(compiled.schedule, unsealed.hashes['program.bin']))],

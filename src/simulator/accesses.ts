@@ -2,6 +2,7 @@ import type { Manifest, ManifestRegion, TrafficClass } from '../commands/manifes
 import type { FaultLog } from './faults.js';
 import { lengthOf, pixelAddress, type Range, type View } from './geometry.js';
 import { COMPUTE, EVENT_HOST, EVENT_IMAGE, type Execution, Judge, LOAD, type Place, STORE } from './judge.js';
+import type { Observer } from './observer.js';
 import type { CodeLine } from './sequencer.js';
 import { ShadowMemory, type StandingRead } from './shadow-memory.js';
 import { forEachStripeRun } from './stripe-ring.js';
@@ -9,7 +10,7 @@ import { forEachStripeRun } from './stripe-ring.js';
 export interface Traffic {
   readBytes: number;
   writeBytes: number;
-  /** Whole bursts that hold the bytes of each run. */
+  /** Whole bursts that hold the bytes of each run; one that the run before of the same command ended in is there already. */
   bursts: number;
   /** DRAM pages that were opened for them: one when a run begins in another page than the one before, and every further one. */
   pages: number;
@@ -61,6 +62,12 @@ export class Accesses {
   /** SRAM bytes that the current command touches; those of the MAC array's streams are not among them. */
   portBytes = 0;
   private lastPage = -1;
+  private lastBurst = -1;
+  /** Starts and ends of the DRAM runs of the current command, while somebody watches. */
+  runs: number[] = [];
+  observer: Observer | undefined;
+  /** When the current command begins; for the observer. */
+  private now = 0;
 
   constructor(
     private readonly manifest: Manifest,
@@ -95,7 +102,10 @@ export class Accesses {
     return isWritten;
   }
 
-  begin(execution: Execution): void {
+  begin(execution: Execution, now: number): void {
+    this.now = now;
+    if (this.observer !== undefined) this.runs = [];
+    this.lastBurst = -1;
     this.execution = execution;
     this.label = undefined;
     this.isUnsafe = false;
@@ -186,6 +196,7 @@ export class Accesses {
       this.isUnsafe = true;
       this.sramJudge.fault('misaligned', start, `${operand.name} is not at a multiple of ${operand.alignBytes} B`);
     }
+    this.observer?.touched?.(start, end, isWrite, this.now);
     if (operand.stream === undefined) this.portBytes += end - start;
     if (isWrite) this.sram.write(start, end, this.sramJudge.eventForWrite(this.label), this.sramJudge);
     else if (operand.isInPlace === true) this.sram.read(start, end, 0, execution.queue === STORE, this.sramJudge);
@@ -279,6 +290,12 @@ export class Accesses {
     const { burstBytes, pageBytes = Number.POSITIVE_INFINITY } = this.manifest.chip.dram;
     this.traffic.bursts += Math.ceil(entryBytes / burstBytes) * count;
     this.traffic.pages += Math.max(1, Math.ceil(entryBytes / pageBytes)) * count;
+    if (this.observer !== undefined) {
+      // Which entries they are is a matter of the data: as many bursts as they need, from the beginning of the table.
+      const bursts = Math.ceil(entryBytes / burstBytes) * count;
+      const base = Math.floor(start / burstBytes) * burstBytes;
+      this.runs.push(base, base + bursts * burstBytes);
+    }
     this.traffic.readBytes += entryBytes * count;
     this.traffic.byClass[region.class] += entryBytes * count;
     this.label = region.name;
@@ -287,7 +304,10 @@ export class Accesses {
 
   private countBursts(start: number, end: number): void {
     const { burstBytes, pageBytes = Number.POSITIVE_INFINITY } = this.manifest.chip.dram;
-    this.traffic.bursts += Math.floor((end - 1) / burstBytes) - Math.floor(start / burstBytes) + 1;
+    const [firstBurst, lastBurst] = [Math.floor(start / burstBytes), Math.floor((end - 1) / burstBytes)];
+    this.traffic.bursts += lastBurst - firstBurst + (firstBurst === this.lastBurst ? 0 : 1);
+    this.lastBurst = lastBurst;
+    if (this.observer !== undefined) this.runs.push(start, end);
     const first = Math.floor(start / pageBytes);
     const last = Math.floor((end - 1) / pageBytes);
     this.traffic.pages += last - first + (first === this.lastPage ? 0 : 1);

@@ -8,7 +8,8 @@ export class CommandProcessor {
   time = 0;
   private readonly bytesPerCycle: number;
   private fetchedBytes = 0;
-  private arrival = 0;
+  /** When the code of the latest command was there. */
+  arrival = 0;
   /** How many bytes had been decoded at what times; those before `first` are of no interest any more. */
   private decoded: { readonly bytes: number; readonly time: number }[] = [];
   private first = 0;

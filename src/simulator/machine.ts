@@ -6,6 +6,7 @@ import { DramInterface } from './dram-interface.js';
 import type { FaultLog } from './faults.js';
 import { at } from './geometry.js';
 import { type Execution, placeOf, type QueueId } from './judge.js';
+import type { ObservedCommand, Observer } from './observer.js';
 import { type CodeLine, type Fields, fieldsOf, type Issue, Sequencer } from './sequencer.js';
 import type { TimelineBins } from './timeline.js';
 import { type ChipNumbers, computeCost } from './timing.js';
@@ -44,8 +45,15 @@ interface QueueState {
 
 /** A command at work: the semaphores that it will raise, and what is complete when it is. */
 interface Completion {
+  readonly observed: ObservedCommand | undefined;
   readonly signals: readonly number[];
   readonly clock: Readonly<Times3>;
+}
+
+/** Somebody who looks on, and where in DRAM the section's code lies. */
+export interface Watch {
+  readonly observer: Observer;
+  readonly codeAddress: number;
 }
 
 /** Moves the data of a command; left out when only time and traffic are asked for. */
@@ -83,6 +91,7 @@ export class Machine {
   private codeBytes = 0;
   private commands = 0;
   private isEnded = false;
+  private watch: Watch | undefined;
 
   constructor(
     private readonly chip: ChipNumbers,
@@ -100,8 +109,8 @@ export class Machine {
   }
 
   /** Runs a section from its first command until all queues are empty after its last. */
-  run(section: SectionName, lines: readonly CodeLine[]): SectionResult {
-    this.begin();
+  run(section: SectionName, lines: readonly CodeLine[], watch?: Watch): SectionResult {
+    this.begin(watch);
     const sequencer = new Sequencer(lines, this.chip.commandFifoBytes);
     let next = sequencer.next();
     while (!this.log.isFull) {
@@ -115,7 +124,9 @@ export class Machine {
       this.startCommands();
       const time = Math.min(this.units.nextEvent(), this.nextStart());
       if (time < Number.POSITIVE_INFINITY) {
-        for (const done of this.units.advance(time)) this.complete(done);
+        const complete = this.units.advance(time);
+        this.watch?.observer.passed?.(time);
+        for (const done of complete) this.complete(done);
       } else if (next !== undefined && this.accept(next)) {
         // Nothing could run with what the queues hold: the processor has got further ahead.
         next = sequencer.next();
@@ -140,8 +151,17 @@ export class Machine {
     };
   }
 
-  private begin(): void {
-    this.units = new Units(this.chip);
+  private begin(watch: Watch | undefined): void {
+    this.watch = watch;
+    this.accesses.observer = watch?.observer;
+    const { observer } = watch ?? {};
+    const onProgress =
+      observer?.moved === undefined
+        ? undefined
+        : ({ observed }: Completion, from: number, to: number, done: number) => {
+            if (observed !== undefined) observer.moved?.(observed, from, to, done);
+          };
+    this.units = new Units(this.chip, onProgress);
     this.processor = new CommandProcessor(this.chip);
     this.codeCycles = 0;
     this.macs = 0;
@@ -182,6 +202,10 @@ export class Machine {
     this.codeBytes += fetchedBytes;
     this.codeCycles += fetchedBytes / this.dram.bytesPerCycle;
     this.processor.decode(fetchedBytes);
+    if (this.watch !== undefined && fetchedBytes > 0) {
+      const address = this.watch.codeAddress + line.offsetBytes;
+      this.watch.observer.fetched?.(address, address + fetchedBytes, this.processor.arrival);
+    }
     this.commands += 1;
     const id = QUEUE_IDS[line.instruction.queue];
     const queue = id === undefined ? undefined : this.queues[id];
@@ -266,13 +290,22 @@ export class Machine {
     }
     const { line } = head.issue;
     const sequence = this.history[queue.id].push(line);
+    const { readBytes, writeBytes } = this.accesses.traffic;
     const work = this.carryOut({ line, queue: queue.id, sequence, clock }, fieldsOf(head.issue));
     queue.clock = [clock[0], clock[1], clock[2]];
     queue.clock[queue.id] = sequence;
-    this.units.start({ queue: queue.id, command: { signals: head.signal, clock: queue.clock }, ...work });
+    const { traffic, runs } = this.accesses;
+    const bytes = traffic.readBytes - readBytes + traffic.writeBytes - writeBytes;
+    const observed =
+      this.watch === undefined
+        ? undefined
+        : { line, queue: queue.id, start: this.units.now, bytes, macs: work.macs ?? 0, runs };
+    const command = { observed, signals: head.signal, clock: queue.clock };
+    this.units.start({ queue: queue.id, command, ...work });
   }
 
-  private complete({ signals, clock }: Completion): void {
+  private complete({ observed, signals, clock }: Completion): void {
+    if (observed !== undefined) this.watch?.observer.completed?.(observed, this.units.now);
     for (const semaphore of signals) this.semaphores[semaphore]?.push({ time: this.units.now, clock });
   }
 
@@ -281,7 +314,7 @@ export class Machine {
     const { accesses, chip } = this;
     const { traffic } = accesses;
     const { readBytes, writeBytes, bursts, pages } = traffic;
-    accesses.begin(execution);
+    accesses.begin(execution, this.units.now);
     touch(accesses, execution.line, fields);
     if (!accesses.isUnsafe) this.moveData?.(execution.line, fields);
     const { now } = this.units;

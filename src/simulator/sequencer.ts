@@ -24,6 +24,7 @@ export interface CodeLine {
   /** Prefixes of the views that may name a ring of stripes. */
   readonly stripeViews: readonly string[];
   readonly bytes: number;
+  readonly offsetBytes: number; // in the code of its section
   readonly current: CurrentFields;
 }
 
@@ -45,6 +46,7 @@ export interface Issue {
 }
 
 export function codeLines(section: SectionName, decoded: DecodedSection, firstId: number): CodeLine[] {
+  let offsetBytes = 0;
   return decoded.commands.map((command, index) => {
     const instruction = instructionNamed(command.op);
     if (instruction === undefined) throw new Error(`decoder let through ${command.op}`);
@@ -57,6 +59,8 @@ export function codeLines(section: SectionName, decoded: DecodedSection, firstId
       base: fields[field] ?? 0,
       steps: steps.filter((step) => step.field === field),
     }));
+    const bytes = decoded.commandBytes[index] ?? 0;
+    offsetBytes += bytes;
     return {
       id: firstId + index,
       section,
@@ -65,7 +69,8 @@ export function codeLines(section: SectionName, decoded: DecodedSection, firstId
       stepped,
       variables,
       stripeViews: stripeViews(instruction.fields.map((field) => field.name)),
-      bytes: decoded.commandBytes[index] ?? 0,
+      bytes,
+      offsetBytes: offsetBytes - bytes,
       current: { fields, registers: undefined, isLegal: false },
     };
   });

@@ -12,6 +12,7 @@ import { runCommand } from './kernels/run-command.js';
 import type { LoadedProgram } from './load-program.js';
 import { Machine, type SectionResult } from './machine.js';
 import { type Kernels, type Memory, makeMemory } from './memory.js';
+import type { Observer } from './observer.js';
 import {
   ELEMENT_BYTES,
   type GivenData,
@@ -39,6 +40,8 @@ export interface SimulationOptions {
   readonly goesOn?: boolean;
   /** Told the outputs of each period, from 0. */
   readonly onPeriod?: (period: number, outputs: readonly SimulatedOutput[]) => void;
+  /** Is told what happens in the first period. */
+  readonly observer?: Observer;
 }
 
 export interface SimulatedOutput {
@@ -57,6 +60,8 @@ export interface SimulationResult {
   /** Of one period, code included. */
   readonly dramReadBytes: number;
   readonly dramWriteBytes: number;
+  /** Of a period's transfers: the requests that they make, code not included. */
+  readonly dramBursts: number;
   readonly bytesByClass: Readonly<Record<TrafficClass, number>>;
   /** Code included, file header too. */
   readonly prologueReadBytes: number;
@@ -106,7 +111,10 @@ export function simulate(loaded: LoadedProgram, options: SimulationOptions = {})
     if (log.count > 0 && index > 0) break;
     accesses.traffic = noTraffic();
     putInputs(manifest, accesses, memory, frames, options.goesOn === true ? index * manifest.batch : 0);
-    const result = machine.run('period', periodLines);
+    const observer = index === 0 ? options.observer : undefined;
+    const codeAddress = manifest.code.dramAddress + program.prologueBytes;
+    const watch = observer === undefined ? undefined : { observer, codeAddress };
+    const result = machine.run('period', periodLines, watch);
     period ??= result;
     if (index === 0) traffic = accesses.traffic;
     if (memory !== undefined && options.onPeriod !== undefined) {
@@ -124,6 +132,7 @@ export function simulate(loaded: LoadedProgram, options: SimulationOptions = {})
     outputs: memory === undefined ? [] : manifest.outputs.map((port) => output(manifest, port, memory)),
     dramReadBytes: traffic.readBytes + period.codeBytes,
     dramWriteBytes: traffic.writeBytes,
+    dramBursts: traffic.bursts,
     bytesByClass: { ...traffic.byClass, code: traffic.byClass.code + period.codeBytes },
     prologueReadBytes: prologueTraffic.readBytes + headerBytes + prologue.codeBytes,
     prologueWriteBytes: prologueTraffic.writeBytes,

@@ -55,7 +55,11 @@ export class Units<T> {
   /** Until something begins, ends or is ready. */
   private known: Rates | undefined;
 
-  constructor(private readonly chip: ChipNumbers) {
+  /** @param onProgress is told what share of a transfer is done by the end of each interval */
+  constructor(
+    private readonly chip: ChipNumbers,
+    private readonly onProgress?: (command: T, from: number, to: number, done: number) => void,
+  ) {
     const { channels } = chip.dma;
     this.slots = [Math.max(1, Math.ceil(channels / 2)), 1, Math.max(1, Math.floor(channels / 2))];
     this.dram = new DramInterface(chip);
@@ -111,6 +115,9 @@ export class Units<T> {
         const share = left < running.left ? (running.left - left) / running.work.cycles : 0;
         this.timeline.add(row, this.now, time, running.amount * share);
         running.left = left;
+        if (share > 0 && row !== 'macs') {
+          this.onProgress?.(running.work.command, this.now, time, 1 - left / running.work.cycles);
+        }
       }
       if (running.left > 0 || running.readyAt > time) return;
       list.shift();

@@ -1,0 +1,154 @@
+/** `simulate --trace` and `--dram-trace`: what happens in the period, written for other tools while it is simulated. */
+import { closeSync, openSync, readFileSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { SpillwayError } from '../base/diagnostic.js';
+import { layersOfPeriod } from '../commands/command-map.js';
+import type { Manifest } from '../commands/manifest.js';
+import { DramTrace, type DramTraceFormat } from '../simulator/dram-trace.js';
+import type { Observer } from '../simulator/observer.js';
+import { PerfettoTrace } from '../simulator/perfetto.js';
+import type { SimulationResult } from '../simulator/simulate.js';
+
+export interface TraceFlags {
+  readonly trace?: string;
+  readonly dramTrace?: string;
+  readonly dramFormat?: DramTraceFormat;
+}
+
+export interface DramTraceSummary {
+  readonly file: string;
+  readonly format: DramTraceFormat;
+  readonly requests: number;
+  readonly burstBytes: number;
+  /** requests x burstBytes = totalBytes + paddingBytes: what of the bursts no command asked for. */
+  readonly paddingBytes: number;
+}
+
+const CHUNK_CHARACTERS = 1 << 20;
+
+/** A file that is written from its beginning to its end, and takes its name only when it is complete. */
+class TextFile {
+  private readonly partial: string;
+  private readonly descriptor: number;
+  private text = '';
+
+  constructor(private readonly path: string) {
+    // Devices and pipes have no place beside them.
+    const isDirect = statSync(path, { throwIfNoEntry: false })?.isFile() === false;
+    this.partial = isDirect ? path : `${path}.${process.pid}.partial`;
+    this.descriptor = this.guarded(() => openSync(this.partial, 'w'));
+  }
+
+  write(text: string): void {
+    this.text += text;
+    if (this.text.length >= CHUNK_CHARACTERS) this.flush();
+  }
+
+  finish(): void {
+    this.flush();
+    this.guarded(() => closeSync(this.descriptor));
+    if (this.partial !== this.path) this.guarded(() => renameSync(this.partial, this.path));
+  }
+
+  abandon(): void {
+    closeSync(this.descriptor);
+    if (this.partial !== this.path) rmSync(this.partial, { force: true });
+  }
+
+  private flush(): void {
+    const bytes = Buffer.from(this.text);
+    this.text = '';
+    this.guarded(() => {
+      for (let at = 0; at < bytes.length; ) at += writeSync(this.descriptor, bytes, at);
+    });
+  }
+
+  private guarded<T>(act: () => T): T {
+    try {
+      return act();
+    } catch (error) {
+      const reason = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+      const message = `cannot be written (${reason})`;
+      throw new SpillwayError([{ code: 'SW8005', blame: 'input', message, loc: { file: this.path } }]);
+    }
+  }
+}
+
+/** The files that were asked for; `observer` writes them. */
+export class TraceFiles {
+  readonly observer: Observer | undefined;
+  private readonly perfetto: PerfettoTrace | undefined;
+  private readonly dram: DramTrace | undefined;
+  private readonly files: { trace?: TextFile; dram?: TextFile } = {};
+
+  /** @throws SpillwayError SW8005 when a file cannot be written */
+  constructor(
+    private readonly flags: TraceFlags,
+    private readonly manifest: Manifest,
+    directory: string,
+  ) {
+    const { dramTrace, dramFormat = 'dramsim3', trace } = flags;
+    if (trace !== undefined) {
+      this.files.trace = new TextFile(trace);
+      this.perfetto = new PerfettoTrace(manifest.sramBytes, layersOf(directory, manifest));
+    }
+    if (dramTrace !== undefined) {
+      const file = new TextFile(dramTrace);
+      this.files.dram = file;
+      this.dram = new DramTrace(dramFormat, manifest.chip.dram.burstBytes, (text) => file.write(text));
+    }
+    const { perfetto, dram } = this;
+    if (perfetto === undefined && dram === undefined) return;
+    this.observer = {
+      ...(dram === undefined
+        ? {}
+        : {
+            fetched: (start, end, time) => dram.fetched(start, end, time),
+            moved: (transfer, from, to, done) => dram.moved(transfer, from, to, done),
+            passed: (time) => dram.passed(time),
+          }),
+      ...(perfetto === undefined
+        ? {}
+        : {
+            touched: (start, end, isWrite, time) => perfetto.touched(start, end, isWrite, time),
+            completed: (command, end) => perfetto.completed(command, end),
+          }),
+    };
+  }
+
+  /** Completes the files. @returns what the DRAM trace holds */
+  finish(result: SimulationResult): DramTraceSummary | undefined {
+    const { perfetto, dram, manifest, flags } = this;
+    if (perfetto !== undefined) {
+      const { model, chip } = manifest;
+      let separator = '{"displayTimeUnit":"ns","traceEvents":[\n';
+      for (const event of perfetto.events(`${model} on ${chip.name}`, result.cycles, chip.clockHz, result.timeline)) {
+        this.files.trace?.write(`${separator}${JSON.stringify(event)}`);
+        separator = ',\n';
+      }
+      this.files.trace?.write('\n]}\n');
+      this.files.trace?.finish();
+    }
+    if (dram === undefined || flags.dramTrace === undefined) return undefined;
+    dram.finish();
+    this.files.dram?.finish();
+    const { burstBytes } = manifest.chip.dram;
+    const { requests } = dram;
+    const paddingBytes = requests * burstBytes - result.dramReadBytes - result.dramWriteBytes;
+    return { file: flags.dramTrace, format: flags.dramFormat ?? 'dramsim3', requests, burstBytes, paddingBytes };
+  }
+
+  /** Nothing is left of files that were begun. */
+  abandon(): void {
+    this.files.trace?.abandon();
+    this.files.dram?.abandon();
+  }
+}
+
+function layersOf(directory: string, manifest: Manifest): readonly string[] | undefined {
+  try {
+    return layersOfPeriod(readFileSync(join(directory, 'program.map.json'), 'utf8'), manifest.hashes['program.bin']);
+  } catch {
+    return undefined; // compiled without it: slices carry the names of commands
+  }
+}
