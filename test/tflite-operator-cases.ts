@@ -16,6 +16,7 @@ import {
 } from './tflite-case-parts.js';
 import { activations, functions, pools } from './tflite-function-cases.js';
 import { conversions, movements } from './tflite-movement-cases.js';
+import { positions } from './tflite-position-cases.js';
 
 /** Weights of a convolution, and a bias; int8 with a scale for each output channel. */
 function weights(type: Kind, shape: readonly number[], axis: number): FileTensor[] {
@@ -314,6 +315,7 @@ export const OPERATOR_CASES: readonly OperatorCase[] = [
   ...pools(),
   ...movements(),
   ...conversions(),
+  ...positions(),
   ...blocks(),
   ...int16s(),
   ...hybrids(),

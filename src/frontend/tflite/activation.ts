@@ -1,11 +1,13 @@
 /** Activations: limits, on their own or fused into the operator before; leaky, parametric and hard ones. */
 import { isQuantized, storedRange } from '../../ir/facts.js';
-import type { TensorId } from '../../ir/types.js';
-import { unsupported } from '../import-problems.js';
-import type { Importer, NodeContext } from './context.js';
+import type { Tensor, TensorId } from '../../ir/types.js';
+import { together } from './broadcast.js';
+import { realsOf } from './constant.js';
+import { activation, type Importer, type NodeContext, type Value } from './context.js';
 import { hardSwishTable } from './hard-swish.js';
 import { asOrdered, lookUpInto } from './look-up.js';
 import { fixedPoint, realLimits, scaleOf, storedLimits } from './numbers.js';
+import { asDeclared, realInput } from './real-numbers.js';
 import { rescaled } from './rescale.js';
 import type { FusedActivation } from './schema.js';
 
@@ -70,17 +72,19 @@ export const leakyRelu: Importer = (node) => {
 
 /** max(x, 0) + alpha * min(x, 0), alpha one for each channel or for all: of the two terms one is 0. */
 export const prelu: Importer = (node) => {
-  const x = node.input(0);
-  const alpha = node.constant(1, 'slopes');
-  if (x.dtype !== 'float32') return unsupported(`${x.dtype} operands`);
-  const slopes = alpha.elements();
-  if (!(slopes instanceof Float32Array)) return unsupported(`${alpha.type} slopes`);
+  const x = realInput(node, 0);
+  const value = node.operand(1);
+  if (value.kind === 'activation') return parametric(node, x, realInput(node, 1));
+  const alpha = value.constant;
+  const slopes = realsOf(alpha);
   if (slopes.every((slope) => slope === slopes[0])) {
     const spec = { kind: 'unary', fn: 'leakyRelu', alpha: slopes[0] ?? 0, beta: 0, inputs: [x.id] } as const;
-    return [asOrdered(node.emit(spec), undefined)];
+    return [asOrdered(asDeclared(node, node.emit(spec)), undefined)];
   }
   const channels = x.shape.at(-1) ?? 1;
-  if (slopes.length !== channels || x.shape.length !== 4) return unsupported(`slopes [${alpha.shape.join(', ')}]`);
+  if (slopes.length !== channels || x.shape.length !== 4 || x.shape[0] !== 1) {
+    return parametric(node, x, realInput(node, 1));
+  }
   const { builder, loc } = node;
   const weights = builder.addConstant({ name: alpha.name, shape: [channels, 1, 1, 1], data: slopes, loc });
   const zeros = new Float32Array(channels);
@@ -94,8 +98,15 @@ export const prelu: Importer = (node) => {
   const below = floatClamp(node, x.id, Number.NEGATIVE_INFINITY, 0);
   const scaled = node.emit({ kind: 'conv2d', window, groups: channels, inputs: [below, weights, bias] });
   const above = floatClamp(node, x.id, 0, Number.POSITIVE_INFINITY);
-  return [asOrdered(node.emit({ kind: 'add', inputs: [above, scaled] }), undefined)];
+  return [asOrdered(asDeclared(node, node.emit({ kind: 'add', inputs: [above, scaled] })), undefined)];
 };
+
+/** Slopes of any shape, an operand like any other. */
+function parametric(node: NodeContext, x: Tensor, slopes: Tensor): Value[] {
+  const { inputs, shape } = together(node, [x, slopes]);
+  const made = node.emit({ kind: 'binary', fn: 'prelu', inputs });
+  return [activation(node.reshape(asDeclared(node, made), shape))];
+}
 
 export const hardSwish: Importer = (node) => {
   const { tensor: x, perm } = node.ordered(0);

@@ -3,6 +3,7 @@ import { elementCountOf } from '../../ir/facts.js';
 import type { Tensor, TensorId } from '../../ir/types.js';
 import { unsupported } from '../import-problems.js';
 import { broadcastShape } from './broadcast.js';
+import { taken, takenBy } from './by-position.js';
 import { integersOf } from './constant.js';
 import { activation, type Importer, type NodeContext } from './context.js';
 import { malformed } from './problems.js';
@@ -52,16 +53,10 @@ export const gatherNd: Importer = (node) => {
 
 /** Rows of a table by computed indices. */
 function rows(node: NodeContext, axis: number, tableAt: number, indicesAt: number): TensorId {
-  if (axis !== 0) return unsupported(`computed indices along axis ${axis}`);
   const [table, indices] = [node.input(tableAt), node.input(indicesAt)];
   if (indices.dtype !== 'int32') return unsupported(`indices of ${indices.dtype}`);
-  const [count = 1, ...rest] = table.shape;
-  const inputs = [
-    node.reshape(table.id, [count, elementCountOf(rest)]),
-    node.reshape(indices.id, [1, elementCountOf(indices.shape), 1]),
-  ];
-  const quant = table.quant === undefined ? {} : { quant: table.quant };
-  return node.reshape(node.emit({ kind: 'gather', inputs }, quant), [...indices.shape, ...rest]);
+  const index = node.reshape(indices.id, [1, elementCountOf(indices.shape), 1]);
+  return takenBy(node, table.id, axis, index, indices.shape);
 }
 
 /** Known positions: slices, side by side. */
@@ -75,14 +70,15 @@ function partsOf(
   const extent = x.shape[axis] ?? 1;
   const [first = 0] = positions;
   const isRun = positions.every((position, i) => position === first + i);
-  if (!isRun && positions.length > MAX_PARTS) return unsupported(`${positions.length} separate positions`);
   const whole = positions.map((position) => (position < 0 ? position + extent : position));
+  const shapeOfAll = [...x.shape.slice(0, axis), ...shape, ...x.shape.slice(axis + 1)];
+  if (!isRun && positions.length > MAX_PARTS) return node.reshape(taken(node, x.id, axis, whole), shapeOfAll);
   const parts = isRun
     ? [sliced(node, x.id, axis, whole[0] ?? 0, positions.length)]
     : whole.map((position) => sliced(node, x.id, axis, position, 1));
   const [only = x.id] = parts;
   const joined = parts.length === 1 ? only : node.emit({ kind: 'concat', axis, inputs: parts });
-  return node.reshape(joined, [...x.shape.slice(0, axis), ...shape, ...x.shape.slice(axis + 1)]);
+  return node.reshape(joined, shapeOfAll);
 }
 
 export const broadcastTo: Importer = (node) => {

@@ -1,6 +1,7 @@
 /** Every operator that is imported, by its name in the schema. */
 import { hardSwish, leakyRelu, limits, prelu } from './activation.js';
 import { batchToSpace, spaceToBatch } from './batches-of-space.js';
+import { addMany, cumulativeSum, localResponseNormalization, reverse, topK } from './by-position.js';
 import type { Importer } from './context.js';
 import { conv2d, depthwiseConv2d, fullyConnected } from './convolution.js';
 import { detectionPostProcess } from './detection.js';
@@ -29,6 +30,7 @@ import { transposeConv } from './transpose-conv.js';
 export const IMPORTERS: ReadonlyMap<string, Importer> = new Map<string, Importer>([
   ['ABS', unaryFunction('abs')],
   ['ADD', binary('add')],
+  ['ADD_N', addMany],
   ['ARG_MAX', argument('argMax')],
   ['ARG_MIN', argument('argMin')],
   ['AVERAGE_POOL_2D', pool('avgPool')],
@@ -41,6 +43,7 @@ export const IMPORTERS: ReadonlyMap<string, Importer> = new Map<string, Importer
   ['CONV_2D', conv2d],
   ['COS', unaryFunction('cos')],
   ['CUSTOM:TFLite_Detection_PostProcess', detectionPostProcess],
+  ['CUMSUM', cumulativeSum],
   ['DEPTHWISE_CONV_2D', depthwiseConv2d],
   ['DEPTH_TO_SPACE', depthToSpace],
   ['DEQUANTIZE', dequantize],
@@ -65,6 +68,7 @@ export const IMPORTERS: ReadonlyMap<string, Importer> = new Map<string, Importer
   ['LESS', binaryFunction('less')],
   ['LESS_EQUAL', binaryFunction('lessOrEqual')],
   ['LOG', unaryFunction('log', Math.log)],
+  ['LOCAL_RESPONSE_NORMALIZATION', localResponseNormalization],
   ['LOGICAL_AND', binaryFunction('and')],
   ['LOGICAL_NOT', unaryFunction('not')],
   ['LOGICAL_OR', binaryFunction('or')],
@@ -95,6 +99,7 @@ export const IMPORTERS: ReadonlyMap<string, Importer> = new Map<string, Importer
   ['RESHAPE', reshape],
   ['RESIZE_BILINEAR', resize('bilinear')],
   ['RESIZE_NEAREST_NEIGHBOR', resize('nearest')],
+  ['REVERSE_V2', reverse],
   ['ROUND', unaryFunction('round')],
   ['RSQRT', unaryFunction('rsqrt')],
   ['SELECT', select],
@@ -118,6 +123,7 @@ export const IMPORTERS: ReadonlyMap<string, Importer> = new Map<string, Importer
   ['SVDF', svdf],
   ['TANH', unaryFunction('tanh', Math.tanh)],
   ['TILE', tile],
+  ['TOPK_V2', topK],
   ['TRANSPOSE', transpose],
   ['TRANSPOSE_CONV', transposeConv],
   ['UNIDIRECTIONAL_SEQUENCE_LSTM', lstm],

@@ -2,6 +2,7 @@
 import { elementCountOf } from '../../ir/facts.js';
 import type { TensorId } from '../../ir/types.js';
 import { unsupported } from '../import-problems.js';
+import { taken } from './by-position.js';
 import { activation, type Importer, type NodeContext, type Value } from './context.js';
 import { asOrdered } from './look-up.js';
 import { malformed } from './problems.js';
@@ -78,7 +79,14 @@ function partOf(node: NodeContext): Value {
 function stridedAxis(node: NodeContext, id: TensorId, axis: number, { begin, count, stride }: AxisRange): TensorId {
   if (count === 0) malformed('SW2107', node.loc, `the result is empty along axis ${axis}`);
   if (stride === 1 || count === 1) return sliced(node, id, axis, begin, count);
-  if (stride < 0) return unsupported('a negative stride');
+  if (stride < 0) {
+    return taken(
+      node,
+      id,
+      axis,
+      Array.from({ length: count }, (_, i) => begin + i * stride),
+    );
+  }
   const { shape } = node.builder.tensor(id);
   const extent = shape[axis] ?? 1;
   const outer = shape.slice(0, axis);
