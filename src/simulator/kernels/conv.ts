@@ -15,6 +15,7 @@ import type { Fields } from '../sequencer.js';
 import { limit, mbqm, mbqm64, mbqmOnce, mbqmOnce64, timesScale } from './fixed-point.js';
 import { finishLine, type Line, makeLine } from './line.js';
 import { runGroupVector } from './simd/conv.js';
+import { runDepthwiseVector } from './simd/depthwise.js';
 
 /** Elements of gathered input that are worked on at once: they should stay in the cache. */
 const PATCH_ELEMENTS = 1 << 17;
@@ -75,16 +76,16 @@ export function runConv(memory: Memory, fields: Fields): void {
     weightZero,
     recordBase,
   };
+  const engine = task.elementBytes === 1 ? memory.engine : undefined;
   if (groupIn === 1 && groupOut === 1) {
-    runDepthwise(work);
+    if (engine === undefined || !runDepthwiseVector(engine, work)) runDepthwise(work);
     return;
   }
   for (let first = task.channels.lo; first < task.channels.hi; ) {
     const group = Math.floor(first / groupOut);
     const end = Math.min(task.channels.hi, (group + 1) * groupOut);
     const part = { ...work, task: { ...task, channels: { lo: first, hi: end } } };
-    const { engine } = memory;
-    if (task.elementBytes > 1 || engine === undefined || !runGroupVector(engine, part, group)) runGroup(part, group);
+    if (engine === undefined || !runGroupVector(engine, part, group)) runGroup(part, group);
     first = end;
   }
 }

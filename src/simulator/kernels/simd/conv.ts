@@ -3,12 +3,9 @@ import { lengthOf } from '../../geometry.js';
 import type { ConvWork } from '../conv.js';
 import type { Engine } from './engine.js';
 import { makeFinish } from './finish.js';
-import { pixelRuns } from './pixel-runs.js';
-import { PARAMETER_ARRAYS } from './rescale-code.js';
+import { decode, takeRecords } from './records.js';
 import { Room } from './room.js';
-
-/** Bytes of gathered windows that are worked on at once: they should stay in the cache. */
-const PATCH_BYTES = 1 << 18;
+import { readStrip, type Source } from './strips.js';
 
 /** A part of the output, and where what it is computed from lies in the room for work. */
 interface Tile {
@@ -21,7 +18,7 @@ interface Tile {
 interface Gathering {
   readonly work: ConvWork;
   readonly engine: Engine;
-  readonly group: number;
+  readonly source: Source;
   readonly patches: number;
   readonly rowBytes: number; // of a window
   readonly strips: number;
@@ -33,17 +30,14 @@ interface Gathering {
  * @returns false, with nothing done, when the plain kernel has to do it
  */
 export function runGroupVector(engine: Engine, work: ConvWork, group: number): boolean {
-  const { memory, task, window, taps, headBytes, groupIn } = work;
-  const recordBytes = headBytes + taps;
-  const records = work.recordBase + task.channels.lo * recordBytes;
+  const { memory, task, input, window, taps, headBytes, groupIn } = work;
   const channels = lengthOf(task.channels);
   const columns = lengthOf(task.cols);
   const room = new Room(engine);
 
-  const stride = Math.ceil(channels / 4) * 16;
-  const [arrays, refused] = [room.take(PARAMETER_ARRAYS * stride), room.take(4)];
+  const records = takeRecords(room, work);
   const rowBytes = Math.ceil(taps / 8) * 16;
-  const pixels = Math.max(4, Math.floor(PATCH_BYTES / rowBytes / 4) * 4);
+  const pixels = Math.max(4, Math.floor(engine.workBytes / rowBytes / 4) * 4);
   const cols = Math.min(columns, pixels);
   const rows = Math.min(lengthOf(task.rows), Math.max(1, Math.floor(pixels / columns)));
   const packed = room.take(8 * rowBytes);
@@ -57,13 +51,11 @@ export function runGroupVector(engine: Engine, work: ConvWork, group: number): b
   const strips = room.take(stripRows * stripBytes);
   const finish = makeFinish(memory, engine, room, task, cols);
   if (finish === undefined || room.isExceeded) return false;
+  if (!decode(engine, work, records)) return false;
 
-  engine.bytes[refused] = 0;
-  engine.decodeRecords(records, recordBytes, channels, work.recordForm, arrays, stride, refused);
-  if (engine.bytes[refused] !== 0) return false;
   if (taps % 8 !== 0) engine.bytes.fill(0, patches, patches + pixelsPadded * rowBytes);
-  const gathering = { work, engine, group, patches, rowBytes, strips, stripBytes };
-  const rounding = work.recordForm === 2 ? 'real' : work.roundsOnce ? 'once' : 'twice';
+  const source = { input, isUnsigned: task.dtype === 2, firstChannel: group * groupIn, channels: groupIn };
+  const gathering = { work, engine, source, patches, rowBytes, strips, stripBytes };
   for (let row = task.rows.lo; row < task.rows.hi; row += rows) {
     for (let col = task.cols.lo; col < task.cols.hi; col += cols) {
       const tile = {
@@ -75,12 +67,12 @@ export function runGroupVector(engine: Engine, work: ConvWork, group: number): b
       gather(gathering, tile);
       engine.multiply(
         patches,
-        records + headBytes,
+        records.address + headBytes,
         sums,
         Math.ceil((tile.rows * tile.cols) / 4) * 4,
         channels,
         rowBytes,
-        recordBytes,
+        records.bytes,
         packed,
         work.weightZero,
         work.weightDtype === 2 ? 1 : 0,
@@ -88,7 +80,7 @@ export function runGroupVector(engine: Engine, work: ConvWork, group: number): b
       );
       for (let r = 0; r < tile.rows; r++) {
         const address = sums + r * tile.cols * sumBytes;
-        finish.row(row + r, col, col + tile.cols, { address, bytes: sumBytes, arrays, stride, rounding });
+        finish.row(row + r, col, col + tile.cols, { address, bytes: sumBytes, records });
       }
     }
   }
@@ -97,7 +89,7 @@ export function runGroupVector(engine: Engine, work: ConvWork, group: number): b
 
 /** The windows of the tile's pixels as rows of int16: taps in the order KH, KW, C; taps in the padding are 0. */
 function gather(gathering: Gathering, tile: Tile): void {
-  const { work, engine, patches, rowBytes, strips, stripBytes } = gathering;
+  const { work, engine, source, patches, rowBytes, strips, stripBytes } = gathering;
   const { window, groupIn } = work;
   const { kernelH, kernelW, strideH, strideW, dilationH, dilationW } = window;
   const firstColumn = tile.col * strideW - window.padLeft;
@@ -105,7 +97,14 @@ function gather(gathering: Gathering, tile: Tile): void {
   // A window of one pixel that needs no rest is read to where it belongs.
   if (kernelH === 1 && kernelW === 1 && strideW === 1 && groupIn * 2 === rowBytes) {
     for (let r = 0; r < tile.rows; r++) {
-      readStrip(gathering, (tile.row + r) * strideH - window.padTop, firstColumn, span, patches + r * span * rowBytes);
+      readStrip(
+        engine,
+        source,
+        (tile.row + r) * strideH - window.padTop,
+        firstColumn,
+        span,
+        patches + r * span * rowBytes,
+      );
     }
     return;
   }
@@ -118,7 +117,7 @@ function gather(gathering: Gathering, tile: Tile): void {
     for (let kh = 0; kh < kernelH; kh++) {
       const index = r * strideH + kh * dilationH;
       const strip = strips + index * stripBytes;
-      if (isRead[index] === 0) readStrip(gathering, firstRow + index, firstColumn, span, strip);
+      if (isRead[index] === 0) readStrip(engine, source, firstRow + index, firstColumn, span, strip);
       isRead[index] = 1;
       for (let run = 0; run < runs; run++) {
         engine.copyRuns(
@@ -131,24 +130,5 @@ function gather(gathering: Gathering, tile: Tile): void {
         );
       }
     }
-  }
-}
-
-/** `span` pixels of an input row from column `first` on, less the zero point; 0 beyond the image. */
-function readStrip({ work, engine, group }: Gathering, row: number, first: number, span: number, to: number): void {
-  const { input, task, groupIn } = work;
-  const pixelBytes = groupIn * 2;
-  const lo = Math.min(span, Math.max(0, -first));
-  const isInside = row >= 0 && row < input.height;
-  const hi = isInside ? Math.max(lo, Math.min(span, input.width - first)) : lo;
-  if (lo > 0) engine.bytes.fill(0, to, to + lo * pixelBytes);
-  if (hi < span) engine.bytes.fill(0, to + hi * pixelBytes, to + span * pixelBytes);
-  if (hi <= lo) return;
-  const isUnsigned = task.dtype === 2 ? 1 : 0;
-  for (const run of pixelRuns(input.view, row, first + lo, first + hi)) {
-    const from = run.address + group * groupIn;
-    const target = to + (lo + run.first) * pixelBytes;
-    if (run.pitch === groupIn) engine.widen(from, target, 1, 0, run.pixels * groupIn, input.zero, isUnsigned);
-    else engine.widen(from, target, run.pixels, run.pitch, groupIn, input.zero, isUnsigned);
   }
 }

@@ -1,7 +1,7 @@
 /** The compiled functions on one memory, which holds SRAM from address 0 on and room for work behind it. */
 import { moduleBytes } from '../../../base/wasm.js';
 import { addRealsFunction, addTablesFunction, lookUpFunction } from './bytes-code.js';
-import { copyRunsFunction, multiplyFunction, widenFunction } from './products-code.js';
+import { copyRunsFunction, depthwiseFunction, multiplyFunction, widenFunction } from './products-code.js';
 import { decodeRecordsFunction, REQUANTIZE, type Rounding, requantizeFunction } from './rescale-code.js';
 
 type Run = (...parameters: number[]) => void;
@@ -12,9 +12,12 @@ export interface Engine {
   /** Where the room for work begins, a multiple of 16, and how large it is. */
   readonly scratch: number;
   readonly scratchBytes: number;
+  /** Bytes of gathered input that are worked on at once. */
+  readonly workBytes: number;
   readonly widen: Run;
   readonly copyRuns: Run;
   readonly multiply: Run;
+  readonly depthwise: Run;
   readonly decodeRecords: Run;
   readonly requantize: Readonly<Record<Rounding, Run>>;
   readonly lookUp: Run;
@@ -24,6 +27,9 @@ export interface Engine {
 
 /** Room for work: windows, sums, parameters. What needs more is left to the plain kernels. */
 const SCRATCH_BYTES = 16 << 20;
+
+/** They should stay in the cache. */
+const WORK_BYTES = 1 << 18;
 
 const PAGE_BYTES = 65536;
 
@@ -41,6 +47,7 @@ export function makeEngine(sramBytes: number): Engine | undefined {
       widenFunction(),
       copyRunsFunction(),
       multiplyFunction(),
+      depthwiseFunction(),
       decodeRecordsFunction(),
       requantizeFunction('twice'),
       requantizeFunction('once'),
@@ -62,9 +69,11 @@ export function makeEngine(sramBytes: number): Engine | undefined {
     bytes: new Uint8Array(memory.buffer),
     scratch,
     scratchBytes: SCRATCH_BYTES,
+    workBytes: WORK_BYTES,
     widen: exported('widen'),
     copyRuns: exported('copyRuns'),
     multiply: exported('multiply'),
+    depthwise: exported('depthwise'),
     decodeRecords: exported('decodeRecords'),
     requantize: {
       twice: exported(REQUANTIZE.twice),

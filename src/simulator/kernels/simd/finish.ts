@@ -4,16 +4,14 @@ import { elementsOf, type Memory } from '../../memory.js';
 import { floatFromBits, mbqm } from '../fixed-point.js';
 import type { Engine } from './engine.js';
 import { type PixelRun, pixelRuns } from './pixel-runs.js';
-import type { Rounding } from './rescale-code.js';
+import type { Records } from './records.js';
 import type { Room } from './room.js';
 
 /** Sums of a row's pixels, and what the records say of their channels. */
 export interface Sums {
   readonly address: number;
   readonly bytes: number; // from a pixel to the next
-  readonly arrays: number;
-  readonly stride: number;
-  readonly rounding: Rounding;
+  readonly records: Records;
 }
 
 export interface Finish {
@@ -52,15 +50,16 @@ export function makeFinish(
   if (room.isExceeded || (hasAdd && add === undefined)) return undefined;
 
   const requantize = (run: PixelRun, sums: Sums): void => {
-    engine.requantize[sums.rounding](
+    const { records } = sums;
+    engine.requantize[records.rounding](
       sums.address + run.first * sums.bytes,
       run.address,
       run.pixels,
       channels,
       sums.bytes,
       run.pitch,
-      sums.arrays,
-      sums.stride,
+      records.arrays,
+      records.stride,
       task.outZero,
       before.lo - task.outZero,
       before.hi - task.outZero,

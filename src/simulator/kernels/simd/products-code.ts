@@ -194,3 +194,52 @@ export function multiplyFunction(): WasmFunction {
     ),
   );
 }
+
+/**
+ * depthwise(x, offsets, w, sums, pixels, channels, taps, step, sumBytes)
+ *   sums[pixel][c] = sum over taps of x[pixel][tap][c] * w[tap][c], int32 with wrap-around.
+ *   x: int16; the channels of a tap lie side by side, its int32 in `offsets` after those of the pixel, pixels `step` apart.
+ *   w: int16 [taps, channels]. sums: int32, pixels sumBytes apart. Up to seven channels more are read and written.
+ */
+export function depthwiseFunction(): WasmFunction {
+  const p = parameters('x', 'offsets', 'w', 'sums', 'pixels', 'channels', 'taps', 'step', 'sumBytes');
+  const code = new WasmFunction('depthwise', 9);
+  const [pixel, c, offset, weight] = code.locals4('i32');
+  const [end, out, at, ends] = code.locals4('i32');
+  const [low, high, a, b] = code.locals4('v128');
+  return code.write(
+    set(end, i32.add(get(p.offsets), i32.shl(get(p.taps), constant(2)))),
+    set(ends, i32.shl(get(p.channels), constant(1))),
+    whileBelow(
+      pixel,
+      get(p.pixels),
+      set(c, constant(0)),
+      set(out, get(p.sums)),
+      whileBelow(
+        c,
+        get(ends),
+        set(low, v128.zero),
+        set(high, v128.zero),
+        set(offset, get(p.offsets)),
+        set(weight, i32.add(get(p.w), get(c))),
+        set(at, i32.add(get(p.x), get(c))),
+        repeatWhile(
+          i32.ltU(get(offset), get(end)),
+          set(a, v128.load(i32.add(get(at), i32.load(get(offset))))),
+          set(b, v128.load(get(weight))),
+          set(low, i32x4.add(get(low), i32x4.productLow(get(a), get(b)))),
+          set(high, i32x4.add(get(high), i32x4.productHigh(get(a), get(b)))),
+          increase(weight, get(ends)),
+          increase(offset, constant(4)),
+        ),
+        v128.store(get(out), 0, get(low)),
+        v128.store(get(out), 16, get(high)),
+        increase(out, constant(32)),
+        increase(c, constant(16)),
+      ),
+      increase(p.x, get(p.step)),
+      increase(p.sums, get(p.sumBytes)),
+      increase(pixel, constant(1)),
+    ),
+  );
+}
