@@ -31,6 +31,7 @@ import type { LinearSolver } from '../src/solver/linear/model.js';
 import { type PackingCut, runsOf } from '../src/solver/placement/cuts.js';
 import { undominatedSpans } from '../src/solver/placement/dominance.js';
 import type { SearchResult } from '../src/solver/placement/evaluate.js';
+import { type ForcedHome, withForcedHomes } from '../src/solver/placement/forced.js';
 import { placeGreedy, placeNone } from '../src/solver/placement/greedy.js';
 import { fittedPlan, type IlpOutcome, solvePlacementIlp } from '../src/solver/placement/ilp.js';
 import {
@@ -57,6 +58,7 @@ export interface PlaceOptions {
   readonly pieces?: boolean; // false: no stripes in pieces of columns
   readonly resident?: boolean; // weights may stay in SRAM from period to period; true when absent
   readonly statesInSram?: boolean; // what the model carries over stays in SRAM; in DRAM when absent
+  readonly forced?: ReadonlyMap<string, ForcedHome>; // by name of the tensor
   readonly solver: LinearSolver;
   readonly gap: number; // relative, where the search may stop
   readonly timeLimitSeconds: number;
@@ -84,6 +86,7 @@ export function poseProblem(
     readonly statesInSram?: boolean;
     readonly pieces?: boolean;
     readonly leastRoom?: boolean; // see FormOptions
+    readonly forced?: ReadonlyMap<string, ForcedHome>;
   },
 ): PosedProblem {
   const layers = layersOf(program);
@@ -166,9 +169,16 @@ export function poseProblem(
       inputs.every((root) => !pinnedInputs.has(root) || form.inSram.has(root)),
   );
   const residency = options.resident === false ? { residency: 'none' as const } : {};
-  const spans = blocks.map((block) => ({ ...spanOf(block, register, options.batch, pinnedInputs), ...residency }));
   const { alignmentBytes } = options;
-  const problem: PlacementProblem = { capacityBytes, items, steps, spans, canEvict, alignmentBytes };
+  const free = blocks.map((block) => ({ ...spanOf(block, register, options.batch, pinnedInputs), ...residency }));
+  const forced = new Map(
+    items.flatMap(({ name }, item) => {
+      const home = options.forced?.get(name);
+      return home === undefined ? [] : [[item, home] as const];
+    }),
+  );
+  const problem = withForcedHomes({ capacityBytes, items, steps, spans: free, canEvict, alignmentBytes }, forced);
+  const { spans } = problem;
   const kept = undominatedSpans(problem);
   const blockOf = new Map(spans.map((span, index) => [span, blocks[index]]));
   const keptBlocks = kept.flatMap((span) => blockOf.get(span) ?? []);
@@ -182,6 +192,7 @@ function posedOnce(program: Program, options: PlaceOptions): PosedProblem {
   const { capacityBytes, alignmentBytes, batch, blocks, parts, pieces, resident, chip, statesInSram } = options;
   const key = JSON.stringify([
     [capacityBytes, alignmentBytes, batch, blocks, parts, pieces, resident, statesInSram],
+    [...(options.forced ?? [])],
     chip,
   ]);
   const last = lastPosed.get(program);

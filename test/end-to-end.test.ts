@@ -18,6 +18,7 @@ const FILES = [
   'graph.bin',
   'graph.ir',
   'manifest.json',
+  'options.json',
   'program.asm',
   'program.bin',
   'program.map.json',

@@ -23,9 +23,9 @@ interface Flags extends CompileFlags {
 }
 
 const EXAMPLES = `
-Writes program.bin, dram.bin, manifest.json (what a simulator needs), program.asm, program.map.json (commands of which layer), report.json, report.txt,
-report.html (to open in a browser), and graph.ir with graph.bin (what the reference interpreter needs). Nothing is
-written when the compilation fails.
+Writes program.bin, dram.bin, manifest.json (what a simulator needs), program.asm, program.map.json (commands of which
+layer), report.json, report.txt, report.html (to open in a browser), options.json, and graph.ir with graph.bin (what the
+reference interpreter needs). Nothing is written when the compilation fails.
 
 Examples:
   spillway compile examples/resnet50.model.ts --target chip-a -o out/resnet50

@@ -18,6 +18,7 @@ import { loadGlpk } from '../solver/linear/glpk.js';
 import { loadHighs } from '../solver/linear/highs.js';
 import type { LinearSolver } from '../solver/linear/model.js';
 import { cutOf, type PackingCut } from '../solver/placement/cuts.js';
+import type { ForcedHome } from '../solver/placement/forced.js';
 import type { Chip } from '../target/chip.js';
 import { placeBestWay, placeIfItFits, recordOf, type Way } from './best-way.js';
 import type { Objective } from './objective-names.js';
@@ -42,6 +43,8 @@ export interface CompileOptions {
   readonly gap: number;
   readonly timeLimitSeconds: number;
   readonly disabledPasses?: ReadonlySet<string>;
+  /** Tensors that have to be in SRAM, or in DRAM, wherever that is possible; by name. */
+  readonly forced?: ReadonlyMap<string, ForcedHome>;
   readonly stopAfter?: string;
   readonly observe?: Observer;
   readonly onStage?: (stage: string) => void;
@@ -54,6 +57,7 @@ export interface Compiled {
   readonly emitted: EmittedProgram;
   /** Every plan that was made on the way, the chosen one among them. */
   readonly plans: readonly PlanCost[];
+  readonly options: CompileOptions;
 }
 
 /** Nodes of the exact allocator for one packing; a plan that needs more is cut off and placed again. */
@@ -82,7 +86,7 @@ export async function compileProgram(imported: Program, options: CompileOptions)
       stage('emit');
       const { chip, dtype } = options;
       const emitted = emitProgram(schedule, { chip, dtype, version: SPILLWAY_VERSION });
-      return { imported, schedule, emitted, plans: [] };
+      return { imported, schedule, emitted, plans: [], options };
     };
     return bestOf(compile(options.placement), compile, options);
   };
@@ -363,6 +367,7 @@ function placeOptionsOf(
     timeLimitSeconds: options.timeLimitSeconds,
     chip,
     ...(options.control === undefined ? {} : { control: options.control }),
+    ...(options.forced === undefined ? {} : { forced: options.forced }),
   };
 }
 

@@ -25,13 +25,14 @@ export function registerDiff(program: Command): void {
       const { diffReports } = await import('./diff.js');
       const diff = diffReports(readReport(before), readReport(after));
       if (flags.json) process.stdout.write(`${JSON.stringify(diff, null, 2)}\n`);
-      else process.stdout.write(await format(diff, before, after, flags.all ? Number.POSITIVE_INFINITY : SHOWN));
+      else process.stdout.write(await formatDiff(diff, before, after, flags.all ? Number.POSITIVE_INFINITY : SHOWN));
     });
 }
 
 const SHOWN = 20; // rows of tensors and of layers
 
-async function format(diff: ReportDiff, before: string, after: string, most: number): Promise<string> {
+/** @param most rows of tensors and of layers */
+export async function formatDiff(diff: ReportDiff, before: string, after: string, most = SHOWN): Promise<string> {
   const { formatTable } = await import('./table.js');
   const parts = [`${before} -> ${after}\n`];
   if (diff.settings.length > 0) {

@@ -35,3 +35,9 @@ export function withSimulation(page: string, programSha256: string, simulation: 
   const start = from + SIMULATION_OPEN.length;
   return page.slice(0, start) + embeddedJson(simulation) + page.slice(page.indexOf(CLOSE, start));
 }
+
+/** The plan that a page carries; undefined where it carries none. */
+export function planOfPage(page: string): PagePlan | undefined {
+  const text = /<script type="application\/json" id="plan">([^<]*)<\/script>/.exec(page)?.[1];
+  return text === undefined ? undefined : (JSON.parse(text) as PagePlan);
+}

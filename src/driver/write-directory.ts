@@ -6,6 +6,7 @@ import { printStream } from '../commands/print.js';
 import { constantBytes, printProgram } from '../ir/print.js';
 import type { Compiled } from './compile.js';
 import { pagePlan } from './page-plan.js';
+import { OPTIONS_FILE, optionsText } from './recorded-options.js';
 import type { Report } from './report.js';
 import { PAGE_FILE, reportPage } from './report-page.js';
 import { formatReport } from './report-text.js';
@@ -29,6 +30,7 @@ export function directoryFiles(compiled: Compiled, report: Report): Map<string, 
     ['report.json', `${JSON.stringify(report, null, 2)}\n`],
     ['report.txt', formatReport(report)],
     [PAGE_FILE, reportPage(report, pagePlan(compiled.schedule, unsealed.hashes['program.bin']))],
+    [OPTIONS_FILE, optionsText(compiled.options)],
     ['graph.ir', graph.text],
     ['graph.bin', graph.binary],
     ['manifest.json', manifestText(sealManifest({ ...unsealed, hashes }))],

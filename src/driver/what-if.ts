@@ -1,0 +1,87 @@
+/** Solves again what a directory holds, with one thing changed, and compares. */
+import { join } from 'node:path';
+import { SpillwayError } from '../base/diagnostic.js';
+import type { Manifest } from '../commands/manifest.js';
+import { readManifest } from '../simulator/load-program.js';
+import type { ForcedHome } from '../solver/placement/forced.js';
+import { usageError } from './command-options.js';
+import type { CompileOptions } from './compile.js';
+import { diffReports, type ReportDiff } from './diff.js';
+import { readInputFile } from './read-file.js';
+import { readRecordedOptions } from './recorded-options.js';
+import { readGraph } from './reference-check.js';
+import { makeReport, type Report } from './report.js';
+
+/** What is asked, e.g. `sram=12MiB`, `pin=conv3`, `spill=conv3`; several at once are one question. */
+export interface Question {
+  readonly sramBytes?: number;
+  readonly forced: ReadonlyMap<string, ForcedHome>;
+}
+
+export interface Answer {
+  readonly report: Report;
+  readonly diff: ReportDiff;
+  /** Tensors that could not be where they were wanted. */
+  readonly unmet: readonly string[];
+}
+
+/**
+ * @param before report.json of the directory
+ * @throws SpillwayError SW8009 (blame input) when the directory holds no graph, those of the compiler, and of readRecordedOptions
+ */
+export async function solveAgain(
+  directory: string,
+  before: Report,
+  question: Question,
+  onStage: (stage: string) => void = () => {},
+): Promise<Answer> {
+  const { compileProgram } = await import('./compile.js');
+  const recorded = readRecordedOptions(directory);
+  const program = readGraph(directory, manifestOf(directory));
+  if (program === undefined) {
+    const message = 'there is no graph.ir with graph.bin, from which the model could be compiled again';
+    throw new SpillwayError([{ code: 'SW8009', blame: 'input', message, loc: { file: directory } }]);
+  }
+  const { chip } = recorded;
+  const options: CompileOptions = {
+    ...recorded,
+    onStage,
+    forced: question.forced,
+    chip: question.sramBytes === undefined ? chip : { ...chip, sram: { ...chip.sram, bytes: question.sramBytes } },
+  };
+  let report = await reportOf(program, options);
+  // A tensor that is pinned may leave in part; without such plans it cannot.
+  if (unmetOf(report, question).length > 0 && recorded.parts !== false) {
+    report = await reportOf(program, { ...options, parts: false });
+  }
+  return { report, diff: diffReports(before, report), unmet: unmetOf(report, question) };
+
+  async function reportOf(imported: NonNullable<typeof program>, wanted: CompileOptions): Promise<Report> {
+    const compiled = await compileProgram(imported, wanted);
+    const { objective = 'traffic', placement } = wanted;
+    return makeReport(compiled, { chip: wanted.chip, objective, placement });
+  }
+}
+
+function unmetOf(report: Report, { forced }: Question): string[] {
+  return report.tensors
+    .filter(({ name, home }) => forced.has(name) && forced.get(name) !== home)
+    .map(({ name }) => name);
+}
+
+/** @throws SpillwayError SW8001 for a tensor that cannot be forced */
+export function checkForced({ tensors }: Report, { forced }: Question): void {
+  for (const name of forced.keys()) {
+    const tensor = tensors.find((one) => one.name === name);
+    if (tensor?.class === 'activations') continue;
+    const what = tensor === undefined ? 'there is no such tensor' : `it is of class ${tensor.class}`;
+    throw usageError(
+      `--what-if ${forced.get(name) === 'sram' ? 'pin' : 'spill'}=${name}: ${what}; activations between layers can be pinned and spilled`,
+    );
+  }
+}
+
+function manifestOf(directory: string): Manifest {
+  const file = join(directory, 'manifest.json');
+  return readManifest(new TextDecoder().decode(readInputFile(file)), file);
+}
