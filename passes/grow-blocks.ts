@@ -93,7 +93,8 @@ function cyclesOf(plan: BlockPlan, shape: BlockShape, chip: Chip): number {
   return cycles + waits * steps * (dma.setupCycles + dram.latencyCycles);
 }
 
-function workCycles({ op, kind, output, operands }: Layer, { mac, vector }: Chip): number {
+/** Cycles of all of a layer in one command. */
+export function workCycles({ op, kind, output, operands }: Layer, { mac, vector }: Chip): number {
   const pixels = output.h * output.w;
   if (kind !== 'conv') return (pixels * output.c) / vector.lanes;
   const groups = op.kind === 'conv2d' ? op.groups : 1;

@@ -97,6 +97,16 @@ export async function fuzzProblems(
     if (JSON.stringify(again.emitted.manifest) !== JSON.stringify(compiled.emitted.manifest))
       say('a second compile gives another manifest');
   }
+  if (fuzz.placements.includes('ilp')) {
+    const balanced = await compileProgram(program, {
+      ...options,
+      placement: 'ilp',
+      chip,
+      blocks: false,
+      balanced: true,
+    });
+    problemsOf(balanced, expected, chip, (text) => problems.push(`balanced with ${sram} B (least ${least}): ${text}`));
+  }
   const order = ['ilp', 'greedy', 'none'].filter((placement) => totals.has(placement));
   order.slice(1).forEach((worse, i) => {
     const better = order[i] ?? worse;

@@ -1,5 +1,6 @@
 /** The whole story of a compile in one file: passes, tilings, placement, addresses, commands. */
 import { assignAddresses } from '../../passes/assign-addresses.js';
+import { balanceResidents } from '../../passes/balance-residents.js';
 import { carryStates } from '../../passes/carry-states.js';
 import { growTiles } from '../../passes/grow-tiles.js';
 import { order } from '../../passes/order.js';
@@ -40,6 +41,8 @@ export interface CompileOptions {
   readonly objective?: Objective; // traffic when absent
   /** Share of the SRAM that placement sees; the rest is left to larger tiles and to loads that run ahead. All when absent. */
   readonly placedShare?: number;
+  /** Resident weights go to the layers that wait for theirs; see balance-residents. */
+  readonly balanced?: boolean;
   readonly gap: number;
   readonly timeLimitSeconds: number;
   readonly disabledPasses?: ReadonlySet<string>;
@@ -148,6 +151,7 @@ const OTHER_WAYS: readonly { readonly name: string; readonly change: Partial<Com
   { name: 'whole rows', change: { pieces: false } },
   { name: 'whole rows, placed in 3/4 of the SRAM', change: { pieces: false, placedShare: 0.75 } },
   { name: 'layer by layer', change: { blocks: false } },
+  { name: 'layer by layer, residents balanced', change: { blocks: false, balanced: true } },
 ];
 
 /**
@@ -320,7 +324,10 @@ function packInRounds(
     let excessBytes = (): number => 0;
     const fresh: PackingCut[] = [];
     for (const share of [1, 0.5, 0]) {
-      const grown = withCapacity(growTiles(placed, share, chip), chip.sram.bytes);
+      const grown = withCapacity(
+        growTiles(options.balanced === true ? balanceResidents(placed, chip) : placed, share, chip),
+        chip.sram.bytes,
+      );
       const result = assignAddresses(grown, share > 0 ? ALLOCATOR_NODES / 4 : ALLOCATOR_NODES);
       if ('schedule' in result) return { schedule: checked(result.schedule), rounds: round + 1 };
       excessBytes = result.excessBytes;

@@ -1,5 +1,5 @@
 /**
- * npm run bench [-- --filter TEXT] [-- --repeat N] [-- --targets] [-- --sweep]: DRAM traffic, bounds, compile time and memory, each case in a process of its
+ * npm run bench [-- --filter TEXT] [-- --repeat N] [-- --targets] [-- --sweep] [-- --timing]: DRAM traffic, bounds, compile time and memory, each case in a process of its
  * own. Writes out/bench.json. Times are those of the whole process; of repeated runs the least counts.
  *
  * A plain script: it drives the built command line as users do, and shares no code with what it measures.
@@ -8,6 +8,11 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { simulateBench } from './simulate-bench.mjs';
+
+if (process.argv.includes('--timing')) {
+  await import('./timing.mjs');
+  process.exit();
+}
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const shared = fileURLToPath(new URL('../../../shared/models/', import.meta.url));
