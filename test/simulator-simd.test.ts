@@ -99,7 +99,7 @@ function expectSame(
   space: Space,
   op: string,
   fields: Readonly<Record<string, number>>,
-  used: 'multiply' | 'depthwise' | undefined,
+  used: 'multiply' | 'depthwise' | 'addTables' | 'addReals' | undefined,
 ) {
   let calls = 0;
   const plain = space.run('plain', op, fields, (memory) => memory);
@@ -268,6 +268,34 @@ test('conv: records that the vectors cannot do are left to the plain kernel', ()
     };
     expectSame(space, 'conv', fields, undefined);
   }
+});
+
+test('binary: sums and differences of any types, zero points, scales and activations', () => {
+  fc.assert(
+    fc.property(fc.nat(2 ** 31), (seed) => {
+      const random = new Random(seed);
+      const space = new Space(random, random.int(0, 3) === 0);
+      const [outH, outW, outC, dtype] = [random.int(1, 6), random.int(1, 7), random.int(1, 20), random.pick(0, 2)];
+      const [least, most] = dtype === 2 ? [0, 255] : [-128, 127];
+      const after = epilogue(space, dtype, outH, outW, outC);
+      const given = (name: string) => after[`add${name}`] ?? 0;
+      const isReal = (after.addMode ?? 0) > 2;
+      // Scales of the epilogue's addition, whichever kind it drew.
+      const fields = {
+        ...{ dtype, form: isReal ? 1 : 0, mode: random.int(0, 1), outH, outW, outC, ...after, addMode: 0 },
+        ...space.image('a', outH, outW, outC),
+        ...space.image('b', outH, outW, outC),
+        ...space.image('out', outH, outW, outC),
+        ...{ row0: 0, rows: outH, col0: random.int(0, outW - 1), cols: outW },
+        ...{ aZero: random.int(least, most), bZero: random.int(least, most), outZero: random.int(least, most) },
+        ...{ leftShift: 20, multiplierA: given('MultiplierA'), shiftA: given('ShiftA') },
+        ...{ multiplierB: given('MultiplierB'), shiftB: given('ShiftB') },
+        ...{ multiplierOut: given('MultiplierOut'), shiftOut: given('ShiftOut') },
+      };
+      expectSame(space, 'binary', fields, isReal ? 'addReals' : 'addTables');
+    }),
+    { numRuns: 150 },
+  );
 });
 
 test('runs of pixels are where the pixels are', () => {

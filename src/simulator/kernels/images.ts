@@ -20,6 +20,7 @@ import { divideHalfAway, floatFromBits, limit, mbqm, nearestEven, timesScale } f
 import { expOfNegative, reciprocalOf, roundingDivide, timesHigh } from './fixed-point-functions.js';
 import { BINARY_MODES, isOrderMode } from './functions.js';
 import { floatField, forEachLine, type Line, makeLine, readLine, scaled, sumOfScaled } from './line.js';
+import { runBinaryVector } from './simd/binary.js';
 import { readRepeated } from './vector.js';
 
 export function runPool(memory: Memory, fields: Fields): void {
@@ -129,6 +130,8 @@ function rescaleSums(fields: Fields, task: ImageTask, line: Line, counts: Float6
 export function runBinary(memory: Memory, fields: Fields): void {
   const task = imageTask(fields);
   if (isEmpty(task)) return;
+  const { engine } = memory;
+  if (engine !== undefined && runBinaryVector(engine, memory, task, fields)) return;
   const mode = at(fields, 'mode');
   const [a, b] = [viewOf(fields, 'a'), viewOf(fields, 'b')];
   const [aRepeat, bRepeat] = [at(fields, 'aRepeat'), at(fields, 'bRepeat')];

@@ -1,11 +1,12 @@
 /** From int32 sums to bytes in SRAM: rescaling, then the epilogue of the command. */
-import { type Activation, type ImageTask, lengthOf, type Rescale } from '../../geometry.js';
-import { elementsOf, type Memory } from '../../memory.js';
-import { floatFromBits, mbqm } from '../fixed-point.js';
+import { type ImageTask, lengthOf } from '../../geometry.js';
+import type { Memory } from '../../memory.js';
+import { type Addition, makeAdd } from './add.js';
 import type { Engine } from './engine.js';
 import { type PixelRun, pixelRuns } from './pixel-runs.js';
 import type { Records } from './records.js';
 import type { Room } from './room.js';
+import { isOrdinary, makeStage } from './stage.js';
 
 /** Sums of a row's pixels, and what the records say of their channels. */
 export interface Sums {
@@ -17,13 +18,6 @@ export interface Sums {
 export interface Finish {
   /** Columns [lo, hi) of a row of the output. */
   row(row: number, lo: number, hi: number, sums: Sums): void;
-}
-
-/** Activations one after the other: limits, or a table where one of them is a table. */
-interface Stage {
-  readonly lo: number;
-  readonly hi: number;
-  readonly table: number; // its address; 0 for none, as SRAM begins there and the room for work does not
 }
 
 /**
@@ -46,7 +40,7 @@ export function makeFinish(
   const before = makeStage(memory, engine, room, task, hasAdd ? [first] : [first, second]);
   const after = makeStage(memory, engine, room, task, hasAdd ? [second] : []);
   const line = hasAdd ? room.take(pixels * channels) : 0;
-  const add = hasAdd ? makeAdd(engine, room, task, after) : undefined;
+  const add = hasAdd ? makeAdd(engine, room, task, after, additionOf(task), addMode % 2 === 0) : undefined;
   if (room.isExceeded || (hasAdd && add === undefined)) return undefined;
 
   const requantize = (run: PixelRun, sums: Sums): void => {
@@ -89,116 +83,16 @@ export function makeFinish(
   };
 }
 
-/** Limits within the type, or a table. */
-function isOrdinary(task: ImageTask, { kind, lo, hi }: Activation): boolean {
-  return kind === 0 || kind === 2 || (kind === 1 && lo >= task.lo && hi <= task.hi && lo <= task.hi && hi >= task.lo);
-}
-
-function makeStage(
-  memory: Memory,
-  engine: Engine,
-  room: Room,
-  task: ImageTask,
-  activations: readonly Activation[],
-): Stage {
-  const elements = elementsOf(memory, task.dtype);
-  const apply = (value: number): number => {
-    let result = value;
-    for (const { kind, lo, hi } of activations) {
-      if (kind === 1) result = Math.min(Math.max(result, lo), hi);
-      else if (kind === 2) result = elements[lo + result - task.lo] ?? 0;
-    }
-    return result;
-  };
-  if (activations.every(({ kind }) => kind !== 2)) return { lo: apply(task.lo), hi: apply(task.hi), table: 0 };
-  const table = room.take(256);
-  if (!room.isExceeded) for (let i = 0; i < 256; i++) engine.bytes[table + i] = apply(task.lo + i);
-  return { lo: task.lo, hi: task.hi, table };
-}
-
-type Add = (
-  ...images: [
-    a: number,
-    b: number,
-    out: number,
-    pixels: number,
-    channels: number,
-    aPitch: number,
-    bPitch: number,
-    outPitch: number,
-  ]
-) => void;
-
-/** Stage 2: the sum of what was computed (a) and the other operand (b). */
-function makeAdd(engine: Engine, room: Room, task: ImageTask, { lo, hi, table }: Stage): Add | undefined {
-  const { addMode, rescale: r, addZeroValue, addZeroOther, addZeroOut } = task.epilogue;
+/** Stage 2 of the epilogue; the value is a in the modes 1 and 3, b in 2 and 4. */
+function additionOf({ epilogue }: ImageTask): Addition {
+  const { addMode, addZeroValue, addZeroOther, addZeroOut, rescale } = epilogue;
   const valueIsA = addMode % 2 === 1;
-  const flip = task.lo < 0 ? 0x80 : 0;
-  const [least, most] = table === 0 ? [lo, hi] : [task.lo, task.hi];
-  if (addMode > 2) {
-    const [scaleA, scaleB] = [floatFromBits(r.multiplierA), floatFromBits(r.multiplierB)];
-    const offset = floatFromBits(r.multiplierOut);
-    const ofA = (x: number) => Math.fround(x * scaleA + offset);
-    const ofB = (x: number) => x * scaleB;
-    const [own, other] = valueIsA ? [ofA, ofB] : [ofB, ofA];
-    const [tableA, tableB] = [floatTable(engine, room, task, own), floatTable(engine, room, task, other)];
-    return (...images) => engine.addReals(...images, 0, least, most, tableA, tableB, flip);
-  }
-  if (Math.abs(addZeroOut) > 2 ** 24 || !isInt32(r.multiplierOut)) return undefined;
-  const [shiftOwn, shiftOther] = valueIsA ? [r.shiftA, r.shiftB] : [r.shiftB, r.shiftA];
-  const [own, other] = valueIsA ? [r.multiplierA, r.multiplierB] : [r.multiplierB, r.multiplierA];
-  const tableA = integerTable(engine, room, task, addZeroValue, r, own, shiftOwn);
-  const tableB = integerTable(engine, room, task, addZeroOther, r, other, shiftOther);
-  const [left, right] = [Math.max(0, r.shiftOut), Math.max(0, -r.shiftOut)];
-  return (...images) =>
-    engine.addTables(
-      ...images,
-      addZeroOut,
-      least - addZeroOut,
-      most - addZeroOut,
-      tableA,
-      tableB,
-      flip,
-      r.multiplierOut,
-      left,
-      right,
-    );
-}
-
-function isInt32(value: number): boolean {
-  return (value | 0) === value;
-}
-
-function floatTable(engine: Engine, room: Room, task: ImageTask, value: (x: number) => number): number {
-  const address = room.take(256 * 8);
-  if (room.isExceeded) return address;
-  const table = new Float64Array(engine.memory.buffer, address, 256);
-  for (let i = 0; i < 256; i++) table[i] = value(task.lo + i);
-  return address;
-}
-
-/** Tables of the rescaled operands of additions: a network has few, its commands many. */
-const known = new Map<string, Int32Array>();
-const MOST_KNOWN = 1000;
-
-/** mbqm((x - zero) << leftShift, multiplier, shift) of every stored x. */
-function integerTable(
-  engine: Engine,
-  room: Room,
-  task: ImageTask,
-  zero: number,
-  { leftShift }: Rescale,
-  multiplier: number,
-  shift: number,
-): number {
-  const key = [task.lo, zero, leftShift, multiplier, shift].join();
-  let table = known.get(key);
-  if (table === undefined) {
-    table = Int32Array.from({ length: 256 }, (_, i) => mbqm((i + task.lo - zero) << leftShift, multiplier, shift));
-    if (known.size >= MOST_KNOWN) known.clear();
-    known.set(key, table);
-  }
-  const address = room.take(256 * 4);
-  if (!room.isExceeded) new Int32Array(engine.memory.buffer, address, 256).set(table);
-  return address;
+  return {
+    isReal: addMode > 2,
+    zeroA: valueIsA ? addZeroValue : addZeroOther,
+    zeroB: valueIsA ? addZeroOther : addZeroValue,
+    zeroOut: addZeroOut,
+    rescale,
+    sign: 1,
+  };
 }
