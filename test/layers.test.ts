@@ -31,7 +31,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'passes',
   ],
   cli: ['base', 'driver'],
-  'report-page': ['driver'], // types of its documents; runs in a browser, bundled by `npm run build`
+  'report-page': ['driver'], // types of its documents, and explain; runs in a browser, bundled by `npm run build`
   index: ['base', 'ir', 'target', 'solver', 'commands', 'simulator', 'driver'], // types of all, code of base, target and driver
 };
 

@@ -21,7 +21,12 @@ export interface Explanation {
     readonly freeBytes: number;
     readonly residentBytes: number;
     /** What else is there, the largest first; what keeping it would displace. */
-    readonly beside: readonly { readonly name: string; readonly kind: PlacedBuffer['kind']; readonly bytes: number }[];
+    readonly beside: readonly {
+      readonly tensor: number;
+      readonly name: string;
+      readonly kind: PlacedBuffer['kind'];
+      readonly bytes: number;
+    }[];
   } | null;
   /** Null where keeping it would move nothing less, or nothing was solved. */
   readonly keeping: {
@@ -96,7 +101,12 @@ function besides(
     .filter((b) => b.kind !== 'resident' && b.tensor !== index && b.startStep <= step && step < b.endStep)
     .sort((a, b) => b.sizeBytes - a.sizeBytes)
     .slice(0, MOST_BESIDE)
-    .map(({ tensor, kind, sizeBytes, note }) => ({ name: tensors[tensor]?.name ?? note, kind, bytes: sizeBytes }));
+    .map(({ tensor, kind, sizeBytes, note }) => ({
+      tensor,
+      name: tensors[tensor]?.name ?? note,
+      kind,
+      bytes: sizeBytes,
+    }));
 }
 
 /** Weights would be in SRAM at all steps, for ever; an activation while it lives. */

@@ -1,11 +1,10 @@
 /** The pane beside the page: all about the tensor or the layer that was clicked. */
+import { type Explanation, explain } from '../driver/explain.js';
 import { layerAt, type PageDocuments, type PlacedBuffer, tensorAt } from './data.js';
 import { button, h } from './element.js';
 import { decimalBytes, exactBytes, hex, integer, steps } from './format.js';
 import { BUFFER_KINDS } from './map-plot.js';
 import type { Selected, Selection } from './selection.js';
-
-const LARGEST = 8; // buffers that are listed
 
 export function details(documents: PageDocuments, selection: Selection): HTMLElement {
   const pane = h('aside', { class: 'details', 'aria-label': 'Details', tabindex: -1, hidden: true });
@@ -46,9 +45,9 @@ function tensorDetails(documents: PageDocuments, index: number, selection: Selec
   const tensor = tensorAt(documents, index);
   if (tensor === undefined) return [];
   const buffers = plan.buffers.filter((buffer) => buffer.tensor === index);
-  const edges = plan.edges.filter((edge) => edge.tensor === index);
-  const makers = [...new Set(edges.map(({ from }) => from))].filter((step) => step >= 0);
-  const readers = [...new Set(edges.map(({ to }) => to))];
+  const explanation = explain(documents.report, plan, index);
+  const layers = (steps: readonly number[] = []) =>
+    steps.map((step) => h('li', {}, layerLink(documents, step, selection)));
   return [
     head(tensor.name, close),
     facts([
@@ -64,73 +63,45 @@ function tensorDetails(documents: PageDocuments, index: number, selection: Selec
       'In SRAM',
       buffers.map((buffer) => h('li', {}, describe(documents, buffer))),
     ),
-    ...list(
-      'Made by',
-      makers.map((step) => h('li', {}, layerLink(documents, step, selection))),
-    ),
-    ...list(
-      'Read by',
-      readers.map((step) => h('li', {}, layerLink(documents, step, selection))),
-    ),
-    ...(tensor.readBytes + tensor.writeBytes > 0
-      ? cost(documents, index, edges.length > 0 ? [...makers, ...readers] : stepsOf(documents, index), selection)
-      : []),
+    ...list('Made by', layers(explanation?.madeAt)),
+    ...list('Read by', layers(explanation?.readAt)),
+    ...(explanation === undefined ? [] : meets(documents, explanation, selection)),
   ];
 }
 
-/** Weights have no arrows: their step is that of their buffers, or of the layer that has their name. */
-function stepsOf({ report, plan }: PageDocuments, index: number): number[] {
-  const name = report.tensors[index]?.name.replace(/ \(weights\)$/, '');
-  const own = report.layers.filter((layer) => layer.name === name).map(({ step }) => step);
-  const passing = plan.buffers.filter(({ tensor, kind }) => tensor === index && kind !== 'resident');
-  return own.length > 0 ? own : passing.map(({ startStep }) => startStep);
-}
-
-/** What stands in the way where the SRAM is fullest in its life, and what SRAM is worth there. */
-function cost(documents: PageDocuments, index: number, life: readonly number[], selection: Selection): Node[] {
-  const { report, plan } = documents;
-  if (life.length === 0) return [];
-  const [first, last] = [Math.min(...life), Math.max(...life)];
-  const during = report.layers.slice(first, last + 1);
-  const fullest = during.reduce<(typeof during)[number] | undefined>(
-    (most, layer) => (most === undefined || layer.sramBytes > most.sramBytes ? layer : most),
-    undefined,
+/** The words of `spillway explain`, from the same numbers. */
+function meets(
+  { report }: PageDocuments,
+  { fullest, keeping, oneMiBBytes }: Explanation,
+  selection: Selection,
+): Node[] {
+  if (fullest === null) return [];
+  const beside = fullest.beside.map(({ tensor, name, kind, bytes }) =>
+    h(
+      'li',
+      {},
+      tensor < 0 ? name : link(name, { kind: 'tensor', index: tensor }, selection),
+      `, ${decimalBytes(bytes)} (${BUFFER_KINDS[kind].label})`,
+    ),
   );
-  if (fullest === undefined) return [];
-  const free = report.sram.capacityBytes - fullest.sramBytes;
-  const value = during.reduce((sum, { sramValue }) => sum + sramValue, 0);
-  const beside = plan.buffers
-    .filter(
-      (b) => b.startStep <= fullest.step && fullest.step < b.endStep && b.tensor !== index && b.kind !== 'resident',
-    )
-    .sort((a, b) => b.sizeBytes - a.sizeBytes);
-  const resident = plan.buffers
-    .filter(({ kind }) => kind === 'resident')
-    .reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   const worth =
-    value > 0
-      ? `By the dual values of the relaxation, a byte of SRAM through all its steps is worth ${value.toFixed(2)} B of traffic a frame.`
-      : 'The relaxation puts no value on more SRAM at its steps.';
+    keeping === null
+      ? undefined
+      : `Kept in SRAM it would save at most ${decimalBytes(keeping.savedBytes)} of traffic a frame. The SRAM that this takes is worth about ${decimalBytes(keeping.worthBytes)} elsewhere, by the dual values of the relaxation.`;
+  const oneMiB =
+    oneMiBBytes === null
+      ? 'No integer program was solved for this plan, so that nothing is known of the value of SRAM.'
+      : `One MiB of SRAM more or less is worth about ${decimalBytes(oneMiBBytes)} of traffic a frame, to first order.`;
   return [
-    h('h3', {}, 'What keeping it would meet'),
+    h('h3', {}, 'What keeping it meets'),
     h(
       'p',
       {},
-      `The SRAM is fullest at step ${fullest.step} (${fullest.name}): ${exactBytes(free)} are free there, beside ${exactBytes(resident)} of resident weights. ${worth}`,
+      `The SRAM is fullest at step ${fullest.step} (${fullest.layer}): ${exactBytes(fullest.freeBytes)} of ${exactBytes(report.sram.capacityBytes)} are free, beside ${exactBytes(fullest.residentBytes)} of resident weights.`,
     ),
-    ...list(
-      `Largest buffers at step ${fullest.step}`,
-      beside
-        .slice(0, LARGEST)
-        .map((b) =>
-          h(
-            'li',
-            {},
-            tensorLink(documents, b.tensor, selection),
-            `, ${decimalBytes(b.sizeBytes)} (${BUFFER_KINDS[b.kind].label})`,
-          ),
-        ),
-    ),
+    ...(worth === undefined ? [] : [h('p', {}, worth)]),
+    h('p', {}, `${oneMiB} spillway explain --what-if solves again with another SRAM, or with a tensor elsewhere.`),
+    ...list(`Largest buffers at step ${fullest.step}`, beside),
   ];
 }
 

@@ -71,3 +71,9 @@ export function steps(startStep: number, endStep: number): string {
 export function tick(text: string): string {
   return text.replace(/(\.\d*?)0+(?= |$)/, '$1').replace(/\.(?= |$)/, '');
 }
+
+/** Multiply-accumulates. */
+export function macs(value: number): string {
+  if (value >= 1e9) return `${fixed(value / 1e9)} GMAC`;
+  return value >= 1e6 ? `${fixed(value / 1e6)} MMAC` : `${fixed(value / 1e3)} kMAC`;
+}

@@ -1,7 +1,7 @@
 /** The first lines: what it costs, how far that is from the best possible, how fast it is, how full the SRAM gets. */
 import type { PageDocuments } from './data.js';
 import { h } from './element.js';
-import { count, decimalBytes, exactBytes, fixed, integer, percent, seconds } from './format.js';
+import { count, decimalBytes, exactBytes, fixed, integer, macs, percent, seconds } from './format.js';
 
 interface Card {
   readonly id: string;
@@ -22,7 +22,7 @@ export function headline(documents: PageDocuments): HTMLElement {
     h(
       'p',
       { class: 'subtitle' },
-      `${model.source}, ${model.dtype}: ${count(model.layers, 'layer')}, ${fixed(model.macs / 1e9)} GMAC a frame, ${decimalBytes(model.weightBytes)} of weights, largest activation ${decimalBytes(model.largestActivationBytes)}. ${frames} a period. Placement ${report.placement}, objective ${report.objective}, solver ${solver.name}: ${solver.status} in ${fixed(solver.seconds)} s.`,
+      `${model.source}, ${model.dtype}: ${count(model.layers, 'layer')}, ${macs(model.macs)} a frame, ${decimalBytes(model.weightBytes)} of weights, largest activation ${decimalBytes(model.largestActivationBytes)}. ${frames} a period. Placement ${report.placement}, objective ${report.objective}, solver ${solver.name}: ${solver.status} in ${fixed(solver.seconds)} s.`,
     ),
     h('dl', { class: 'cards' }, ...cards(documents).map(cardElement)),
   );
