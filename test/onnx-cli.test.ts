@@ -39,6 +39,12 @@ beforeAll(() => {
     inputs: [valueInfo('x', [1, 6]), valueInfo('rate', [])],
     outputs: ['y'],
   });
+  const carrying = encodeModel({
+    nodes: [node('Add', ['x', 'state'], ['sum']), node('Tanh', ['sum'], ['stateN']), node('Relu', ['sum'], ['y'])],
+    inputs: [valueInfo('x', [1, 6]), valueInfo('state', [1, 6])],
+    outputs: ['y', 'stateN'],
+  });
+  writeFileSync(file('carrying.onnx'), carrying);
   writeFileSync(file('open.onnx'), open);
   writeFileSync(file('chosen.onnx'), chosen);
 });
@@ -72,6 +78,20 @@ test('a condition that the user settles takes its branch, one that is open runs 
   expect(both.code).toBe(0);
   expect(both.stderr).toContain('kept in float32');
   expect(JSON.parse(runCli(['simulate', file('out'), '--json']).stdout).matchesReference).toBe(true);
+});
+
+test('a state goes from frame to frame, once it is named', () => {
+  expect(compile('carrying.onnx').stderr).toContain('--state state=stateN');
+  const done = compile('carrying.onnx', '--state', 'state=stateN', '--json');
+  expect(done.code).toBe(0);
+  expect(done.stderr).not.toContain('--state');
+  expect(JSON.parse(done.stdout).period.byClass).toMatchObject({ input: 24, output: 24, activations: 0 });
+  const { periods, matchesReference } = JSON.parse(
+    runCli(['simulate', file('out'), '--frames', '3', '--json']).stdout,
+  ) as { periods: number; matchesReference: boolean };
+  expect({ periods, matchesReference }).toEqual({ periods: 3, matchesReference: true });
+  expect(compile('carrying.onnx', '--state', 'state=stateN', '--batch', '2').stderr).toContain('SW8001');
+  expect(compile('carrying.onnx', '--state', 'state=z').stderr).toContain('SW2011');
 });
 
 test('the graph as Graphviz text', () => {
