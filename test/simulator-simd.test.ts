@@ -99,7 +99,7 @@ function expectSame(
   space: Space,
   op: string,
   fields: Readonly<Record<string, number>>,
-  used: 'multiply' | 'depthwise' | 'addTables' | 'addReals' | undefined,
+  used: 'multiply' | 'depthwise' | 'addTables' | 'addReals' | 'maximum' | undefined,
 ) {
   let calls = 0;
   const plain = space.run('plain', op, fields, (memory) => memory);
@@ -293,6 +293,31 @@ test('binary: sums and differences of any types, zero points, scales and activat
         ...{ multiplierOut: given('MultiplierOut'), shiftOut: given('ShiftOut') },
       };
       expectSame(space, 'binary', fields, isReal ? 'addReals' : 'addTables');
+    }),
+    { numRuns: 150 },
+  );
+});
+
+test('pool: the largest, in any window with something in it', () => {
+  fc.assert(
+    fc.property(fc.nat(2 ** 31), (seed) => {
+      const random = new Random(seed);
+      const space = new Space(random, random.int(0, 3) === 0);
+      const [inH, inW, channels, dtype] = [random.int(2, 9), random.int(2, 9), random.int(1, 40), random.pick(0, 2)];
+      const [kernel, stride, dilation] = [random.int(1, 3), random.int(1, 3), random.int(1, 2)];
+      const pad = random.int(0, kernel === 1 ? 0 : 1);
+      const reach = (size: number) => Math.max(1, Math.floor((size - 1 + pad - (pad > 0 ? dilation : 0)) / stride) + 1);
+      const [outH, outW] = [reach(inH), reach(inW)];
+      const after = epilogue(space, dtype, outH, outW, channels);
+      const fields = {
+        ...{ dtype, mode: 0, inH, inW, inC: channels, outH, outW, outC: channels, ...after, addMode: 0 },
+        ...{ kernelH: kernel, kernelW: kernel, strideH: stride, strideW: stride },
+        ...{ dilationH: dilation, dilationW: dilation, padTop: pad, padLeft: pad },
+        ...space.image('in', inH, inW, channels),
+        ...space.image('out', outH, outW, channels),
+        ...{ row0: random.int(0, outH - 1), rows: outH, col0: random.int(0, outW - 1), cols: outW },
+      };
+      expectSame(space, 'pool', fields, 'maximum');
     }),
     { numRuns: 150 },
   );

@@ -21,11 +21,14 @@ import { expOfNegative, reciprocalOf, roundingDivide, timesHigh } from './fixed-
 import { BINARY_MODES, isOrderMode } from './functions.js';
 import { floatField, forEachLine, type Line, makeLine, readLine, scaled, sumOfScaled } from './line.js';
 import { runBinaryVector } from './simd/binary.js';
+import { runMaxPoolVector } from './simd/max-pool.js';
 import { readRepeated } from './vector.js';
 
 export function runPool(memory: Memory, fields: Fields): void {
   const task = imageTask(fields);
   if (isEmpty(task)) return;
+  const { engine } = memory;
+  if (engine !== undefined && runMaxPoolVector(engine, memory, task, fields)) return;
   const mode = at(fields, 'mode');
   const counts = new Float64Array(lengthOf(task.cols));
   forEachLine(memory, task, (row, line) => {

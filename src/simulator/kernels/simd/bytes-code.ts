@@ -3,14 +3,17 @@ import {
   type Code,
   constant,
   constant64,
+  either,
   f32,
   f64,
   get,
+  i8x16,
   i32,
   i64,
   increase,
   parameters,
   set,
+  v128,
   WasmFunction,
   whileBelow,
 } from '../../../base/wasm.js';
@@ -129,4 +132,62 @@ function imagesOf(p: { readonly [Name in (typeof BINARY)[number]]: number }): Im
     [p.b, p.bPitch],
     [p.out, p.outPitch],
   ];
+}
+
+/** The larger of two bytes that stand in i32. */
+const larger = (a: number, b: number): Code => i32.select(get(a), get(b), i32.gtS(get(a), get(b)));
+
+/**
+ * maximum(from, to, pixels, fromStep, toStep, channels, isUnsigned): to = the larger of both, byte by byte.
+ */
+export function maximumFunction(): WasmFunction {
+  const p = parameters('from', 'to', 'pixels', 'fromStep', 'toStep', 'channels', 'isUnsigned');
+  const code = new WasmFunction('maximum', 7);
+  const [pixel, c, sixteens] = [code.local('i32'), code.local('i32'), code.local('i32')];
+  const [a, b] = [code.local('i32'), code.local('i32')];
+  const [source, target] = [i32.add(get(p.from), get(c)), i32.add(get(p.to), get(c))];
+  const both = (max: typeof i8x16.maxS): Code => v128.store(target, 0, max(v128.load(source), v128.load(target)));
+  return code.write(
+    set(sixteens, i32.and(get(p.channels), constant(-16))),
+    whileBelow(
+      pixel,
+      get(p.pixels),
+      set(c, constant(0)),
+      whileBelow(
+        c,
+        get(sixteens),
+        either(get(p.isUnsigned), both(i8x16.maxU), both(i8x16.maxS)),
+        increase(c, constant(16)),
+      ),
+      whileBelow(
+        c,
+        get(p.channels),
+        set(a, i32.select(i32.load8U(source), i32.load8S(source), get(p.isUnsigned))),
+        set(b, i32.select(i32.load8U(target), i32.load8S(target), get(p.isUnsigned))),
+        i32.store8(target, 0, larger(a, b)),
+        increase(c, constant(1)),
+      ),
+      increase(p.from, get(p.fromStep)),
+      increase(p.to, get(p.toStep)),
+      increase(pixel, constant(1)),
+    ),
+  );
+}
+
+/** limitBytes(at, count, lo, hi, isUnsigned): every byte within [lo, hi]. */
+export function limitBytesFunction(): WasmFunction {
+  const p = parameters('at', 'count', 'lo', 'hi', 'isUnsigned');
+  const code = new WasmFunction('limitBytes', 5);
+  const [i, value] = [code.local('i32'), code.local('i32')];
+  const address = i32.add(get(p.at), get(i));
+  return code.write(
+    whileBelow(
+      i,
+      get(p.count),
+      set(value, i32.select(i32.load8U(address), i32.load8S(address), get(p.isUnsigned))),
+      limit(value, p.lo, p.hi),
+      i32.store8(address, 0, get(value)),
+      increase(i, constant(1)),
+    ),
+  );
 }

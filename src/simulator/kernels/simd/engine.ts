@@ -1,6 +1,12 @@
 /** The compiled functions on one memory, which holds SRAM from address 0 on and room for work behind it. */
 import { moduleBytes } from '../../../base/wasm.js';
-import { addRealsFunction, addTablesFunction, lookUpFunction } from './bytes-code.js';
+import {
+  addRealsFunction,
+  addTablesFunction,
+  limitBytesFunction,
+  lookUpFunction,
+  maximumFunction,
+} from './bytes-code.js';
 import { copyRunsFunction, depthwiseFunction, multiplyFunction, widenFunction } from './products-code.js';
 import { decodeRecordsFunction, REQUANTIZE, type Rounding, requantizeFunction } from './rescale-code.js';
 
@@ -20,6 +26,8 @@ export interface Engine {
   readonly depthwise: Run;
   readonly decodeRecords: Run;
   readonly requantize: Readonly<Record<Rounding, Run>>;
+  readonly maximum: Run;
+  readonly limitBytes: Run;
   readonly lookUp: Run;
   readonly addTables: Run;
   readonly addReals: Run;
@@ -52,6 +60,8 @@ export function makeEngine(sramBytes: number): Engine | undefined {
       requantizeFunction('twice'),
       requantizeFunction('once'),
       requantizeFunction('real'),
+      maximumFunction(),
+      limitBytesFunction(),
       lookUpFunction(),
       addTablesFunction(),
       addRealsFunction(),
@@ -80,6 +90,8 @@ export function makeEngine(sramBytes: number): Engine | undefined {
       once: exported(REQUANTIZE.once),
       real: exported(REQUANTIZE.real),
     },
+    maximum: exported('maximum'),
+    limitBytes: exported('limitBytes'),
     lookUp: exported('lookUp'),
     addTables: exported('addTables'),
     addReals: exported('addReals'),
