@@ -1,5 +1,6 @@
 /** `spillway inspect --min-sram`: the two sizes that an architect asks for first. */
 import { leastLayerBytes, poseProblem } from '../../passes/place.js';
+import type { Program } from '../ir/types.js';
 import { layersOf } from '../schedule/layer.js';
 import { leastSramWithoutActivationTraffic } from '../solver/placement/least-sram.js';
 import { optimise } from './compile.js';
@@ -22,16 +23,22 @@ export async function leastSramOf(
 ): Promise<LeastSram> {
   const { program } = await importModel(model, { params, shapes, dtype: 'int8' });
   const optimised = optimise(program, {});
-  const options = {
-    capacityBytes: ENDLESS_BYTES,
-    alignmentBytes,
-    blocks: true,
-    parts: false,
-    batch: 1,
-    leastRoom: true,
-  };
   return {
-    withoutActivationTrafficBytes: leastSramWithoutActivationTraffic(poseProblem(optimised, options).problem),
+    withoutActivationTrafficBytes: leastWithoutActivationTraffic(optimised, alignmentBytes),
     thatCompilesBytes: Math.max(...layersOf(optimised).map((layer) => leastLayerBytes(layer, alignmentBytes))),
   };
+}
+
+/**
+ * What is listed depends on how much SRAM there is: narrow tilings and small chunks of weights are looked for where it is tight. So the
+ * question is asked again with the answer as the SRAM, for as long as that finds less.
+ */
+function leastWithoutActivationTraffic(program: Program, alignmentBytes: number): number {
+  let least = Number.POSITIVE_INFINITY;
+  for (let capacityBytes = ENDLESS_BYTES; ; capacityBytes = least) {
+    const options = { capacityBytes, alignmentBytes, blocks: true, parts: false, batch: 1, leastRoom: true };
+    const found = leastSramWithoutActivationTraffic(poseProblem(program, options).problem);
+    if (found >= least) return least;
+    least = found;
+  }
 }
