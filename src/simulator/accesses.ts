@@ -40,6 +40,8 @@ export interface Operand {
   readonly isInPlace?: boolean;
   /** The MAC array's input or its weights: how often they go through the ports is not a matter of the bytes touched. */
   readonly stream?: 'input' | 'weights';
+  /** Weights and tables: what a load brought from where the constants lie, and nothing that was computed. */
+  readonly isConstant?: boolean;
 }
 
 /**
@@ -54,7 +56,8 @@ export class Accesses {
   private readonly regions: readonly ManifestRegion[];
   private region: ManifestRegion | undefined;
   private execution: Execution | undefined;
-  private label: string | undefined;
+  /** Where in DRAM the current command has loaded from. */
+  private source: ManifestRegion | undefined;
   traffic = noTraffic();
   /** The current command touched what does not exist: its data must not be moved. */
   isUnsafe = false;
@@ -107,7 +110,7 @@ export class Accesses {
     if (this.observer !== undefined) this.runs = [];
     this.lastBurst = -1;
     this.execution = execution;
-    this.label = undefined;
+    this.source = undefined;
     this.isUnsafe = false;
     this.portBytes = 0;
     this.lastPage = -1;
@@ -178,7 +181,8 @@ export class Accesses {
   /** [start, end) of SRAM; `origin` is where byte 0 of the region would be. */
   sramBytes(operand: Operand, start: number, end: number, origin: number, isWrite: boolean): void {
     if (end <= start) return;
-    const place = { operand: operand.name, origin, isMoving: operand.isMoving, ring: 0, pixelPitch: 1 };
+    const { name, isMoving, isConstant = false } = operand;
+    const place = { operand: name, origin, isMoving, ring: 0, pixelPitch: 1, isConstant };
     this.sramRun(operand, place, start, end, isWrite);
   }
 
@@ -198,7 +202,7 @@ export class Accesses {
     }
     this.observer?.touched?.(start, end, isWrite, this.now);
     if (operand.stream === undefined) this.portBytes += end - start;
-    if (isWrite) this.sram.write(start, end, this.sramJudge.eventForWrite(this.label), this.sramJudge);
+    if (isWrite) this.sram.write(start, end, this.sramJudge.eventForWrite(this.source), this.sramJudge);
     else if (operand.isInPlace === true) this.sram.read(start, end, 0, execution.queue === STORE, this.sramJudge);
     else this.sramRead(execution, place, start, end);
   }
@@ -267,7 +271,7 @@ export class Accesses {
       }
       const to = Math.min(end, region.dramAddress + region.bytes);
       this.traffic.byClass[region.class] += to - from;
-      this.label = region.name;
+      this.source = region;
       from = to;
     }
     if (isWrite) this.dram.write(start, end, this.dramJudge.eventForWrite(undefined), this.dramJudge);
@@ -298,7 +302,7 @@ export class Accesses {
     }
     this.traffic.readBytes += entryBytes * count;
     this.traffic.byClass[region.class] += entryBytes * count;
-    this.label = region.name;
+    this.source = region;
     this.dram.read(start, end, execution.sequence, false, this.dramJudge);
   }
 

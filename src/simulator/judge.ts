@@ -1,3 +1,4 @@
+import type { ManifestRegion } from '../commands/manifest.js';
 import type { Fault, FaultKind, FaultLog } from './faults.js';
 import type { CodeLine } from './sequencer.js';
 import type { Witness } from './shadow-memory.js';
@@ -33,7 +34,7 @@ interface WriteEvent {
   readonly isMoving: boolean;
   readonly ring: number;
   readonly pixelPitch: number;
-  readonly label: string | undefined; // DRAM region that was loaded
+  readonly source: ManifestRegion | undefined; // of what was loaded
 }
 
 /** How a command gets at its bytes, for the judgement of stale reads. */
@@ -44,6 +45,8 @@ export interface Place {
   readonly isMoving: boolean;
   readonly ring: number;
   readonly pixelPitch: number;
+  /** What is read must have been loaded from where the constants lie. */
+  readonly isConstant?: boolean;
 }
 
 /** Decides about every access to one memory, from who touched the bytes before. */
@@ -78,13 +81,13 @@ export class Judge implements Witness {
   }
 
   /** The event under which the current command writes to the current place. */
-  eventForWrite(label: string | undefined): number {
+  eventForWrite(source: ManifestRegion | undefined): number {
     const { execution, place } = this;
     if (execution === undefined) throw new Error('no command is being executed');
     const last = this.events[this.lastEvent];
     if (last !== undefined && last.origin === place.origin && last.execution === execution) return this.lastEvent;
     const { origin, isMoving, ring, pixelPitch } = place;
-    this.lastEvent = this.events.push({ execution, origin, isMoving, ring, pixelPitch, label }) - 1;
+    this.lastEvent = this.events.push({ execution, origin, isMoving, ring, pixelPitch, source }) - 1;
     return this.lastEvent;
   }
 
@@ -103,6 +106,10 @@ export class Judge implements Witness {
         `${this.place.operand} reads what ${nameOf(writer.execution)} writes, and no semaphore orders them`,
         writer,
       );
+    }
+    if (this.place.isConstant === true && writer.source?.class !== 'weights') {
+      const what = `${this.place.operand} takes what ${nameOf(writer.execution)} wrote for constants`;
+      this.fault('stale', address, what, writer);
     }
     if (writer.isMoving && this.place.isMoving) this.checkOrigin(writer, execution, address);
   }
@@ -172,7 +179,7 @@ export class Judge implements Witness {
     const key = `${kind} ${this.place.operand}`;
     if (this.reported.has(key)) return;
     this.reported.add(key);
-    const region = this.memory === 'DRAM' ? this.regionAt(address) : writer?.label;
+    const region = this.memory === 'DRAM' ? this.regionAt(address) : writer?.source?.name;
     const fault: Fault = { kind, ...placeOf(execution), message, memory: this.memory, address };
     this.log.add(region === undefined ? fault : { ...fault, region });
   }

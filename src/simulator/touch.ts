@@ -224,7 +224,7 @@ function touchConv(accesses: Accesses, line: CodeLine, fields: Fields): void {
   const origin = at(fields, 'records') - at(fields, 'ch0') * bytes;
   const isMoving = line.stepped.has('records') || line.stepped.has('ch0');
   const stream = isOnArray ? ({ stream: 'weights' } as const) : {};
-  const records = { name: 'records', isMoving, alignBytes: task.isFloat ? 4 : 1, ...stream };
+  const records = { name: 'records', isMoving, alignBytes: task.isFloat ? 4 : 1, isConstant: true, ...stream };
   accesses.sramBytes(records, origin + task.channels.lo * bytes, origin + task.channels.hi * bytes, origin, false);
   touchEpilogueAndOutput(accesses, line, fields, task);
 }
@@ -266,7 +266,7 @@ function touchImages(accesses: Accesses, line: CodeLine, fields: Fields, op: str
   const task = imagePart(fields);
   if (isEmpty(task)) return;
   const bytes = { lo: 0, hi: task.channels.hi * task.elementBytes };
-  const table = { name: 'table', isMoving: false, alignBytes: 4 };
+  const table = { name: 'table', isMoving: false, alignBytes: 4, isConstant: true };
   if (op === 'pool') touchWindowed(accesses, line, fields, task, task.channels);
   else if (op === 'resize') touchResized(accesses, line, fields, task, bytes);
   else if (op === 'pad') touchPadded(accesses, line, fields, task);
@@ -332,7 +332,8 @@ function touchRecurrent(accesses: Accesses, line: CodeLine, fields: Fields, task
   const table = at(fields, 'table');
   const gates = at(fields, 'mode') % 2 === 0 ? 4 : 3;
   const end = table + 4 * gates * hidden * (inputs + hidden + 2);
-  accesses.sramBytes({ name: 'table', isMoving: false, alignBytes: 4, stream: 'weights' }, table, end, table, false);
+  const operand = { name: 'table', isMoving: false, alignBytes: 4, isConstant: true, stream: 'weights' } as const;
+  accesses.sramBytes(operand, table, end, table, false);
 }
 
 /** The rows of a that become rows of the product, and all of b that goes with them. */
@@ -417,7 +418,7 @@ function touchEpilogueAndOutput(accesses: Accesses, line: CodeLine, fields: Fiel
   for (const stage of ['act1', 'act2']) {
     if (at(fields, stage) !== 2) continue;
     const lo = at(fields, `${stage}Lo`);
-    accesses.sramBytes({ name: 'table', isMoving: false, alignBytes: 1 }, lo, lo + 256, lo, false);
+    accesses.sramBytes({ name: 'table', isMoving: false, alignBytes: 1, isConstant: true }, lo, lo + 256, lo, false);
   }
   if (at(fields, 'addMode') !== 0)
     touchPixels(accesses, line, 'add', viewOf(fields, 'add'), rows, cols, bytes, task, true);
