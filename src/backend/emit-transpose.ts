@@ -83,13 +83,14 @@ function emitThroughBuffer(emitter: Emitter, context: LayerContext): void {
   const buffer = bufferOffset(context.scheduled, 'output');
   const rowBytes = output.w * output.c * elementBytes;
   const ends = dramEnds(context);
-  const free = emitter.freeBuffers('output', 1);
+  const free = 'turnedFree';
+  emitter.count(free);
   emitLoops(emitter, rows, (levels) => {
     emitter.add(
       'loadStrided',
       {
         wait: mask(free),
-        signal: mask('operandsReady'),
+        signal: mask('turnedReady'),
         dramBase: ends.inDram,
         sramBase: buffer,
         elementBytes,
@@ -101,7 +102,7 @@ function emitThroughBuffer(emitter: Emitter, context: LayerContext): void {
     emitter.add(
       isGapless ? 'store' : 'storeStrided',
       {
-        wait: mask('operandsReady'),
+        wait: mask('turnedReady'),
         signal: mask(free),
         dramBase: ends.outDram,
         sramBase: buffer,

@@ -26,6 +26,9 @@ const SEMAPHORES = {
   'store compute': 14,
   'store load': 15,
   'load store': 16,
+  // Load and store of a transposition, with nothing computed between: compute, which may be ahead, must not take theirs.
+  turnedReady: 17, // load -> store
+  turnedFree: 18, // store -> load
 } as const;
 
 export type SemaphoreName = keyof typeof SEMAPHORES;
@@ -40,6 +43,7 @@ const FREE_BUFFERS = {
   chunkFree2: 2,
   passDone: 1,
   passStored: 1,
+  turnedFree: 1,
 } as const;
 
 export type FreeName = keyof typeof FREE_BUFFERS;
