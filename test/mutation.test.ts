@@ -34,6 +34,7 @@ const WAYS: Readonly<Record<string, Omit<CompileRequest, 'model' | 'target'>>> =
   'in a block': { sramBytes: 768 },
   'layer by layer': { sramBytes: 768, blocks: false },
   'from DRAM': { sramBytes: 640, placement: 'none', batch: 2 },
+  'with streamed weights': { sramBytes: 480, resident: false },
 };
 
 /** SPILLWAY_MUTANTS=all breaks every field in every way; otherwise that is done to one program, and with its lowest bit only. */
