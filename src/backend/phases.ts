@@ -150,8 +150,9 @@ export function withHandovers(commands: readonly Command[], phases: readonly Pha
   for (const group of bySite(({ from, signal }) => `${from} ${signal}`)) {
     const [first] = group;
     if (first === undefined) continue;
+    const start = phases[first.signal]?.at ?? 0;
     const end = endOf(first.signal);
-    const at = lastOutsideLoops(commands, queues, phases[first.signal]?.at ?? 0, end, first.from);
+    const at = firstOutsideLoops(commands, queues, { from: end - 1, to: start - 1, step: -1 }, first.from);
     if (at !== undefined) merge(at, 0, bits(group));
     else insert(end, masks.idle(first.from, 0, bits(group)));
   }
@@ -159,7 +160,7 @@ export function withHandovers(commands: readonly Command[], phases: readonly Pha
     const [first] = group;
     if (first === undefined) continue;
     const start = phases[first.wait]?.at ?? 0;
-    const at = firstOutsideLoops(commands, queues, start, endOf(first.wait), first.to);
+    const at = firstOutsideLoops(commands, queues, { from: start, to: endOf(first.wait), step: 1 }, first.to);
     if (at !== undefined) merge(at, bits(group), 0);
     else insert(start, masks.idle(first.to, bits(group), 0));
   }
@@ -180,35 +181,20 @@ function withMasks(command: Command, masks: { wait: number; signal: number } | u
   return { ...command, fields };
 }
 
-/** The first command of the queue in [start, end), if no loop begins before it. */
+/**
+ * The first command of the queue from index `from` on, `to` not included, if it is in no loop that was entered on the way; with a
+ * step of -1 the way is backwards.
+ */
 function firstOutsideLoops(
   commands: readonly Command[],
   queues: readonly (QueueName | undefined)[],
-  start: number,
-  end: number,
+  { from, to, step }: { readonly from: number; readonly to: number; readonly step: 1 | -1 },
   queue: QueueName,
 ): number | undefined {
   let depth = 0;
-  for (let at = start; at < end; at += 1) {
+  for (let at = from; at !== to; at += step) {
     if (commands[at]?.op === 'loop') depth += 1;
     if (commands[at]?.op === 'endLoop') depth -= 1;
-    if (queues[at] === queue) return depth === 0 ? at : undefined;
-  }
-  return undefined;
-}
-
-/** The last command of the queue in [start, end), if no loop ends behind it. */
-function lastOutsideLoops(
-  commands: readonly Command[],
-  queues: readonly (QueueName | undefined)[],
-  start: number,
-  end: number,
-  queue: QueueName,
-): number | undefined {
-  let depth = 0;
-  for (let at = end - 1; at >= start; at -= 1) {
-    if (commands[at]?.op === 'endLoop') depth += 1;
-    if (commands[at]?.op === 'loop') depth -= 1;
     if (queues[at] === queue) return depth === 0 ? at : undefined;
   }
   return undefined;
