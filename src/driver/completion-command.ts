@@ -3,7 +3,6 @@
  * commands themselves and needs no call of Spillway when a key is pressed.
  */
 import type { Command, Option } from 'commander';
-import { listChips } from '../target/chip.js';
 import { usageError, valuesOf } from './command-options.js';
 
 const SHELLS = ['bash', 'zsh', 'fish'] as const;
@@ -22,8 +21,10 @@ export function registerCompletion(program: Command): void {
     .description('Prints a script that lets a shell complete commands, options, targets and files.')
     .argument('<shell>', SHELLS.join(', '))
     .addHelpText('after', EXAMPLES)
-    .action((shell: string) => {
-      const commands = program.commands.map(described);
+    .action(async (shell: string) => {
+      const { listChips } = await import('../target/chip.js');
+      const chips = listChips();
+      const commands = program.commands.map((command) => described(command, chips));
       switch (shell) {
         case 'bash':
           process.stdout.write(bashScript(commands));
@@ -55,16 +56,17 @@ interface DescribedCommand {
   readonly words: readonly string[];
 }
 
-function described(command: Command): DescribedCommand {
+function described(command: Command, chips: readonly string[]): DescribedCommand {
   const name = command.name();
-  const words = name === 'completion' ? SHELLS : name === 'targets' ? listChips() : [];
-  const options = command.options.map((option) => describedOption(option));
+  const words = name === 'completion' ? SHELLS : name === 'targets' ? chips : [];
+  const options = command.options.map((option) => describedOption(option, chips));
   return { name, summary: command.summary() || command.description(), options, words };
 }
 
-function describedOption({ short, long, description, required, optional, parseArg }: Option): DescribedOption {
+function describedOption(option: Option, chips: readonly string[]): DescribedOption {
+  const { short, long, description, required, optional, parseArg } = option;
   const names = [short, long].filter((name) => name !== undefined);
-  const values = long === '--target' ? listChips() : valuesOf(parseArg);
+  const values = long === '--target' ? chips : valuesOf(parseArg);
   return { names, summary: description, takesValue: required || optional, values };
 }
 
