@@ -9,7 +9,6 @@
 import type { ObservedCommand, Observer } from './observer.js';
 
 export type DramTraceFormat = 'dramsim3' | 'ramulator2';
-export const DRAM_TRACE_FORMATS: readonly DramTraceFormat[] = ['dramsim3', 'ramulator2'];
 
 interface Request {
   readonly address: number;
