@@ -1,11 +1,10 @@
 /** options.json: how a directory was compiled, so that the same can be asked again with one thing changed. */
 import { join } from 'node:path';
 import { z } from 'zod';
-import { SpillwayError } from '../base/diagnostic.js';
 import { type Chip, parseChip } from '../target/chip.js';
 import type { CompileOptions } from './compile.js';
 import { OBJECTIVES } from './objective-names.js';
-import { readInputFile } from './read-file.js';
+import { readCompiledJson } from './read-compiled-json.js';
 
 export const OPTIONS_FILE = 'options.json';
 
@@ -55,31 +54,17 @@ export function optionsText(options: CompileOptions): string {
  *   others of a chip file for the chip in it
  */
 export function readRecordedOptions(directory: string): CompileOptions {
-  const file = join(directory, OPTIONS_FILE);
-  const text = new TextDecoder().decode(readInputFile(file));
-  const fail = (message: string): never => {
-    throw new SpillwayError([
-      { code: 'SW8008', blame: 'input', message, loc: { file }, hint: 'compile the model again with this version' },
-    ]);
-  };
-  let data: unknown;
-  try {
-    data = JSON.parse(text);
-  } catch {
-    return fail('this is no JSON');
-  }
-  const parsed = optionsSchema.safeParse(data);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    return fail(`these are no options of this version of Spillway: ${issue?.path.join('.')}: ${issue?.message}`);
-  }
-  const { schema: _, disabledPasses, chip, statesInSram, placedShare, ...options } = parsed.data;
+  const recorded = readCompiledJson(directory, OPTIONS_FILE, optionsSchema, {
+    code: 'SW8008',
+    message: 'these are no options',
+  });
+  const { schema: _, disabledPasses, chip, statesInSram, placedShare, ...options } = recorded;
   return {
     ...options,
     ...(statesInSram === undefined ? {} : { statesInSram }),
     ...(placedShare === undefined ? {} : { placedShare }),
     disabledPasses: new Set(disabledPasses),
-    chip: chipIn(chip, file),
+    chip: chipIn(chip, join(directory, OPTIONS_FILE)),
   };
 }
 
