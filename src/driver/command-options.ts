@@ -18,6 +18,11 @@ export interface CompilerFlags {
   readonly disablePass?: readonly string[];
 }
 
+/** What of these flags the compiler takes as it is. */
+export function searchOptions({ dtype, blocks, parts, resident, solver, gap, timeLimit }: CompilerFlags) {
+  return { dtype, blocks, parts, resident, solver, gap, timeLimitSeconds: timeLimit };
+}
+
 /** What commander hands to the action of a command with `addCompileOptions`. */
 export interface CompileFlags extends CompilerFlags {
   readonly target?: string;

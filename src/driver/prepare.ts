@@ -1,7 +1,7 @@
 /** From the flags of a compiling command to a model, a chip and the options of the compiler. */
 import type { Program } from '../ir/types.js';
 import { type Chip, loadChip, parseChip } from '../target/chip.js';
-import { type CompileFlags, type PlacementName, usageError } from './command-options.js';
+import { type CompileFlags, type PlacementName, searchOptions, usageError } from './command-options.js';
 import type { CompileOptions } from './compile.js';
 import { importModel } from './import-model.js';
 
@@ -52,14 +52,8 @@ export function compileOptions(prepared: PreparedModel, flags: PrepareFlags, pla
   return {
     chip: prepared.chip,
     batch: prepared.batch,
-    dtype: flags.dtype,
+    ...searchOptions(flags),
     placement,
-    blocks: flags.blocks,
-    parts: flags.parts,
-    resident: flags.resident,
-    solver: flags.solver,
-    gap: flags.gap,
-    timeLimitSeconds: flags.timeLimit,
     objective: flags.objective,
     disabledPasses: new Set(flags.disablePass ?? []),
   };

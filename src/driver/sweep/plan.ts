@@ -1,6 +1,6 @@
 /** From the flags of `spillway sweep` to the list of its points. */
 import { type Chip, loadChip } from '../../target/chip.js';
-import { type CompilerFlags, type PlacementName, usageError } from '../command-options.js';
+import { type CompilerFlags, type PlacementName, searchOptions, usageError } from '../command-options.js';
 import { combinations, type Density, type SramItem, sramSizes } from './axes.js';
 import type { PointTask, SweepOptions, Variant } from './point.js';
 
@@ -34,14 +34,8 @@ export function sweepTasks(model: string, flags: SweepFlags): PointTask[] {
   }
   const chips = flags.target.map((target) => loadChip(target));
   const options: SweepOptions = {
-    dtype: flags.dtype,
+    ...searchOptions(flags),
     placement: flags.placement,
-    blocks: flags.blocks,
-    parts: flags.parts,
-    resident: flags.resident,
-    solver: flags.solver,
-    gap: flags.gap,
-    timeLimitSeconds: flags.timeLimit,
     disabledPasses: [...(flags.disablePass ?? [])].sort(),
   };
   const variants = combinations(flags.param ?? new Map()).flatMap((params) =>
