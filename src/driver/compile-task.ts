@@ -1,9 +1,9 @@
 /** What `spillway compile` does, from the files read to the files written; in whatever thread. */
-import { basename } from 'node:path';
 import type { Observer } from '../../passes/pass.js';
 import type { SearchControl } from '../solver/control.js';
 import type { CompileFlags, PlacementName } from './command-options.js';
 import { compileProgram, optimise } from './compile.js';
+import { modelStem } from './model-stem.js';
 import { compileOptions, prepare } from './prepare.js';
 import { makeReport, type Report } from './report.js';
 import { writeDirectory } from './write-directory.js';
@@ -68,10 +68,5 @@ export async function runCompileTask(
 
 /** Where the files go; nowhere when only the report is wanted. */
 function outputDirectory({ model, flags }: CompileTask, chip: string): string | undefined {
-  return flags.output ?? (flags.json ? undefined : `out/${stem(model)}-${chip}`);
-}
-
-/** `resnet50` of `examples/resnet50.model.ts`. */
-function stem(path: string): string {
-  return basename(path).replace(/\.(model\.ts|onnx|tflite)$/, '');
+  return flags.output ?? (flags.json ? undefined : `out/${modelStem(model)}-${chip}`);
 }

@@ -1,6 +1,7 @@
 /** The whole story of a sweep: points, threads, what is kept, and what is written and shown in the end. */
+
 import { availableParallelism } from 'node:os';
-import { basename } from 'node:path';
+import { modelStem } from '../model-stem.js';
 import { startProgress } from '../progress.js';
 import { writeFiles } from '../write-files.js';
 import { Estimate } from './estimate.js';
@@ -20,7 +21,7 @@ const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
 /** @throws SpillwayError for what is wrong with the input; nothing but finished points is written then */
 export async function runSweep(model: string, flags: SweepFlags): Promise<void> {
   const tasks = sweepTasks(model, flags);
-  const directory = flags.output ?? (flags.json ? undefined : `out/${stem(model)}-sweep`);
+  const directory = flags.output ?? (flags.json ? undefined : `out/${modelStem(model)}-sweep`);
   if (directory !== undefined) openStore(directory);
   const stop = new AbortController();
   let exitCode: number | undefined;
@@ -108,9 +109,4 @@ function exitCodeOf({ series }: Sweep): number {
   const points = series.flatMap((one) => one.points);
   if (points.some(({ status }) => status === 'failed')) return 70;
   return points.some(isDone) ? 0 : 3;
-}
-
-/** `resnet50` of `examples/resnet50.model.ts`. */
-function stem(path: string): string {
-  return basename(path).replace(/\.(model\.ts|onnx|tflite)$/, '');
 }

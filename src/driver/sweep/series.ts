@@ -1,5 +1,5 @@
 /** From the answers of single points to curves: sorted, never worse with more SRAM, with their knees. */
-import { basename } from 'node:path';
+import { modelStem } from '../model-stem.js';
 import { kneesOf } from './knees.js';
 import type { Measured, Outcome, PointTask } from './point.js';
 import { type DonePoint, isDone, type Sweep, type SweepPoint, type SweepSeries } from './sweep-document.js';
@@ -30,7 +30,7 @@ export function sweepOf(model: string, tasks: readonly PointTask[], finished: re
   const name = series.find((one) => one.model !== null)?.model?.name;
   return {
     schema: 'spillway-sweep/1',
-    model: { name: name ?? basename(model).replace(/\.(model\.ts|onnx|tflite)$/, ''), source: model },
+    model: { name: name ?? modelStem(model), source: model },
     options: { ...options, disabledPasses: [...options.disabledPasses] },
     series,
   };
