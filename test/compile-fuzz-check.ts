@@ -179,7 +179,7 @@ function problemsOf(compiled: Compiled, expected: Expected, chip: Chip, say: (te
   if (planned !== record.plannedTrafficBytes) say(`${record.plannedTrafficBytes} B are planned, ${planned} B listed`);
   if (record.boundBytes !== undefined && record.boundBytes > planned + 1e-6 * planned)
     say(`the bound ${record.boundBytes} B is above the traffic ${planned} B`);
-  const report = makeReport(compiled, { chip, objective: 'traffic', placement: record.placement });
+  const report = makeReport(compiled);
   const { bound } = report;
   for (const problem of pagePlanProblems(pagePlan(compiled.schedule, ''), report)) say(`memory map: ${problem}`);
   const { period } = counted;

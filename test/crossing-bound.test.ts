@@ -47,7 +47,7 @@ async function reportOf(program: Program, sramBytes: number, batch = 1): Promise
     gap: 0,
     timeLimitSeconds: 20,
   } as const;
-  return makeReport(await compileProgram(program, options), { chip, objective: 'traffic', placement: 'ilp' });
+  return makeReport(await compileProgram(program, options));
 }
 
 /** Of two layers, without biases (at most nine bytes a channel): the second whole, of the first the taps that a pixel in a corner takes. */

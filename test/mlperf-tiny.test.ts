@@ -38,7 +38,7 @@ describe('traffic over that of reading each weight, the input and the output onc
     const timesOnce = async (resident: boolean): Promise<number> => {
       const compiled = await compileProgram(program, { ...options, resident });
       expect(compiledProblems(compiled, program, chip)).toEqual([]);
-      const { model, period, sram } = makeReport(compiled, { chip, objective: 'traffic', placement: 'ilp' });
+      const { model, period, sram } = makeReport(compiled);
       if (!resident) expect(sram.residentWeightBytes).toBe(0);
       return period.totalBytes / (model.weightBytes + period.byClass.input + period.byClass.output);
     };

@@ -145,7 +145,7 @@ describe.each(MODELS)('%s', (_name, model, states, width) => {
       const { byClass } = bytesOf(one);
       expect(byClass.input).toBe(width * 4);
       expect(byClass.output).toBe(states.size > 1 ? 2 * HIDDEN * 4 : 16); // h and c lie side by side
-      const report = makeReport(one, { chip: chipOf(64 * 1024), objective: 'traffic', placement: 'ilp' });
+      const report = makeReport(one);
       const rows = report.tensors.filter(({ why }) => /state|next value/.test(why));
       expect(rows.every((row) => row.class === 'activations')).toBe(true);
       expect(rows.length).toBeGreaterThanOrEqual(2 * states.size);

@@ -60,7 +60,7 @@ async function compareReports(model: string, flags: CompileFlags): Promise<Repor
       const options = compileOptions(prepared, flags, placement);
       const onStage = (name: string): void => progress.stage(`${placement}: ${name}`);
       const compiled = await compileProgram(prepared.program, { ...options, onStage });
-      rows.push(makeReport(compiled, { chip: prepared.chip, objective: flags.objective, placement }));
+      rows.push(makeReport(compiled));
     }
     return rows;
   } finally {

@@ -53,11 +53,7 @@ export async function runCompileTask(
   }
   const compiled = await compileProgram(prepared.program, options);
   onStage?.('report');
-  const report = makeReport(compiled, {
-    chip: prepared.chip,
-    objective: flags.objective,
-    placement: flags.placement,
-  });
+  const report = makeReport(compiled);
   const directory = outputDirectory({ model, flags }, prepared.chip.name);
   if (directory !== undefined) {
     onWrite?.(directory);

@@ -72,7 +72,7 @@ async function demonstrate(
       gap: 0.001,
       timeLimitSeconds: 10,
     });
-    const report = makeReport(compiled, { chip, objective: 'traffic', placement });
+    const report = makeReport(compiled);
     reports.push(report);
     if (placement === 'ilp') writeDirectory(directory, compiled, report);
     else simpler.push([report, simulateInMemory(compiled)]);

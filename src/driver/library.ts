@@ -111,7 +111,7 @@ export async function compile(request: CompileRequest): Promise<Compilation> {
     ...(request.onStage === undefined ? {} : { onStage: request.onStage }),
     ...(request.control === undefined ? {} : { control: request.control }),
   });
-  const report = makeReport(compiled, { chip: prepared.chip, objective, placement });
+  const report = makeReport(compiled);
   return {
     report,
     notes: prepared.note === undefined ? [] : [prepared.note],

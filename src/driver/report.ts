@@ -10,7 +10,7 @@ import type { Schedule } from '../schedule/schedule.js';
 import type { Chip } from '../target/chip.js';
 import type { Compiled } from './compile.js';
 import { mostFeatureBytes } from './feature-bytes.js';
-import { OBJECTIVES, type Objective } from './objective-names.js';
+import { OBJECTIVES } from './objective-names.js';
 import { type Energy, energyOf } from './objectives.js';
 import { countTraffic, type PeriodBytes } from './period-bytes.js';
 import { budgetOf, layerReports } from './report-layers.js';
@@ -138,15 +138,9 @@ export type Report = z.infer<typeof reportSchema>;
 export type LayerReport = z.infer<typeof layerSchema>;
 export type TensorReport = z.infer<typeof tensorSchema>;
 
-export interface ReportOptions {
-  readonly chip: Chip;
-  readonly objective: Objective;
-  readonly placement: 'none' | 'greedy' | 'ilp';
-}
-
-export function makeReport(compiled: Compiled, options: ReportOptions): Report {
+export function makeReport(compiled: Compiled): Report {
   const { schedule, emitted } = compiled;
-  const { chip } = options;
+  const { chip, objective = 'traffic', placement } = compiled.options;
   const { batch, dtype } = emitted.manifest;
   const counted = countTraffic(schedule, emitted);
   const { period } = counted;
@@ -182,8 +176,8 @@ export function makeReport(compiled: Compiled, options: ReportOptions): Report {
     },
     batch,
     groupFrames: schedule.batch,
-    objective: options.objective,
-    placement: options.placement,
+    objective,
+    placement,
     prologue: counted.prologue,
     period,
     perFrameBytes: Math.round(period.totalBytes / batch),
@@ -209,7 +203,7 @@ export function makeReport(compiled: Compiled, options: ReportOptions): Report {
       order: record.order ?? 'fewest live bytes',
     },
     layers,
-    tensors: tensorReports(schedule, counted, emitted, options.placement),
+    tensors: tensorReports(schedule, counted, emitted, placement),
   };
 }
 

@@ -57,9 +57,7 @@ export async function solveAgain(
   return { report, diff: diffReports(before, report), unmet: unmetOf(report, question) };
 
   async function reportOf(imported: NonNullable<typeof program>, wanted: CompileOptions): Promise<Report> {
-    const compiled = await compileProgram(imported, wanted);
-    const { objective = 'traffic', placement } = wanted;
-    return makeReport(compiled, { chip: wanted.chip, objective, placement });
+    return makeReport(await compileProgram(imported, wanted));
   }
 }
 

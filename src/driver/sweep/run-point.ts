@@ -62,7 +62,7 @@ async function compilePoint(program: Program, batch: number, task: PointTask): P
   const disabledPasses = new Set(options.disabledPasses);
   try {
     const compiled = await compileProgram(program, { ...options, disabledPasses, chip, batch, objective });
-    const report = makeReport(compiled, { chip, objective, placement: options.placement });
+    const report = makeReport(compiled);
     const { source: _, ...facts } = report.model;
     return { status: 'done', batch, model: facts, measured: measuredOf(report) };
   } catch (error) {
