@@ -87,7 +87,8 @@ export async function compile(request: CompileRequest): Promise<Compilation> {
   const { compileOptions, prepare } = await import('./prepare.js');
   const { compileProgram } = await import('./compile.js');
   const { makeReport } = await import('./report.js');
-  const { directoryFiles, writeDirectory } = await import('./write-directory.js');
+  const { directoryFiles } = await import('./write-directory.js');
+  const { writeFiles } = await import('./write-files.js');
   const { placement = 'ilp', objective = 'traffic', target, batch, sramBytes } = request;
   const flags = {
     target,
@@ -112,13 +113,14 @@ export async function compile(request: CompileRequest): Promise<Compilation> {
     ...(request.control === undefined ? {} : { control: request.control }),
   });
   const report = makeReport(compiled);
+  const files = directoryFiles(compiled, report);
   return {
     report,
     notes: prepared.note === undefined ? [] : [prepared.note],
-    files: directoryFiles(compiled, report),
+    files,
     manifest: compiled.emitted.manifest,
     graph: compiled.imported,
-    write: (directory) => writeDirectory(directory, compiled, report),
+    write: (directory) => writeFiles(directory, files),
   };
 }
 
