@@ -105,17 +105,9 @@ function withStates(imported: Program, compile: (inSram: boolean) => Compiled, o
   const hasStates = (imported.states ?? []).length > 0;
   if (!hasStates || statesInSram !== undefined || placement === 'none') return compile(statesInSram ?? false);
   const inDram = compile(false);
-  let inSram: Compiled;
-  try {
-    inSram = compile(true);
-  } catch (error) {
-    const isTooSmall = error instanceof SpillwayError && error.diagnostics.every(({ blame }) => blame === 'target');
-    if (isTooSmall) return inDram;
-    throw error;
-  }
-  const costOf = ({ schedule, emitted }: Compiled) =>
-    planCost('', emitted, countTraffic(schedule, emitted).period.totalBytes, options.chip);
-  const isBetter = comparePlans(options.objective ?? 'traffic', costOf(inSram), costOf(inDram)) < 0;
+  const inSram = unlessTooLarge(() => compile(true));
+  if (inSram === undefined) return inDram;
+  const isBetter = comparePlans(options.objective ?? 'traffic', costOf('', inSram), costOf('', inDram)) < 0;
   const [best, other] = isBetter ? [inSram, inDram] : [inDram, inSram];
   const plansOf = ({ plans }: Compiled, where: string): PlanCost[] =>
     plans.map((cost) => ({ ...cost, plan: `${cost.plan}, states in ${where}` }));
@@ -160,9 +152,7 @@ const OTHER_WAYS: readonly { readonly name: string; readonly change: Partial<Com
  * more are made, and the best by the objective is taken: it is never worse than the plan for traffic.
  */
 function bestOf(first: Compiled, compile: CompileOnce, options: CompileOptions): Compiled {
-  const { objective = 'traffic', chip, placement } = options;
-  const costOf = (plan: string, { schedule, emitted }: Compiled) =>
-    planCost(plan, emitted, countTraffic(schedule, emitted).period.totalBytes, chip);
+  const { objective = 'traffic', placement } = options;
   const { record } = first.schedule;
   let best = { compiled: first, cost: costOf(placement, first) };
   const costs = [best.cost];
@@ -199,6 +189,10 @@ function bestOf(first: Compiled, compile: CompileOnce, options: CompileOptions):
   const status = record.status === 'optimal' && !isProven ? 'incumbent' : record.status;
   const taken = { ...record, status, plannedTrafficBytes, boundBytes, ...(order === undefined ? {} : { order }) };
   return { ...best.compiled, plans, schedule: { ...best.compiled.schedule, record: taken } };
+}
+
+function costOf(plan: string, { schedule, emitted, options }: Compiled): Omit<PlanCost, 'isChosen'> {
+  return planCost(plan, emitted, countTraffic(schedule, emitted).period.totalBytes, options.chip);
 }
 
 /** Undefined where the layers do not fit as they are asked for. */
