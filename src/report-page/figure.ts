@@ -57,3 +57,13 @@ export const CLASSES = [
   { name: 'output', label: 'model output', colour: '--output' },
   { name: 'code', label: 'control code', colour: '--code' },
 ] as const;
+
+/** What both pages begin with, for those who use no mouse, and for all: a way past it, the headline, and links to the sections. */
+export function opening(top: Node, sections: readonly { readonly id: string; readonly name: string }[]): Node[] {
+  const links = sections.map(({ id, name }) => h('li', {}, h('a', { href: `#${id}` }, name)));
+  return [
+    h('a', { class: 'skip', href: '#content' }, 'Skip to the content'),
+    top,
+    h('nav', { class: 'contents', 'aria-label': 'Contents' }, h('ul', {}, ...links)),
+  ];
+}

@@ -2,7 +2,7 @@
 import { readDocuments } from './data.js';
 import { details } from './details.js';
 import { h } from './element.js';
-import type { Section } from './figure.js';
+import { opening, type Section } from './figure.js';
 import { graph } from './graph.js';
 import { headline } from './headline.js';
 import { kinds } from './kinds.js';
@@ -28,19 +28,7 @@ const makers: readonly { readonly id: string; readonly name: string; readonly ma
 ];
 
 const main = h('main', { id: 'content' });
-document
-  .getElementById('page')
-  ?.append(
-    h('a', { class: 'skip', href: '#content' }, 'Skip to the content'),
-    headline(documents),
-    h(
-      'nav',
-      { class: 'contents', 'aria-label': 'Contents' },
-      h('ul', {}, ...makers.map(({ id, name }) => h('li', {}, h('a', { href: `#${id}` }, name)))),
-    ),
-    main,
-    details(documents, selection),
-  );
+document.getElementById('page')?.append(...opening(headline(documents), makers), main, details(documents, selection));
 
 /** One section in each turn of the event loop: the page answers meanwhile. */
 function show(index: number): void {

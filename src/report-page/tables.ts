@@ -2,8 +2,8 @@
 import type { LayerReport, PageDocuments, TensorReport } from './data.js';
 import { type Section, section } from './figure.js';
 import { integer } from './format.js';
-import type { Selection } from './selection.js';
-import { type Column, sortedTable } from './table.js';
+import type { Selected, Selection } from './selection.js';
+import { type Column, sortedTable, type TableOptions } from './table.js';
 
 const LAYER_COLUMNS: readonly Column<LayerReport>[] = [
   { label: 'step', value: ({ step }) => step },
@@ -41,14 +41,7 @@ export function layerTable({ report }: PageDocuments, selection: Selection): Sec
     'Layers',
     `In the order in which they run. Bytes are those of a period (${integer(report.batch)} frame${report.batch === 1 ? '' : 's'}). SRAM value: DRAM bytes of a frame that one more byte of SRAM at this step would save.`,
   );
-  const table = sortedTable({
-    label: 'layers',
-    rows: report.layers,
-    columns: LAYER_COLUMNS,
-    onOpen: (index) => selection.select({ kind: 'layer', index }),
-  });
-  selection.onChange((selected) => table.mark(selected?.kind === 'layer' ? selected.index : undefined));
-  made.body.append(table.element);
+  made.body.append(selectable('layer', { label: 'layers', rows: report.layers, columns: LAYER_COLUMNS }, selection));
   return made;
 }
 
@@ -58,13 +51,19 @@ export function tensorTable({ report }: PageDocuments, selection: Selection): Se
     'Tensors',
     "Where each tensor is between the steps that write and read it, what it moves in a period, and why. Reads and writes of all rows add up to the period's.",
   );
-  const table = sortedTable({
-    label: 'tensors',
-    rows: report.tensors,
-    columns: TENSOR_COLUMNS,
-    onOpen: (index) => selection.select({ kind: 'tensor', index }),
-  });
-  selection.onChange((selected) => table.mark(selected?.kind === 'tensor' ? selected.index : undefined));
-  made.body.append(table.element);
+  made.body.append(
+    selectable('tensor', { label: 'tensors', rows: report.tensors, columns: TENSOR_COLUMNS }, selection),
+  );
   return made;
+}
+
+/** A table whose rows open what they are about, and are marked while that is selected. */
+function selectable<Row>(
+  kind: Selected['kind'],
+  options: Omit<TableOptions<Row>, 'onOpen'>,
+  selection: Selection,
+): HTMLElement {
+  const table = sortedTable({ ...options, onOpen: (index) => selection.select({ kind, index }) });
+  selection.onChange((selected) => table.mark(selected?.kind === kind ? selected.index : undefined));
+  return table.element;
 }

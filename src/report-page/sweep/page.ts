@@ -1,6 +1,6 @@
 /** sweep.html: builds the page from the document in it. */
 import { h } from '../element.js';
-import type { Section } from '../figure.js';
+import { opening, type Section } from '../figure.js';
 import { count, decimalBytes, fixed, percent } from '../format.js';
 import { classes } from './classes.js';
 import { curves, SPEED, seriesSwitches, TRAFFIC } from './curves.js';
@@ -29,13 +29,7 @@ if (sweep.series.length > 1) {
 document
   .getElementById('page')
   ?.append(
-    h('a', { class: 'skip', href: '#content' }, 'Skip to the content'),
-    headline(sweep),
-    h(
-      'nav',
-      { class: 'contents', 'aria-label': 'Contents' },
-      h('ul', {}, ...sections.map(({ id, name }) => h('li', {}, h('a', { href: `#${id}` }, name)))),
-    ),
+    ...opening(headline(sweep), sections),
     h('main', { id: 'content' }, ...sections.map(({ section }) => section.element)),
   );
 for (const { section } of sections) section.onShown?.();
