@@ -1,12 +1,10 @@
 /** Compiles in a thread of its own, and meanwhile shows how it goes and listens for Ctrl-C. */
 import { rmSync } from 'node:fs';
-import { getHeapStatistics } from 'node:v8';
-import { Worker } from 'node:worker_threads';
-import { SpillwayError } from '../base/diagnostic.js';
 import type { CompileOutcome, CompileTask } from './compile-task.js';
 import type { WorkerInput, WorkerMessage } from './compile-worker.js';
 import { startProgress } from './progress.js';
 import { stagingDirectory } from './staging.js';
+import { errorOf, startThread } from './thread.js';
 
 /** Ctrl-C ended the compilation before there was a plan, or a second one did not wait for it. */
 export class Interrupted extends Error {}
@@ -23,11 +21,7 @@ export interface RunningCompile {
 export function startCompile(task: CompileTask, listens = true): RunningCompile {
   const stop = new Int32Array(new SharedArrayBuffer(4));
   const workerData: WorkerInput = { task, stop };
-  const maxOldGenerationSizeMb = Math.floor(getHeapStatistics().heap_size_limit / 2 ** 20);
-  const worker = new Worker(new URL('./compile-worker.js', import.meta.url), {
-    workerData,
-    resourceLimits: { maxOldGenerationSizeMb },
-  });
+  const worker = startThread(new URL('./compile-worker.js', import.meta.url), workerData);
   const progress = startProgress();
   let hasPlan = false;
   let writing: string | undefined;
@@ -64,11 +58,8 @@ export function startCompile(task: CompileTask, listens = true): RunningCompile 
         case 'done':
           resolve(message.outcome);
           return;
-        case 'refused':
-          reject(withStack(new SpillwayError(message.diagnostics), message.stack));
-          return;
-        case 'broken':
-          reject(withStack(new Error(message.message), message.stack));
+        default:
+          reject(errorOf(message));
       }
     });
     worker.on('error', reject);
@@ -78,9 +69,4 @@ export function startCompile(task: CompileTask, listens = true): RunningCompile 
     process.off('SIGINT', onInterrupt);
   });
   return { outcome, abandon };
-}
-
-function withStack(error: Error, stack: string): Error {
-  error.stack = stack;
-  return error;
 }

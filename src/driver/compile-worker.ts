@@ -1,7 +1,7 @@
 /** A thread that compiles, so that the one that started it can watch the terminal meanwhile. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { type Diagnostic, SpillwayError } from '../base/diagnostic.js';
 import { type CompileOutcome, type CompileTask, runCompileTask } from './compile-task.js';
+import { failureOf, type ThreadFailure } from './thread.js';
 
 export interface WorkerInput {
   readonly task: CompileTask;
@@ -14,8 +14,7 @@ export type WorkerMessage =
   | { readonly kind: 'plan'; readonly best: number; readonly bound: number }
   | { readonly kind: 'writing'; readonly directory: string }
   | { readonly kind: 'done'; readonly outcome: CompileOutcome | undefined }
-  | { readonly kind: 'refused'; readonly diagnostics: readonly Diagnostic[]; readonly stack: string }
-  | { readonly kind: 'broken'; readonly message: string; readonly stack: string };
+  | ThreadFailure;
 
 /** A search reports often; nobody reads faster than this. */
 const LEAST_MILLISECONDS = 50;
@@ -37,9 +36,7 @@ async function work(port: NonNullable<typeof parentPort>, { task, stop }: Worker
     });
     post({ kind: 'done', outcome });
   } catch (error) {
-    const stack = error instanceof Error ? (error.stack ?? '') : '';
-    if (error instanceof SpillwayError) post({ kind: 'refused', diagnostics: error.diagnostics, stack });
-    else post({ kind: 'broken', message: error instanceof Error ? error.message : String(error), stack });
+    post(failureOf(error));
   }
 }
 

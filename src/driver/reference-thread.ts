@@ -1,9 +1,7 @@
 /** Runs the reference interpreter in a thread of its own, so that the simulation goes on meanwhile. */
-import { getHeapStatistics } from 'node:v8';
-import { Worker } from 'node:worker_threads';
-import { SpillwayError } from '../base/diagnostic.js';
 import type { ReferenceFrames } from './reference-check.js';
 import type { ReferenceMessage, ReferenceTask } from './reference-worker.js';
+import { errorOf, startThread } from './thread.js';
 
 export interface RunningReference {
   /**
@@ -16,20 +14,11 @@ export interface RunningReference {
 }
 
 export function startReference(task: ReferenceTask): RunningReference {
-  const maxOldGenerationSizeMb = Math.floor(getHeapStatistics().heap_size_limit / 2 ** 20);
-  const worker = new Worker(new URL('./reference-worker.js', import.meta.url), {
-    workerData: task,
-    resourceLimits: { maxOldGenerationSizeMb },
-  });
+  const worker = startThread(new URL('./reference-worker.js', import.meta.url), task);
   const frames = new Promise<ReferenceFrames | undefined>((resolve, reject) => {
-    const fail = (error: Error, stack: string): void => {
-      error.stack = stack;
-      reject(error);
-    };
     worker.on('message', (message: ReferenceMessage) => {
       if (message.kind === 'done') resolve(message.frames);
-      else if (message.kind === 'refused') fail(new SpillwayError(message.diagnostics), message.stack);
-      else fail(new Error(message.message), message.stack);
+      else reject(errorOf(message));
     });
     worker.on('error', reject);
     worker.on('exit', (code) => reject(new Error(`the thread of the reference ended early, with ${code}`)));

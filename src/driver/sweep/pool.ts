@@ -1,7 +1,7 @@
 /** Points on several threads. What comes out does not depend on how many there are, or on which point is done first. */
-import { getHeapStatistics } from 'node:v8';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { SpillwayError } from '../../base/diagnostic.js';
+import { startThread } from '../thread.js';
 import type { PointTask } from './point.js';
 import type { PointAnswer } from './run-point.js';
 import type { SweepWorkerInput, SweepWorkerMessage } from './sweep-worker.js';
@@ -68,11 +68,7 @@ export async function runPool(
 }
 
 function newWorker(workerData: SweepWorkerInput): Worker {
-  const maxOldGenerationSizeMb = Math.floor(getHeapStatistics().heap_size_limit / 2 ** 20);
-  const worker = new Worker(new URL('./sweep-worker.js', import.meta.url), {
-    workerData,
-    resourceLimits: { maxOldGenerationSizeMb },
-  });
+  const worker = startThread(new URL('./sweep-worker.js', import.meta.url), workerData);
   // Whoever waits for an answer hears of it; between answers nobody does, and it must not end everything.
   return worker.on('error', () => {});
 }
