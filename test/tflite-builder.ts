@@ -22,6 +22,20 @@ export interface FileTensor {
   readonly axis?: number;
   readonly data?: ArrayBufferView;
   readonly isVariable?: boolean;
+  /** The data are those of the positions that the levels list. */
+  readonly sparsity?: FileSparsity;
+}
+
+export interface FileSparsity {
+  readonly order: readonly number[];
+  readonly blockMap: readonly number[];
+  readonly levels: readonly (FileLevel | number)[]; // a number is the extent of a complete level
+}
+
+export interface FileLevel {
+  readonly segments: readonly number[];
+  readonly indices: readonly number[];
+  readonly width: 8 | 16 | 32; // bits of an index
 }
 
 /** Fields of an options table by their number. A fractional or f-marked value is a float, an array a vector of int32. */
@@ -120,16 +134,52 @@ function writeQuantization(b: Builder, { scales, zeroPoints, axis }: FileTensor)
   return b.endObject();
 }
 
+function writeSparsity(b: Builder, sparsity: FileSparsity | undefined): number {
+  if (sparsity === undefined) return 0;
+  const levels = sparsity.levels.map((level) => {
+    const isListed = typeof level !== 'number';
+    const lists = isListed ? [level.segments, level.indices].map((list) => writeIndices(b, list, level.width)) : [];
+    const union = isListed ? { 8: 3, 16: 2, 32: 1 }[level.width] : 0;
+    b.startObject(6);
+    b.addFieldInt8(0, isListed ? 1 : 0, 0);
+    b.addFieldInt32(1, isListed ? 0 : level, 0);
+    for (const [i, list] of lists.entries()) {
+      b.addFieldInt8(2 + 2 * i, union, 0);
+      b.addFieldOffset(3 + 2 * i, list, 0);
+    }
+    return b.endObject();
+  });
+  const parts = [int32s(b, sparsity.order), int32s(b, sparsity.blockMap), offsets(b, levels)];
+  b.startObject(3);
+  for (const [field, part] of parts.entries()) b.addFieldOffset(field, part, 0);
+  return b.endObject();
+}
+
+function writeIndices(b: Builder, values: readonly number[], width: 8 | 16 | 32): number {
+  b.startVector(width / 8, values.length, 4);
+  for (const value of values.toReversed()) {
+    if (width === 8) b.addInt8(value);
+    else if (width === 16) b.addInt16(value);
+    else b.addInt32(value);
+  }
+  const vector = b.endVector();
+  b.startObject(1);
+  b.addFieldOffset(0, vector, 0);
+  return b.endObject();
+}
+
 function writeTensor(b: Builder, tensor: FileTensor, buffer: number): number {
   const name = b.createString(tensor.name);
   const shape = int32s(b, tensor.shape);
   const quantization = writeQuantization(b, tensor);
+  const sparsity = writeSparsity(b, tensor.sparsity);
   b.startObject(10);
   b.addFieldOffset(0, shape, 0);
   b.addFieldInt8(1, TYPE_CODES[tensor.type], 0);
   b.addFieldInt32(2, buffer, 0);
   b.addFieldOffset(3, name, 0);
   if (quantization !== 0) b.addFieldOffset(4, quantization, 0);
+  if (sparsity !== 0) b.addFieldOffset(6, sparsity, 0);
   b.addFieldInt8(5, tensor.isVariable === true ? 1 : 0, 0);
   return b.endObject();
 }

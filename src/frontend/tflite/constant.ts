@@ -6,6 +6,7 @@ import { unsupported } from '../import-problems.js';
 import type { TfliteQuantization, TfliteTensor } from './model.js';
 import { malformed } from './problems.js';
 import type { TensorType } from './schema.js';
+import { densePositions } from './sparse.js';
 
 export interface Constant {
   readonly name: string;
@@ -33,14 +34,24 @@ export function constantOf(tensor: TfliteTensor, bytes: Uint8Array, loc: SourceL
   const { name, type, shape, quantization } = tensor;
   const bits = BITS[type];
   if (bits === undefined) unsupported(`the constant '${name}' is ${type}`);
-  if (tensor.isSparse) unsupported(`the constant '${name}' is stored sparse`);
-  const count = elementCountOf(shape);
+  const dense = elementCountOf(shape);
+  const positions = tensor.sparsity === undefined ? undefined : densePositions(name, shape, tensor.sparsity, loc);
+  const count = positions?.length ?? dense;
   const expected = Math.ceil((count * bits) / 8);
   if (bytes.length !== expected) {
     const message = `constant '${name}' ${type} [${shape.join(', ')}] has ${bytes.length} B of data, not ${expected} B`;
     malformed('SW2104', loc, message);
   }
-  return remembered({ name, type, shape, quantization, elements: () => decode(type, bytes, count) });
+  const stored = () => decode(type, bytes, count);
+  const elements = positions === undefined ? stored : () => spread(stored(), positions, dense);
+  return remembered({ name, type, shape, quantization, elements });
+}
+
+/** What is not stored is 0. */
+function spread(stored: ConstantData | Float64Array, positions: Uint32Array, count: number): typeof stored {
+  const out = new (stored.constructor as new (length: number) => typeof stored)(count);
+  for (const [i, position] of positions.entries()) out[position] = stored[i] ?? 0;
+  return out;
 }
 
 /** The same constant with its elements computed once. */

@@ -86,6 +86,9 @@ function toStoredInt32(node: NodeContext, x: Tensor): TensorId {
   return node.emit({ kind: 'convert', to: 'int32', multiplier: 0, shift: 0, inputs: [shifted] });
 }
 
+/** Sparse constants are written out where they are read; see sparse.ts. */
+export const densify: Importer = (node) => [{ kind: 'constant', constant: node.constant(0, 'operands') }];
+
 /** Of a constant at once: float16 and quantised weights of float models. */
 export const dequantize: Importer = (node) => {
   const operand = node.operand(0);

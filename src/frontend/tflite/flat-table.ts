@@ -79,10 +79,6 @@ export class FlatTable {
     return this.position + offset;
   }
 
-  has(field: number): boolean {
-    return this.fieldAt(field, 1) !== 0;
-  }
-
   int8(field: number, absent = 0): number {
     const at = this.fieldAt(field, 1);
     return at === 0 ? absent : this.flat.buffer.readInt8(at);
@@ -136,6 +132,10 @@ export class FlatTable {
 
   int32s(field: number): number[] {
     return this.elements(field, 4, (at) => this.flat.buffer.readInt32(at));
+  }
+
+  uint16s(field: number): number[] {
+    return this.elements(field, 2, (at) => this.flat.buffer.readUint16(at));
   }
 
   /** Exact up to 2^53. */

@@ -29,7 +29,8 @@ export interface TfliteTensor {
   readonly bytes: Uint8Array | undefined;
   readonly quantization: TfliteQuantization | undefined;
   readonly isVariable: boolean;
-  readonly isSparse: boolean;
+  /** How the elements of a constant are stored, if not all of them are. */
+  readonly sparsity: FlatTable | undefined;
 }
 
 export interface TfliteOperator {
@@ -157,7 +158,7 @@ function readTensor(table: FlatTable, index: number, context: Context): TfliteTe
     bytes: context.buffers[bufferIndex],
     quantization: quantization === undefined ? undefined : readQuantization(quantization, name, loc),
     isVariable: table.bool(TENSOR.isVariable),
-    isSparse: table.has(TENSOR.sparsity),
+    sparsity: table.table(TENSOR.sparsity),
   };
 }
 

@@ -5,7 +5,7 @@ import { addMany, cumulativeSum, localResponseNormalization, reverse, topK } fro
 import type { Importer } from './context.js';
 import { conv2d, depthwiseConv2d, fullyConnected } from './convolution.js';
 import { detectionPostProcess } from './detection.js';
-import { binary, cast, dequantize, quantize, softmax } from './elementwise.js';
+import { binary, cast, densify, dequantize, quantize, softmax } from './elementwise.js';
 import { shape } from './fold.js';
 import {
   batchMatMul,
@@ -44,6 +44,7 @@ export const IMPORTERS: ReadonlyMap<string, Importer> = new Map<string, Importer
   ['COS', unaryFunction('cos')],
   ['CUSTOM:TFLite_Detection_PostProcess', detectionPostProcess],
   ['CUMSUM', cumulativeSum],
+  ['DENSIFY', densify],
   ['DEPTHWISE_CONV_2D', depthwiseConv2d],
   ['DEPTH_TO_SPACE', depthToSpace],
   ['DEQUANTIZE', dequantize],

@@ -18,6 +18,16 @@ export const TENSOR = {
   shapeSignature: 7,
 } as const;
 export const QUANTIZATION = { scale: 2, zeroPoint: 3, axis: 6 } as const;
+export const SPARSITY = { traversalOrder: 0, blockMap: 1, dimMetadata: 2 } as const;
+/** DimensionMetadata. */
+export const DIMENSION = {
+  format: 0,
+  denseSize: 1,
+  segmentsType: 2,
+  segments: 3,
+  indicesType: 4,
+  indices: 5,
+} as const;
 export const OPERATOR = {
   codeIndex: 0,
   inputs: 1,
