@@ -7,7 +7,9 @@ import { loadChip } from '../src/target/chip.js';
 import { compiledProblems } from './compile-fuzz-check.js';
 import { expectAgreement } from './onnx-agreement.js';
 import { BEYOND_CASES } from './onnx-beyond-cases.js';
+
 import { COMPOSED_CASES } from './onnx-composed-cases.js';
+import { FORM_CASES } from './onnx-form-cases.js';
 import { product, randomFloats } from './onnx-models.js';
 import { OnnxRuntime } from './onnxruntime.js';
 
@@ -19,7 +21,7 @@ afterAll(() => runtime.stop());
 const base = loadChip('chip-a');
 const chip = { ...base, sram: { ...base.sram, bytes: 16 * 1024 } };
 
-test.each([...BEYOND_CASES, ...COMPOSED_CASES].map((one) => [one.name, one] as const))(
+test.each([...BEYOND_CASES, ...COMPOSED_CASES, ...FORM_CASES].map((one) => [one.name, one] as const))(
   '%s',
   async (name, { model, inputs, low, high }) => {
     const feeds = inputs.map((input, i) => {

@@ -7,6 +7,7 @@ export type AttributeValue =
   | readonly number[]
   | { readonly float: number }
   | { readonly floats: readonly number[] }
+  | { readonly strings: readonly string[] }
   | { readonly graph: object }
   | object;
 
@@ -27,6 +28,8 @@ function attributeOf(name: string, value: AttributeValue): object {
   if (Array.isArray(value)) return { name, ints: value, type: 7 };
   if ('float' in value) return { name, f: value.float, type: 1 };
   if ('floats' in value) return { name, floats: value.floats, type: 6 };
+  if ('strings' in value)
+    return { name, strings: value.strings.map((text) => new TextEncoder().encode(text)), type: 8 };
   if ('graph' in value) return { name, g: value.graph, type: 5 };
   return { name, t: value, type: 4 };
 }

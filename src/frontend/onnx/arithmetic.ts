@@ -4,7 +4,7 @@ import { unsupported } from '../import-problems.js';
 import { intAttribute } from './attributes.js';
 import type { OpSpec } from './builder.js';
 import { bringTogether, type Part, partOf, togetherView } from './together.js';
-import { computed, type NodeContext, outputName, relabelled, type Value, viewOf } from './value.js';
+import { computed, emitLike, type NodeContext, outputName, relabelled, settled, type Value, viewOf } from './value.js';
 import type { View } from './view.js';
 
 type BinaryKind = Extract<Op['kind'], 'add' | 'sub' | 'mul'> | BinaryFunction;
@@ -47,7 +47,7 @@ export function emitBinary(ctx: NodeContext, kind: BinaryKind, a: Part, b: Part)
 export function importArithmetic(ctx: NodeContext): Value[] {
   const kind = BINARY[ctx.node.operator];
   if (kind === undefined) throw new Error(`${ctx.node.operator} is no arithmetic`);
-  if (kind === 'mod' && intAttribute(ctx.node, 'fmod', 0) !== 0) unsupported('fmod');
+  if (kind === 'mod' && intAttribute(ctx.node, 'fmod', 0) !== 0) return signedRemainder(ctx);
   const parts = ctx.operands.map((_, position) => partOf(ctx, position));
   const [first] = parts;
   if (first === undefined) return unsupported('no operands');
@@ -56,6 +56,20 @@ export function importArithmetic(ctx: NodeContext): Value[] {
   for (const part of parts.slice(1)) result = { kind: 'view', view: emitBinary(ctx, kind, result, part) };
   if (result.kind === 'constant') throw new Error('constants are folded');
   return [computed(result.view)];
+}
+
+/** Mod with fmod: the remainder of the magnitudes, with the sign of the dividend. */
+function signedRemainder(ctx: NodeContext): Value[] {
+  const [a, b] = [settled(ctx, 0), settled(ctx, 1)];
+  const rest = ctx.apply('Mod', [ctx.apply('Abs', [a]), ctx.apply('Abs', [b])]);
+  return [ctx.apply('Mul', [ctx.apply('Sign', [a]), rest])];
+}
+
+/** Div of integers: the quotient without its fraction. */
+export function importWholeQuotient(ctx: NodeContext): Value[] {
+  const view = emitBinary(ctx, 'div', partOf(ctx, 0), partOf(ctx, 1));
+  const spec = { kind: 'unary' as const, inputs: [view.tensor], fn: 'trunc' as const, alpha: 0, beta: 0 };
+  return [computed(emitLike(ctx, spec, view))];
 }
 
 /** The mean of any number of operands. */

@@ -7,7 +7,7 @@
 
 import { unsupported } from '../import-problems.js';
 import { intAttribute, intsAttribute, stringAttribute } from './attributes.js';
-import { type Const, elementCountOf, shapeText } from './constant.js';
+import { type Const, checkConstantDims, elementCountOf, lazyConst, shapeText } from './constant.js';
 import { emitConv } from './conv.js';
 import { malformed } from './problems.js';
 import {
@@ -36,7 +36,7 @@ export function importConvTranspose(
   sliceOnce: (view: View, axis: number, start: number, size: number) => View,
 ): Value[] {
   const { node } = ctx;
-  const weights = requiredConstant(ctx, 1);
+  const weights = spacedOut(ctx, requiredConstant(ctx, 1));
   const bias = constantOperand(ctx, 2);
   const view = activation(ctx, 0);
   const isFlat = view.axes.length === 3;
@@ -96,6 +96,32 @@ export function importConvTranspose(
   return [computed(reshapeView(ctx, pixels, outDims))];
 }
 
+/** Dilated weights [C, M / groups, ...kernel]: zeros between the taps. */
+function spacedOut({ node }: NodeContext, weights: Const): Const {
+  const dilations = intsAttribute(node, 'dilations') ?? [];
+  if (dilations.every((dilation) => dilation === 1)) return weights;
+  const kernel = weights.dims.slice(2);
+  const wide = kernel.map((taps, i) => (taps - 1) * (dilations[i] ?? 1) + 1);
+  const dims = [...weights.dims.slice(0, 2), ...wide];
+  checkConstantDims(dims, 'the dilated weights of ConvTranspose', node.loc);
+  return lazyConst(weights.dtype, dims, () => {
+    const source = weights.elements();
+    const result = new Float32Array(elementCountOf(dims));
+    for (let i = 0; i < source.length; i++) {
+      let rest = i;
+      let to = 0;
+      let step = 1;
+      for (let axis = kernel.length - 1; axis >= 0; axis--) {
+        to += (rest % (kernel[axis] ?? 1)) * (dilations[axis] ?? 1) * step;
+        rest = Math.floor(rest / (kernel[axis] ?? 1));
+        step *= wide[axis] ?? 1;
+      }
+      result[rest * step + to] = source[i] ?? 0;
+    }
+    return result;
+  });
+}
+
 function placeAxis(ctx: NodeContext, size: number, kernel: number, axis: number, isFlat: boolean): Axis {
   const { node } = ctx;
   const isAbsent = isFlat && axis === 1;
@@ -103,7 +129,6 @@ function placeAxis(ctx: NodeContext, size: number, kernel: number, axis: number,
   const list = (name: string, fallback: number): number =>
     isAbsent ? fallback : (intsAttribute(node, name)?.[axis] ?? fallback);
   const stride = list('strides', 1);
-  if (list('dilations', 1) !== 1) unsupported('dilations');
   if (!(stride >= 1 && stride <= 64)) malformed('SW2007', node.loc, `strides of ConvTranspose: ${stride}`);
   const pads = isAbsent ? undefined : intsAttribute(node, 'pads');
   let begin = pads?.[axis] ?? 0;
@@ -112,13 +137,15 @@ function placeAxis(ctx: NodeContext, size: number, kernel: number, axis: number,
   const wanted = isAbsent ? undefined : intsAttribute(node, 'output_shape')?.at(axis - rank);
   const autoPad = stringAttribute(node, 'auto_pad', 'NOTSET');
   const full = (size - 1) * stride + kernel + extra;
+  let missing = 0;
   if (autoPad.startsWith('SAME') || wanted !== undefined) {
     const target = wanted ?? size * stride;
     const total = Math.max(0, full - target);
+    missing = Math.max(0, target - full); // positions that no tap reaches
     begin = autoPad === 'SAME_UPPER' ? Math.floor(total / 2) : total - Math.floor(total / 2);
     end = total - begin;
   }
-  const outSize = full - begin - end;
+  const outSize = full + missing - begin - end;
   if (!(outSize >= 1) || begin < 0)
     malformed('SW2007', node.loc, `ConvTranspose of ${size} by ${kernel} leaves ${outSize}`);
   const taps = Math.ceil(kernel / stride);

@@ -1,10 +1,10 @@
 import type { RealRescale, UnaryFunction } from '../../ir/types.js';
 import { unsupported } from '../import-problems.js';
 import { unaryFunction } from '../quantize/real-functions.js';
-import { importArithmetic } from './arithmetic.js';
+import { importArithmetic, importWholeQuotient } from './arithmetic.js';
 import { floatAttribute, intAttribute, normaliseAxis, stringAttribute } from './attributes.js';
 import { biasedFastGelu, celu, clipBetween, quickGelu } from './compositions.js';
-import { dtypeOfCode, isIntegral, shapeText } from './constant.js';
+import { dtypeOfCode, isIntegral, shapeText, splatConst } from './constant.js';
 import { malformed } from './problems.js';
 import { type QuantizedType, quantized, sameQuantizedType } from './quantization.js';
 import { integerOperand, lookedUp, quantizedResult } from './quantize-linear.js';
@@ -149,6 +149,7 @@ const BINARY: Readonly<Record<string, BinaryKind>> = { Add: 'add', Sum: 'add', S
 /** Add, Sub, Mul, Div of two activations, or of one and a constant. */
 export function importBinary(ctx: NodeContext): Value[] {
   const [a, b] = ctx.operands;
+  if (ctx.node.operator === 'Div' && ctx.isWhole(0)) return importWholeQuotient(ctx);
   if (a?.kind === 'constant' && canScaleShift(ctx, 1)) return importWithConstant(ctx, 1);
   if (b?.kind === 'constant' && canScaleShift(ctx, 0)) return importWithConstant(ctx, 0);
   const kind = BINARY[ctx.node.operator];
@@ -267,10 +268,17 @@ export function importSoftmax(ctx: NodeContext): Value[] {
   return [computed({ ...stored, tensor })];
 }
 
-/** Identity and Dropout at inference. */
 export function importIdentity(ctx: NodeContext): Value[] {
-  if (ctx.node.outputs.length > 1 && ctx.usesOfOutput(1) > 0) unsupported('the mask as an output');
   return [relabelled(ctx, 0, viewOf(ctx, 0))];
+}
+
+/** Dropout keeps everything at inference, and its mask says so. */
+export function importDropout(ctx: NodeContext): Value[] {
+  const isTraining = constantOperand(ctx, 2)?.elements()[0] ?? 0;
+  const ratio = constantOperand(ctx, 1)?.elements()[0] ?? 0.5;
+  if (isTraining !== 0 && ratio !== 0) unsupported('training_mode');
+  const view = viewOf(ctx, 0);
+  return [relabelled(ctx, 0, view), { kind: 'constant', constant: splatConst('bool', dimsOf(view), 1) }];
 }
 
 /** Integers stay real numbers without a fraction; what is cast to truth is 1 or 0. */

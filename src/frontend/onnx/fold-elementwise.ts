@@ -1,3 +1,4 @@
+import { intAttribute } from './attributes.js';
 import {
   allocate,
   type Const,
@@ -78,7 +79,7 @@ export function foldBinary(node: OnnxNode, a: Const, b: Const): Const {
   if (plain === undefined) throw new Error(`no constant form of ${node.operator}`);
   const dims = broadcastDims(node, a.dims, b.dims);
   const dtype: OnnxDType = COMPARISONS.has(node.operator) ? 'bool' : a.dtype;
-  const apply: BinaryFunction = node.operator === 'Div' && isIntegral(dtype) ? (x, y) => Math.trunc(x / y) : plain;
+  const apply = exactForm(node, dtype) ?? plain;
   const leading = leadingRun(a.dims, b.dims, dims);
   const product = lazyConst(dtype, dims, () => {
     const result = allocate(dtype, elementCountOf(dims));
@@ -89,6 +90,12 @@ export function foldBinary(node: OnnxNode, a: Const, b: Const): Const {
   });
   const isScaled = node.operator === 'Mul' && leading !== undefined && a.narrow === 'int8' && b.narrow === undefined;
   return isScaled ? { ...product, scaled: { base: a, scales: b } } : product;
+}
+
+/** Division of integers truncates; fmod has the sign of the dividend. */
+function exactForm(node: OnnxNode, dtype: OnnxDType): BinaryFunction | undefined {
+  if (node.operator === 'Div' && isIntegral(dtype)) return (x, y) => Math.trunc(x / y);
+  return node.operator === 'Mod' && intAttribute(node, 'fmod', 0) !== 0 ? (x, y) => x % y : undefined;
 }
 
 export function broadcastDims(node: OnnxNode, a: readonly number[], b: readonly number[]): number[] {

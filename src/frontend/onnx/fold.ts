@@ -60,7 +60,11 @@ const identity: Folder = (node, operands) => [required(node, operands, 0)];
 
 const MOVEMENT: Readonly<Record<string, Folder>> = {
   Identity: identity,
-  Dropout: identity,
+  Dropout: (node, operands) => {
+    const input = required(node, operands, 0);
+    if ((operands[2]?.elements()[0] ?? 0) !== 0 && operands[1]?.elements()[0] !== 0) unsupported('training_mode');
+    return [input, splatConst('bool', input.dims, 1)];
+  },
   Reshape: (node, operands) => {
     const input = required(node, operands, 0);
     const shape = integerListOrAttribute(node, operands[1], 'shape') ?? [];

@@ -6,7 +6,7 @@ import { importWhere } from './arithmetic.js';
 import { attributesOf } from './attributes.js';
 import { exportOutput, importInput, inputShapes } from './boundary.js';
 import { ProgramBuilder } from './builder.js';
-import { type Const, constOf, constOfTensor, elementCountOf, MAX_RANK, remembered } from './constant.js';
+import { type Const, constOf, constOfTensor, elementCountOf, isIntegral, MAX_RANK, remembered } from './constant.js';
 import { importEachImage } from './each-image.js';
 import { canFold, foldNode, shapeConst } from './fold.js';
 import { type OnnxGraph, type OnnxNode, readBranch } from './graph.js';
@@ -59,6 +59,27 @@ const MOVING: ReadonlySet<string> = new Set([
   'Tile',
   'Identity',
 ]);
+
+/** Element types of the format that are integers. */
+const INTEGER_TYPES: ReadonlySet<number> = new Set([2, 3, 4, 5, 6, 7, 12, 13]);
+/** Operators of integers whose result is none. */
+const REAL_RESULTS: ReadonlySet<string> = new Set(['DequantizeLinear', 'MatMulInteger', 'ConvInteger']);
+const POSITIONS: ReadonlySet<string> = new Set(['ArgMax', 'ArgMin']);
+
+const wholeValue = (value: Value): Value => (value.kind === 'constant' ? value : { ...value, isWhole: true });
+
+function isWhole(value: Value | undefined): boolean {
+  if (value?.kind === 'constant') return value.constant.dtype !== 'bool' && isIntegral(value.constant.dtype);
+  return value?.isWhole === true;
+}
+
+/** Whether a node's results are of an integer type: that of its first operand where the operator does not say. */
+function makesWhole(node: OnnxNode, operands: readonly Value[]): boolean {
+  if (node.operator === 'Cast') return INTEGER_TYPES.has(typeAttribute(node, 'to'));
+  if (POSITIONS.has(node.operator)) return true;
+  if (REAL_RESULTS.has(node.operator) || node.operator === 'OneHot') return false;
+  return isWhole(node.operator === 'Where' ? operands[1] : operands[0]);
+}
 
 /** What the user says about a file. */
 export interface OnnxOptions {
@@ -158,7 +179,8 @@ class GraphImporter {
       const name = info.name ?? '';
       if (this.usesOf(name) === 0 && this.options.states?.has(name) !== true) continue; // nothing depends on it
       const value = importInput(info, graph, this.builder, this.problems, shapes);
-      if (value !== undefined) this.define(name, value);
+      const isInteger = INTEGER_TYPES.has(info.type?.tensorType?.elemType ?? 0);
+      if (value !== undefined) this.define(name, isInteger ? wholeValue(value) : value);
       if (value?.kind === 'activation') this.inputViews.set(name, value.view);
       if (info.type?.tensorType?.elemType === 9) this.truths.add(name);
     }
@@ -191,7 +213,10 @@ class GraphImporter {
       return;
     }
     const constants = operands.flatMap((operand) => (operand?.kind === 'constant' ? [operand.constant] : []));
-    for (const [i, value] of this.resultsOf(node, operands).entries()) {
+    const results = this.resultsOf(node, operands);
+    const missing = node.outputs.findIndex((name, i) => i >= results.length && this.usesOf(name) > 0);
+    if (missing >= 0) throw new UnsupportedForm(`output ${missing}`);
+    for (const [i, value] of results.entries()) {
       const name = node.outputs[i] ?? '';
       if (value.kind === 'constant') this.defineFolded(node, name, value.constant, constants);
       else {
@@ -301,6 +326,7 @@ class GraphImporter {
       usesOfOperand: (position) => this.usesOf(node.inputs[position] ?? ''),
       floatView: (position) => floatView(ctx, position),
       indexView: (position) => indexView(ctx, position),
+      isWhole: (position) => isWhole(operands[position]),
       isTruth: (position) => this.isTruth(node.inputs[position] ?? '', operands[position]),
       apply: (operator, given, attributes) => this.apply(ctx, operator, given, attributes ?? {}),
       scaleChannels: (view, gamma, beta) => scaleChannels(ctx, view, gamma, beta),
@@ -350,8 +376,9 @@ class GraphImporter {
       TRUTHS.has(node.operator) ||
       (node.operator === 'Cast' && typeAttribute(node, 'to') === 9) ||
       (MOVING.has(node.operator) && this.isTruth(node.inputs[0] ?? '', operands[0]));
-    if (isTruth) for (const value of results) this.truthValues.add(value);
-    return results;
+    const kept = isTruth || !makesWhole(node, given) ? results : results.map(wholeValue);
+    if (isTruth) for (const value of kept) this.truthValues.add(value);
+    return kept;
   }
 
   /** See NodeContext. */

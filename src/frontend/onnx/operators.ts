@@ -10,6 +10,7 @@ import {
   importBinary,
   importCast,
   importClip,
+  importDropout,
   importIdentity,
   importLogSoftmax,
   importRelu,
@@ -84,6 +85,7 @@ export const IMPORTERS: ReadonlyMap<string, Importer> = new Map<string, Importer
   ['Einsum', importEinsum],
   ['LSTM', importRecurrentCell],
   ['GRU', importRecurrentCell],
+  ['RNN', importRecurrentCell],
   ['ConvTranspose', importTransposedConv],
   ['DepthToSpace', importDepthToSpace],
   ['SpaceToDepth', importDepthToSpace],
@@ -115,6 +117,6 @@ export const IMPORTERS: ReadonlyMap<string, Importer> = new Map<string, Importer
   ...BY_INDEX,
   ...ATTENTION,
   ['Identity', importIdentity],
-  ['Dropout', importIdentity],
+  ['Dropout', importDropout],
   ['Cast', importCast],
 ]);

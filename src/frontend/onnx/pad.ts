@@ -56,7 +56,9 @@ export function padded(
   for (const { axis, before, after } of pads) {
     const own = dimsOf(current);
     const stored = ctx.builder.materialise(current, atomsInOrder(current, order), ctx.origin);
-    const [outer, extent, inner] = [own.slice(0, axis), own.slice(axis, axis + 1), own.slice(axis + 1)].map(
+    const sizes = order.map((stored) => own[stored] ?? 1);
+    const at = order.indexOf(axis);
+    const [outer, extent, inner] = [sizes.slice(0, at), sizes.slice(at, at + 1), sizes.slice(at + 1)].map(
       elementCountOf,
     );
     const input = ctx.builder.asShape(stored.tensor, [1, outer ?? 1, extent ?? 1, inner ?? 1], ctx.origin);

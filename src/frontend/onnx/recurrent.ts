@@ -5,6 +5,7 @@ import { floatAttribute, intAttribute, stringAttribute } from './attributes.js';
 import { type Const, elementCountOf, shapeText } from './constant.js';
 import { constantView } from './matmul.js';
 import { malformed } from './problems.js';
+import { importStepByStep } from './recurrent-steps.js';
 import {
   activation,
   computed,
@@ -15,6 +16,7 @@ import {
   reshapeView,
   settled,
   type Value,
+  valueDims,
   wholes,
   withOperands,
 } from './value.js';
@@ -27,6 +29,7 @@ interface Tools {
 
 export function importRecurrent(ctx: NodeContext, { slice, join }: Tools): Value[] {
   const { node } = ctx;
+  if (node.operator === 'RNN' || !hasCell(ctx)) return importStepByStep(ctx);
   const isLstm = node.operator === 'LSTM';
   const gates = isLstm ? 4 : 3;
   const layout = intAttribute(node, 'layout', 0);
@@ -45,7 +48,6 @@ export function importRecurrent(ctx: NodeContext, { slice, join }: Tools): Value
     const text = `weights ${shapeText(weights.dims)} and ${shapeText(recurrence.dims)} for ${inputs} input(s)`;
     malformed('SW2007', node.loc, `${node.operator}: ${text}`);
   }
-  checkForm(ctx, steps, isLstm);
   const direction = stringAttribute(node, 'direction', 'forward');
   if ((direction === 'bidirectional' ? 2 : 1) !== directions) {
     malformed('SW2007', node.loc, `${node.operator} ${direction} with weights of ${directions} direction(s)`);
@@ -117,24 +119,27 @@ function sequenceBySequence(ctx: NodeContext, batch: number, layout: number, too
 
 const MOST_SEQUENCES = 64;
 
-function checkForm(ctx: NodeContext, steps: number, isLstm: boolean): void {
+/** Whether the form is that of the machine's cells; another is spelled out step by step. */
+function hasCell(ctx: NodeContext): boolean {
   const { node } = ctx;
-  const lengths = constantOperand(ctx, 4);
-  if (lengths?.elements().some((length) => length !== steps)) unsupported('sequence_lens other than all steps');
-  if (
-    isLstm &&
-    constantOperand(ctx, 7)
-      ?.elements()
-      .some((weight) => weight !== 0)
-  )
-    unsupported('peepholes');
-  if (floatAttribute(node, 'clip', 0) !== 0) unsupported('clip');
-  if (isLstm && intAttribute(node, 'input_forget', 0) !== 0) unsupported('input_forget');
+  const isLstm = node.operator === 'LSTM';
+  const x = settled(ctx, 0);
+  const steps = valueDims(x)[intAttribute(node, 'layout', 0) === 0 ? 0 : 1];
+  const isKnown = (position: number, expected: (element: number) => boolean): boolean => {
+    const value = ctx.operands[position];
+    return value === undefined || (value.kind === 'constant' && value.constant.elements().every(expected));
+  };
   const names = (node.attributes.get('activations')?.strings ?? []).map((name) => Buffer.from(name).toString());
-  const expected = isLstm ? ['Sigmoid', 'Tanh', 'Tanh'] : ['Sigmoid', 'Tanh'];
-  if (names.some((name, i) => name.toLowerCase() !== expected[i % expected.length]?.toLowerCase())) {
-    unsupported(`activations ${names.join(', ')}`);
-  }
+  const usual = isLstm ? ['sigmoid', 'tanh', 'tanh'] : ['sigmoid', 'tanh'];
+  return (
+    x.kind === 'activation' &&
+    [1, 2, 3].every((position) => ctx.operands[position]?.kind !== 'activation') &&
+    isKnown(4, (length) => length === steps) &&
+    (!isLstm || isKnown(7, (weight) => weight === 0)) &&
+    floatAttribute(node, 'clip', 0) === 0 &&
+    !(isLstm && intAttribute(node, 'input_forget', 0) !== 0) &&
+    names.every((name, i) => name.toLowerCase() === usual[i % usual.length])
+  );
 }
 
 /** One direction of an initial state, [1, hidden]. */

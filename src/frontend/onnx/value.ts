@@ -24,6 +24,8 @@ export interface ActivationValue {
   readonly pad?: PendingPad | undefined;
   /** The model sees real numbers, the tensor holds integers: DequantizeLinear, not computed. */
   readonly dequantized?: QuantizedType | undefined;
+  /** Of an integer type in the model, however it is stored. */
+  readonly isWhole?: boolean;
   /** Only this value of the model reads the tensor, so its producer may absorb what follows. */
   readonly sole: boolean;
 }
@@ -44,6 +46,8 @@ export interface NodeContext {
   indexView(position: number): View;
   /** Whether the operand is 1 or 0 already: a comparison or logic made it, or the model says that it is of type bool. */
   isTruth(position: number): boolean;
+  /** Whether the operand is of an integer type in the model. */
+  isWhole(position: number): boolean;
   /** A rank-4 (or lower) activation scaled and shifted by constants of its axis 1. */
   scaleChannels(view: View, gamma: Const | undefined, beta: Const | undefined): Value;
   /** How often the model reads an output of this node; 0 for one that is never read. */
