@@ -372,13 +372,15 @@ function spanOf(
  * What is out in part during two executions, one right after the other, stays out between them: it would only come back to go again,
  * into memory that what lives across both has taken. Not an output whose end leaves while it is made.
  *
- * @returns the bytes that are not moved for it
+ * @returns the bytes that are not moved for it, and by step those that are not in SRAM: all the while, no more of it is there than when least is
  */
 function joined(
   evictions: readonly ScheduledEviction[],
   roots: Schedule['roots'],
-): { evictions: ScheduledEviction[]; savedBytes: number } {
+  alignmentBytes: number,
+): { evictions: ScheduledEviction[]; savedBytes: number; freedBytes: ReadonlyMap<number, number> } {
   const result: ScheduledEviction[] = [];
+  const freedBytes = new Map<number, number>();
   let savedBytes = 0;
   for (const eviction of [...evictions].sort((a, b) => a.first - b.first)) {
     const { root, first, last, keptBytes } = eviction;
@@ -390,9 +392,14 @@ function joined(
       continue;
     }
     savedBytes += 2 * (made.sizeBytes - Math.max(before.keptBytes, keptBytes));
-    result[at] = { ...before, last, keptBytes: Math.min(before.keptBytes, keptBytes) };
+    const least = Math.min(before.keptBytes, keptBytes);
+    for (let t = before.first; t <= last; t += 1) {
+      const more = alignUp(t < first ? before.keptBytes : keptBytes, alignmentBytes) - alignUp(least, alignmentBytes);
+      freedBytes.set(t, (freedBytes.get(t) ?? 0) + more);
+    }
+    result[at] = { ...before, last, keptBytes: least };
   }
-  return { evictions: result, savedBytes };
+  return { evictions: result, savedBytes, freedBytes };
 }
 
 function toSchedule(
@@ -434,7 +441,7 @@ function toSchedule(
     return root === undefined ? [] : [{ first, last, root, keptBytes }];
   });
   const roots = scheduledRoots(program, posed, result, options);
-  const { evictions, savedBytes } = joined(planned, roots);
+  const { evictions, savedBytes, freedBytes } = joined(planned, roots, options.alignmentBytes);
   return {
     program,
     batch: options.batch,
@@ -447,7 +454,7 @@ function toSchedule(
     roots,
     residentBytes: evaluation.residentBytes,
     states: statesOf(program).map((state) => ({ ...state, inSram: options.statesInSram === true })),
-    loadBytes: evaluation.loadBytes.map((bytes) => bytes + stateBytes(program, options)),
+    loadBytes: evaluation.loadBytes.map((bytes, t) => bytes + stateBytes(program, options) - (freedBytes.get(t) ?? 0)),
     runs: runsOf(result.placement, evaluation),
     record: { ...record, plannedTrafficBytes: record.plannedTrafficBytes - savedBytes * options.groups },
   };

@@ -181,7 +181,8 @@ function problemsOf(compiled: Compiled, expected: Expected, chip: Chip, say: (te
     say(`the bound ${record.boundBytes} B is above the traffic ${planned} B`);
   const report = makeReport(compiled);
   const { bound } = report;
-  for (const problem of pagePlanProblems(pagePlan(compiled.schedule, ''), report)) say(`memory map: ${problem}`);
+  for (const problem of pagePlanProblems(pagePlan(compiled.schedule, ''), report, chip.sram.alignmentBytes))
+    say(`memory map: ${problem}`);
   const { period } = counted;
   if (bound.crossingBytes > period.totalBytes)
     say(`the crossing bound ${bound.crossingBytes} B is above ${period.totalBytes} B`);

@@ -2,8 +2,8 @@
 import type { PagePlan, PlacedBuffer } from '../src/driver/page-data.js';
 import type { Report } from '../src/driver/report.js';
 
-/** Two buffers in the same bytes at a step, one that is too high, or steps with more in SRAM than the report says. */
-export function pagePlanProblems(plan: PagePlan, report: Report): string[] {
+/** Two buffers in the same bytes at a step, one that is too high, or steps with more or less in SRAM than the report says. */
+export function pagePlanProblems(plan: PagePlan, report: Report, alignmentBytes = 16): string[] {
   const problems: string[] = [];
   const say = (buffer: PlacedBuffer, what: string): void => {
     problems.push(`${buffer.kind} of ${report.tensors[buffer.tensor]?.name} at ${buffer.offsetBytes}: ${what}`);
@@ -26,7 +26,9 @@ export function pagePlanProblems(plan: PagePlan, report: Report): string[] {
       }
     });
     const total = here.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-    if (total > sramBytes) problems.push(`step ${step}: ${total} B are drawn, ${sramBytes} B are live`);
+    const most = total + alignmentBytes * (here.length + 1);
+    if (total > sramBytes || most < sramBytes)
+      problems.push(`step ${step}: ${total} B are drawn, ${sramBytes} B are live`);
   }
   return problems;
 }

@@ -90,6 +90,20 @@ test('what makes room for two layers, one after the other, stays out between the
   expect(withoutBound).toBeGreaterThan(0);
 });
 
+test('what stays out for two layers takes no more of the SRAM at the one that needs less room', async () => {
+  const program = await programOf(`
+    const skip = conv2d(input({ name: 'x', height: 16, width: 16, channels: 16 }), { channels: 32, kernel: 1 });
+    let at = conv2d(skip, { channels: 48, kernel: 1 });
+    at = conv2d(at, { channels: 48, kernel: 1 });
+    at = conv2d(at, { channels: 40, kernel: 1 });
+    at = conv2d(at, { channels: 32, kernel: 1 });
+    return conv2d(add(skip, at), { channels: 16, kernel: 1 });`);
+  const { schedule } = await compiledSoundly(program, 31200, { blocks: false }); // holds the map against the report
+  expect(schedule.evictions).toMatchObject([{ first: 2, last: 3 }]);
+  const [atFirst = 0, atSecond = 0] = schedule.loadBytes.slice(2, 4);
+  expect(atSecond).toBeLessThan(atFirst);
+});
+
 /** Item 0 is written by step 0, passes by step 1, and is read by step 2 with what step 1 makes. */
 const PASSING: PlacementProblem = {
   capacityBytes: 160,
