@@ -57,29 +57,38 @@ export interface FileOperator {
   readonly customOptions?: Uint8Array;
 }
 
-export interface FileModel {
+export interface FileGraph {
   readonly tensors: readonly FileTensor[];
   readonly operators: readonly FileOperator[];
   readonly inputs: readonly number[];
   readonly outputs: readonly number[];
 }
 
+/** The first graph is the model. */
+export interface FileModel extends FileGraph {
+  readonly called?: readonly FileGraph[];
+}
+
 const MODEL_FIELDS = 8;
 
 export function writeTflite(model: FileModel): Uint8Array {
   const b = new Builder(1024);
-  const data = model.tensors.map((tensor) => tensor.data);
+  const all = [model, ...(model.called ?? [])];
+  const data = all.flatMap(({ tensors }) => tensors.map((tensor) => tensor.data));
   const buffers = [undefined, ...data.filter((d) => d !== undefined)].map((bytes) => writeBuffer(b, bytes));
   let nextBuffer = 1;
-  const tensors = model.tensors.map((tensor) => writeTensor(b, tensor, tensor.data === undefined ? 0 : nextBuffer++));
-  const keys = model.operators.map((op) => `${op.code} ${op.custom ?? ''} ${op.version ?? 1}`);
-  const kinds = [...new Set(keys)];
-  const codes = kinds.map((key) => writeCode(b, model.operators[keys.indexOf(key)] as FileOperator));
-  const operators = model.operators.map((op, i) => writeOperator(b, op, kinds.indexOf(keys[i] as string)));
-  const parts = [offsets(b, tensors), int32s(b, model.inputs), int32s(b, model.outputs), offsets(b, operators)];
-  b.startObject(5);
-  for (const [field, part] of parts.entries()) b.addFieldOffset(field, part, 0);
-  const graphs = offsets(b, [b.endObject()]);
+  const kinds = new Map(all.flatMap(({ operators }) => operators.map((op) => [kindOf(op), op] as const)));
+  const codes = [...kinds.values()].map((op) => writeCode(b, op));
+  const places = [...kinds.keys()];
+  const written = all.map((graph) => {
+    const tensors = graph.tensors.map((tensor) => writeTensor(b, tensor, tensor.data === undefined ? 0 : nextBuffer++));
+    const operators = graph.operators.map((op) => writeOperator(b, op, places.indexOf(kindOf(op))));
+    const parts = [offsets(b, tensors), int32s(b, graph.inputs), int32s(b, graph.outputs), offsets(b, operators)];
+    b.startObject(5);
+    for (const [field, part] of parts.entries()) b.addFieldOffset(field, part, 0);
+    return b.endObject();
+  });
+  const graphs = offsets(b, written);
   const [codeVector, bufferVector] = [offsets(b, codes), offsets(b, buffers)];
   const description = b.createString('written by a test');
   b.startObject(MODEL_FIELDS);
@@ -91,6 +100,8 @@ export function writeTflite(model: FileModel): Uint8Array {
   b.finish(b.endObject(), 'TFL3');
   return b.asUint8Array().slice();
 }
+
+const kindOf = ({ code, custom, version }: FileOperator): string => `${code} ${custom ?? ''} ${version ?? 1}`;
 
 function offsets(b: Builder, items: readonly number[]): number {
   b.startVector(4, items.length, 4);

@@ -8,7 +8,7 @@ import { activationQuant, activationType } from './activation-type.js';
 import { constantOf } from './constant.js';
 import { type Importer, NodeContext, shapeOf, type Value } from './context.js';
 import { folder } from './fold.js';
-import { inlineComposites } from './inline-composites.js';
+import { inlineGraphs } from './inline-graphs.js';
 import { MAX_ELEMENTS, type TfliteGraph, type TfliteModel, type TfliteOperator, type TfliteTensor } from './model.js';
 import { IMPORTERS } from './operators.js';
 import { malformed } from './problems.js';
@@ -25,7 +25,7 @@ export function importGraph(
   problems: ProblemList,
   shapes: InputShapes = new Map(),
 ): Program {
-  const graph = inlineComposites(model);
+  const graph = inlineGraphs(model);
   refuseUnknown(graph, problems); // before any work
   const importer = new GraphImporter(model, graph, name, problems, shapes);
   importer.checkGivenShapes();
