@@ -15,6 +15,7 @@ const f = (name: string, shape: readonly number[], ...values: number[]): FileTen
 };
 const MUL = { code: 18, optionsType: 21, options: { 0: i8(0) } };
 const GREATER = { code: 61 };
+const RESHAPED = { code: 22, inputs: [8, 9], outputs: [3] };
 const branches = (then: number, otherwise: number) => ({
   code: 118,
   optionsType: 92,
@@ -38,20 +39,22 @@ const HANDED_BACK: FileGraph = {
 /** @param condition undefined: whether c is above 0, which is known only when the model runs */
 function model(condition?: boolean): FileModel {
   const known: FileTensor = { name: 'condition', type: 'bool', shape: [] };
-  const tensors = [
+  const tensors: FileTensor[] = [
     f('x', [2, 3]),
-    f('c', []),
+    f('c', [1, 1]),
     f('zero', [], 0),
     condition === undefined ? known : { ...known, data: Uint8Array.of(condition ? 1 : 0) },
     f('scale', [1], 0.5),
     f('chosen', [2, 3]),
     f('same', [2, 3]),
     f('y', [2, 3]),
+    { name: 'compared', type: 'bool', shape: [1, 1] },
+    { name: 'no axes', type: 'int32', shape: [0] },
   ];
   return {
     tensors,
     operators: [
-      ...(condition === undefined ? [{ ...GREATER, inputs: [1, 2], outputs: [3] }] : []),
+      ...(condition === undefined ? [{ ...GREATER, inputs: [1, 2], outputs: [8] }, RESHAPED] : []),
       { ...branches(1, 2), inputs: [3, 0, 4], outputs: [5, 6] },
       { ...MUL, inputs: [5, 6], outputs: [7] },
     ],

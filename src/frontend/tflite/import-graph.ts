@@ -215,10 +215,12 @@ class GraphImporter {
     const known = this.values.get(index);
     if (known !== undefined) return known;
     const tensor = this.tensor(index);
-    if (tensor.bytes === undefined) {
+    // A constant of no elements, the shape of a scalar for one, has no data in the file.
+    const bytes = tensor.bytes ?? (elementCountOf(tensor.shape) === 0 ? new Uint8Array() : undefined);
+    if (bytes === undefined) {
       return malformed('SW2103', operator.loc, `reads '${tensor.name}', which no earlier operator makes`);
     }
-    const constant = constantOf(tensor, tensor.bytes, operator.loc);
+    const constant = constantOf(tensor, bytes, operator.loc);
     const value: Value = { kind: 'constant', constant };
     this.values.set(index, value);
     return value;
