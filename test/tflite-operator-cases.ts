@@ -15,6 +15,7 @@ import {
   random,
 } from './tflite-case-parts.js';
 import { activations, functions, pools } from './tflite-function-cases.js';
+import { INTEGER_CASES } from './tflite-integer-cases.js';
 import { conversions, movements } from './tflite-movement-cases.js';
 import { positions } from './tflite-position-cases.js';
 
@@ -321,4 +322,5 @@ export const OPERATOR_CASES: readonly OperatorCase[] = [
   ...hybrids(),
   ...transposedConvolutions(),
   ...functions(),
+  ...INTEGER_CASES,
 ];

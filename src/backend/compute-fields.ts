@@ -47,9 +47,9 @@ export function conversionFields(program: Program, op: ConvertOp): Fields {
 
 /** The fields of a sum pool's rescaling. */
 export function sumFields(op: SumPoolOp): Fields {
-  return op.scale === undefined
-    ? { multiplier: op.multiplier, shift: op.shift }
-    : { form: 1, multiplier: floatBits(op.scale) };
+  if (op.scale !== undefined) return { form: 1, multiplier: floatBits(op.scale) };
+  const zeros: Fields = op.offset === undefined ? {} : { inZero: 0, outZero: op.offset };
+  return { multiplier: op.multiplier, shift: op.shift, ...zeros };
 }
 
 const FLOAT_BITS = new DataView(new ArrayBuffer(4));

@@ -271,7 +271,9 @@ const KINDS: Readonly<Record<OpKind, (s: Scanner, kind: OpKind) => Body>> = {
     s.expectWord('by');
     const multiplier = s.integer('a multiplier');
     s.expect(':');
-    return { kind: 'sumPool', window, multiplier, shift: s.integer('a shift') };
+    const rescale = { multiplier, shift: s.integer('a shift') };
+    const offset = s.acceptWord('offset') ? { offset: s.integer('an offset') } : {};
+    return { kind: 'sumPool', window, ...rescale, ...offset };
   },
   add: (s) => ({ kind: 'add', ...parseRescale(s) }),
   sub: (s) => ({ kind: 'sub', ...parseRescale(s) }),

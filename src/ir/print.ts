@@ -139,7 +139,11 @@ function printAttributes(op: Op): string {
     case 'avgPool':
       return printPool(op);
     case 'sumPool':
-      return `${printWindow(op.window)} ${op.scale === undefined ? `by ${op.multiplier}:${op.shift}` : `real ${op.scale}`}`;
+      return [
+        printWindow(op.window),
+        op.scale === undefined ? `by ${op.multiplier}:${op.shift}` : `real ${op.scale}`,
+        ...(op.offset === undefined ? [] : [`offset ${op.offset}`]),
+      ].join(' ');
     case 'add':
     case 'sub':
     case 'mul':

@@ -225,6 +225,8 @@ export interface SumPoolOp extends OpBase {
   readonly multiplier: number; // in [0, 2^31); 0 where the scale is real
   readonly shift: number;
   readonly scale?: number; // float32: real rescaling
+  /** The sum is of x as stored, and this is added in place of the result's zero point; may lie outside of its type. */
+  readonly offset?: number;
 }
 /** inputs: a, b of the same shape, or images [1,H,W,C] in which an extent of 1 is repeated over that of the other. */
 export interface BinaryOp extends OpBase {

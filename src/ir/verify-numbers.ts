@@ -92,6 +92,10 @@ function quantizedProblems(op: Op, output: Tensor, dtype: QuantizedDType, progra
   if (op.kind === 'sumPool' && !isRealSum && !(op.multiplier >= 0 && op.multiplier < 2 ** 31 && isShift(op.shift))) {
     problems.push(`rescaling ${op.multiplier}:${op.shift} is out of range`);
   }
+  const offset = op.kind === 'sumPool' ? op.offset : undefined;
+  if (offset !== undefined && (isRealSum || !(Number.isInteger(offset) && Math.abs(offset) < 2 ** 24))) {
+    problems.push(`offset ${offset} is out of range`);
+  }
   if (op.kind === 'unary') problems.push('unary is for float32 only');
   if (op.kind === 'clamp') problems.push(...limitProblems(op.lo, op.hi, dtype));
   if (op.kind === 'add' || op.kind === 'sub' || op.kind === 'mul') problems.push(...rescaleProblems(op.rescale));

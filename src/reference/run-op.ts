@@ -206,8 +206,8 @@ function runSumPool(op: SumPoolOp, operands: Operands): Elements {
     multiplier: op.multiplier,
     shift: op.shift,
     scale: op.scale,
-    inputZeroPoint: x.tensor.quant?.zeroPoint ?? 0,
-    resultZeroPoint: anchorZeroPointOf(op, operands.program),
+    inputZeroPoint: op.offset === undefined ? (x.tensor.quant?.zeroPoint ?? 0) : 0,
+    resultZeroPoint: op.offset ?? anchorZeroPointOf(op, operands.program),
   });
 }
 

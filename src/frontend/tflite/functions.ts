@@ -3,6 +3,7 @@ import { elementCountOf, isQuantized } from '../../ir/facts.js';
 import type { BinaryFunction, Tensor, TensorId, UnaryFunction } from '../../ir/types.js';
 import { sameQuantization } from '../../ir/verify-numbers.js';
 import { unsupported } from '../import-problems.js';
+import { unaryFunction as realFunction } from '../quantize/real-functions.js';
 import { withFused } from './activation.js';
 import { together } from './broadcast.js';
 import { activation, type Importer, type NodeContext } from './context.js';
@@ -28,8 +29,8 @@ export const unaryFunction =
   };
 
 export const gelu: Importer = (node) => {
-  const approximate = node.node.options?.bool(GELU.approximate) ?? false;
-  return unaryFunction(approximate ? 'geluTanh' : 'gelu')(node);
+  const fn = (node.node.options?.bool(GELU.approximate) ?? false) ? 'geluTanh' : 'gelu';
+  return unaryFunction(fn, realFunction(fn, 0, 0))(node);
 };
 
 /** A function of two operands in float32, extents of 1 repeated; `then` is applied to its result. */

@@ -1,6 +1,6 @@
 /** MEAN, SUM, REDUCE_MAX and so on over any axes, and ARG_MAX: pools as large as the image, or reductions of channels. */
 import { elementCountOf, isQuantized } from '../../ir/facts.js';
-import type { Reduction, Tensor, TensorId } from '../../ir/types.js';
+import type { Quantization, Reduction, Tensor, TensorId } from '../../ir/types.js';
 import { POINT } from './binary-constant.js';
 import { activation, type Importer, type NodeContext } from './context.js';
 import { fixedPoint, scaleOf } from './numbers.js';
@@ -51,7 +51,11 @@ export const reduce =
     const shape = x.shape.flatMap((extent, axis) => (axes.includes(axis) ? (keepDims ? [1] : []) : [extent]));
     const isStored = isQuantized(x.dtype);
     const isSum = kind === 'mean' || kind === 'sum';
-    const id = isStored && isSum ? storedSum(node, x, axes, kind === 'mean') : reducedFloat(node, x, axes, kind);
+    // The kernel looks at the axes as the file has them.
+    const named = node.integers(1, 'axes').toSorted((a, b) => a - b);
+    const isOfImage = keepDims && x.shape.length === 4 && named.join() === '1,2' && x.dtype !== 'int16';
+    const count = kind === 'mean' ? (isOfImage ? 'raw' : 'divided') : 'none';
+    const id = isStored && isSum ? storedSum(node, x, axes, count) : reducedFloat(node, x, axes, kind);
     return [activation(node.reshape(id, shape))];
   };
 
@@ -86,21 +90,34 @@ function times(node: NodeContext, id: TensorId, factor: number): TensorId {
   return node.emit({ kind: 'mul', inputs: [id, by] });
 }
 
-function storedSum(node: NodeContext, x: Tensor, axes: readonly number[], isMean: boolean): TensorId {
+/** @param count what becomes of the number of elements: see `sumScale` and `rawMean` */
+function storedSum(node: NodeContext, x: Tensor, axes: readonly number[], count: 'none' | 'divided' | 'raw'): TensorId {
   const { id, outer, reduced, inner } = arranged(node, x, axes, false);
   const image = node.reshape(id, wholeImage(x.shape, outer, reduced, inner));
   const [, rows = 1, columns = 1] = node.builder.tensor(image).shape;
   const kernel: readonly [number, number] = outer === 1 ? [rows, columns] : [1, reduced];
   const result = node.resultQuant();
-  const { multiplier, shift } = sumScale(
-    x.quant === undefined ? 1 : scaleOf(x.quant),
-    scaleOf(result),
-    isMean ? reduced : 1,
-  );
-  return node.emit(
-    { kind: 'sumPool', window: { ...POINT, kernel }, multiplier, shift, inputs: [image] },
-    { quant: result },
-  );
+  const given = x.quant ?? { scales: [1], zeroPoint: 0 };
+  const rescale =
+    count === 'raw'
+      ? rawMean(given, result, reduced)
+      : sumScale(scaleOf(given), scaleOf(result), count === 'none' ? 1 : reduced);
+  return node.emit({ kind: 'sumPool', window: { ...POINT, kernel }, ...rescale, inputs: [image] }, { quant: result });
+}
+
+/**
+ * The mean over rows and columns that keeps its axes has a kernel of its own: the sum of stored values, times a factor that has the
+ * count in it, and an offset for both zero points, computed in float32.
+ */
+function rawMean(
+  from: Quantization,
+  to: Quantization,
+  count: number,
+): { multiplier: number; shift: number; offset: number } {
+  const zero = Math.fround(Math.fround(from.zeroPoint * scaleOf(from)) / scaleOf(to));
+  const rounded = Math.trunc(Math.fround(zero + (zero > 0 ? 0.5 : -0.5)));
+  const factor = Math.fround(scaleOf(from) / Math.fround(count * scaleOf(to)));
+  return { ...fixedPoint(factor), offset: to.zeroPoint - rounded };
 }
 
 /** The factor from a sum to the result. The count is divided into the multiplier after it has been made an integer. */
