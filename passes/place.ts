@@ -26,12 +26,13 @@ import {
   periodWeightPasses as weightPasses,
   workspaceBuffers,
 } from '../src/schedule/tiling.js';
+import { weightsName } from '../src/schedule/weights-name.js';
 import type { SearchControl } from '../src/solver/control.js';
 import type { LinearSolver } from '../src/solver/linear/model.js';
 import { type PackingCut, runsOf } from '../src/solver/placement/cuts.js';
 import { undominatedSpans } from '../src/solver/placement/dominance.js';
 import type { SearchResult } from '../src/solver/placement/evaluate.js';
-import { type ForcedHome, withForcedHomes } from '../src/solver/placement/forced.js';
+import { type ForcedHome, withForcedHomes, withForcedWeights } from '../src/solver/placement/forced.js';
 import { placeGreedy, placeNone } from '../src/solver/placement/greedy.js';
 import { fittedPlan, type IlpOutcome, solvePlacementIlp } from '../src/solver/placement/ilp.js';
 import {
@@ -47,6 +48,9 @@ import { statesOf } from './carry-states.js';
 import { type BlockCandidate, formBlocks } from './form-blocks.js';
 import { enumerateTilings, type TilingChoice } from './tile.js';
 
+/** Resident shares begin at multiples of these. */
+const RESIDENT_ALIGNMENT_BYTES = 4;
+
 export interface PlaceOptions {
   readonly capacityBytes: number;
   readonly alignmentBytes: number;
@@ -58,7 +62,7 @@ export interface PlaceOptions {
   readonly pieces?: boolean; // false: no stripes in pieces of columns
   readonly resident?: boolean; // weights may stay in SRAM from period to period; true when absent
   readonly statesInSram?: boolean; // what the model carries over stays in SRAM; in DRAM when absent
-  readonly forced?: ReadonlyMap<string, ForcedHome>; // by name of the tensor
+  readonly forced?: ReadonlyMap<string, ForcedHome>; // by name of the tensor, or of the weights as weightsName has it
   readonly solver: LinearSolver;
   readonly gap: number; // relative, where the search may stop
   readonly timeLimitSeconds: number;
@@ -119,9 +123,12 @@ export function poseProblem(
       endsInDram: outputRoots.has(root) && !pinnedOutputs.has(root),
     };
   });
-  const choices = layers.map((layer) =>
+  const forcedWeights = forcedWeightsOf(layers, options.forced);
+  const isKept = (t: number): boolean => forcedWeights.get(t) === 'sram';
+  const choices = layers.map((layer, t) =>
     enumerateTilings(layer, options).filter(
       ({ tiling }) =>
+        !(isKept(t) && isReadAgain(tiling)) &&
         layer.operands.every(({ root }, i) => !pinnedInputs.has(root) || tiling.operandsFromSram[i] === true) &&
         (!pinnedOutputs.has(layer.output.root) || tiling.toSram),
     ),
@@ -159,12 +166,15 @@ export function poseProblem(
   // Resident shares begin at multiples of 4 bytes; the odd ends come off the capacity once.
   const oddEnds = layers.filter((layer) => layer.weights.totalBytes % 4 !== 0).length;
   const capacityBytes =
-    options.capacityBytes - alignUp(oddEnds * 4, options.alignmentBytes) - stateBytes(program, options);
+    options.capacityBytes - alignUp(oddEnds * 4, options.alignmentBytes) - takenBytes(program, layers, options);
   const canEvict = options.parts && options.batch === 1;
   const stateOutputs = new Set(states.map(({ output }) => output));
-  const formed = options.blocks ? formBlocks(program, layers, { ...options, capacityBytes, canEvict }) : [];
+  // Blocks are formed with all of their weights held; those that are there anyway come off later.
+  const forBlocks = { ...options, canEvict, capacityBytes: capacityBytes + keptWeightBytes(layers, options) };
+  const formed = options.blocks ? formBlocks(program, layers, forBlocks) : [];
   const blocks = formed.filter(
     ({ inputs, outputs, form }) =>
+      ![...form.streamed.keys()].some(isKept) &&
       !outputs.some((root) => stateOutputs.has(root)) &&
       inputs.every((root) => !pinnedInputs.has(root) || form.inSram.has(root)),
   );
@@ -177,7 +187,10 @@ export function poseProblem(
       return home === undefined ? [] : [[item, home] as const];
     }),
   );
-  const problem = withForcedHomes({ capacityBytes, items, steps, spans: free, canEvict, alignmentBytes }, forced);
+  const problem = withForcedWeights(
+    withForcedHomes({ capacityBytes, items, steps, spans: free, canEvict, alignmentBytes }, forced),
+    forcedWeights,
+  );
   const { spans } = problem;
   const kept = undominatedSpans(problem);
   const blockOf = new Map(spans.map((span, index) => [span, blocks[index]]));
@@ -202,11 +215,14 @@ function posedOnce(program: Program, options: PlaceOptions): PosedProblem {
   return posed;
 }
 
-/** SRAM that is never free for anything else, because the states are there. */
-function stateBytes(
-  program: Program,
-  { statesInSram, alignmentBytes }: Pick<PlaceOptions, 'statesInSram' | 'alignmentBytes'>,
-): number {
+type TakenOptions = Pick<PlaceOptions, 'statesInSram' | 'alignmentBytes' | 'forced'>;
+
+/** SRAM that is never free for anything else, because states or weights that have to be resident are there. */
+function takenBytes(program: Program, layers: readonly Layer[], options: TakenOptions): number {
+  return stateBytes(program, options) + keptWeightBytes(layers, options);
+}
+
+function stateBytes(program: Program, { statesInSram, alignmentBytes }: TakenOptions): number {
   if (statesInSram !== true) return 0;
   return statesOf(program).reduce(
     (sum, { input }) => sum + alignUp(sizeBytes(tensorOf(program, input)), alignmentBytes),
@@ -214,12 +230,34 @@ function stateBytes(
   );
 }
 
+function keptWeightBytes(layers: readonly Layer[], { forced, alignmentBytes }: TakenOptions): number {
+  let bytes = 0;
+  for (const [t, home] of forcedWeightsOf(layers, forced))
+    if (home === 'sram') bytes += alignUp(layers[t]?.weights.totalBytes ?? 0, RESIDENT_ALIGNMENT_BYTES);
+  return alignUp(bytes, alignmentBytes);
+}
+
+/** Layers whose weights have to be resident, or must not be, by step. */
+function forcedWeightsOf(layers: readonly Layer[], forced: PlaceOptions['forced']): Map<number, ForcedHome> {
+  const homes = new Map<number, ForcedHome>();
+  layers.forEach((layer, t) => {
+    const home = forced?.get(weightsName(layer.op.name));
+    if (home !== undefined && layer.weights.totalBytes > 0) homes.set(t, home);
+  });
+  return homes;
+}
+
 function rereadTableBytes(layer: Layer, choice: TilingChoice, batch: number): number {
   return Math.max(0, weightPasses(choice.tiling, choice.weightPasses, batch) - 1) * layer.weights.headerBytes;
 }
 
+/** Passes over the activations depend on what is streamed: no share of the weights can be resident. */
+function isReadAgain({ weights, outer }: Tiling): boolean {
+  return weights === 'streamed' && outer === 'channels';
+}
+
 function residencyOf(layer: Layer, choice: TilingChoice): 'any' | 'none' {
-  if (choice.tiling.weights === 'streamed' && choice.tiling.outer === 'channels') return 'none';
+  if (isReadAgain(choice.tiling)) return 'none';
   return layer.weights.totalBytes === 0 ? 'none' : 'any';
 }
 
@@ -233,7 +271,10 @@ export function place(program: Program, options: PlaceOptions): Schedule {
     ? wanted
     : {
         ...wanted,
-        problem: { ...wanted.problem, capacityBytes: options.capacityBytes - stateBytes(program, options) },
+        problem: {
+          ...wanted.problem,
+          capacityBytes: options.capacityBytes - takenBytes(program, wanted.layers, options),
+        },
       };
   const round = (t: number, bytes: number): number => {
     const layer = posed.layers[t];
@@ -412,9 +453,12 @@ function toSchedule(
   const { placement, evaluation } = result;
   const blocks: ScheduledBlock[] = [];
   const layers: ScheduledLayer[] = [];
+  const unused = new Map<number, number>(); // bytes of workspace, by step
+  const forcedWeights = forcedWeightsOf(posed.layers, options.forced);
   for (const execution of evaluation.executions) {
     const reloads = (placement.reloads[execution.first] ?? []).flatMap((item) => posed.roots[item] ?? []);
-    const residentBytes = (t: number): number => placement.residentBytes[t] ?? 0;
+    const residentBytes = (t: number): number =>
+      forcedWeights.get(t) === 'sram' ? (posed.layers[t]?.weights.totalBytes ?? 0) : (placement.residentBytes[t] ?? 0);
     const block = posed.blocks[execution.span];
     if (block !== undefined) {
       const scheduled = scheduledBlock(posed, block, reloads, residentBytes, options.alignmentBytes);
@@ -433,6 +477,9 @@ function toSchedule(
       ...buffer,
       sramOffsetBytes: -1,
     }));
+    // Where all that could be streamed is resident, there are no chunks; placement had reckoned with them.
+    if (choice.tiling.weights === 'streamed' && resident >= layer.weights.totalBytes)
+      unused.set(execution.first, choice.workspaceBytes - workspaceBytes(workspace));
     layers.push({ layer, tiling: choice.tiling, residentBytes: resident, residentOffsetBytes: -1, workspace, reloads });
   }
   const planned = (placement.evictions ?? []).flatMap(({ first, item, keptBytes }): ScheduledEviction[] => {
@@ -441,6 +488,7 @@ function toSchedule(
     return root === undefined ? [] : [{ first, last, root, keptBytes }];
   });
   const roots = scheduledRoots(program, posed, result, options);
+  const taken = takenBytes(program, posed.layers, options);
   const { evictions, savedBytes, freedBytes } = joined(planned, roots, options.alignmentBytes);
   return {
     program,
@@ -452,12 +500,16 @@ function toSchedule(
     blocks: blocks.map((block) => withTails(block, evictions, options.alignmentBytes)),
     evictions,
     roots,
-    residentBytes: evaluation.residentBytes,
+    residentBytes: evaluation.residentBytes + keptWeightBytes(posed.layers, options),
     states: statesOf(program).map((state) => ({ ...state, inSram: options.statesInSram === true })),
-    loadBytes: evaluation.loadBytes.map((bytes, t) => bytes + stateBytes(program, options) - (freedBytes.get(t) ?? 0)),
+    loadBytes: evaluation.loadBytes.map((bytes, t) => bytes + taken - (freedBytes.get(t) ?? 0) - (unused.get(t) ?? 0)),
     runs: runsOf(result.placement, evaluation),
     record: { ...record, plannedTrafficBytes: record.plannedTrafficBytes - savedBytes * options.groups },
   };
+}
+
+function workspaceBytes(buffers: readonly { readonly sizeBytes: number }[]): number {
+  return buffers.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
 }
 
 /** The block with the rings of outputs whose last rows are streamed out. */

@@ -3,7 +3,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import type { ReportDiff } from '../src/driver/diff.js';
-import { type Explanation, explain } from '../src/driver/explain.js';
+import { type Explanation, explain, type PlanExplanation } from '../src/driver/explain.js';
 import { type Report, reportSchema, type TensorReport } from '../src/driver/report.js';
 import { planOfPage } from '../src/driver/report-page.js';
 import { scratchDirectory, spillway, spillwayJson } from './cli-harness.js';
@@ -83,6 +83,58 @@ test('another SRAM: the same as compiling for it', () => {
   expect(whatIf?.diff.settings).toEqual([{ name: 'SRAM bytes', before: '3072', after: '2048' }]);
 });
 
+test('weights that are pinned stay in SRAM from frame to frame, and those that are spilled pass in every one', () => {
+  const weights = report.tensors.filter((tensor) => tensor.class === 'weights');
+  for (const { name, home, bytes } of weights) {
+    const pinned = ask(name, '--what-if', `pin=${name}`).whatIf;
+    expect(pinned?.unmet).toEqual([]);
+    expect(pinned?.tensor).toMatchObject({ home: 'sram', readBytes: 0 });
+    const spilled = ask(name, '--what-if', `spill=${name}`).whatIf;
+    expect(spilled?.unmet).toEqual([]);
+    expect(spilled?.tensor.home).toBe('dram');
+    expect(spilled?.tensor.readBytes).toBeGreaterThanOrEqual(bytes);
+    const traffic = pinned?.diff.totals.find((row) => row.name === 'traffic');
+    if (home === 'sram') expect(traffic?.delta).toBe(0);
+    else expect(traffic?.delta).toBeGreaterThan(0);
+  }
+});
+
+test('weights that leave no room for a layer are at fault', () => {
+  const all = report.tensors.filter((tensor) => tensor.class === 'weights');
+  const done = spillway(
+    'explain',
+    directory,
+    '--what-if',
+    'sram=1824B',
+    ...all.flatMap(({ name }) => ['--what-if', `pin=${name}`]),
+  );
+  expect(done).toMatchObject({ code: 3, stdout: '' });
+  expect(done.stderr).toContain('pin fewer');
+});
+
+test('without a tensor: what more SRAM is worth, where it is, and what moves most', () => {
+  const { plan, whatIf } = spillwayJson('explain', directory, '--what-if', 'sram=+1KiB') as {
+    plan: PlanExplanation;
+    whatIf: Document['whatIf'];
+  };
+  expect(plan.costly.map(({ trafficBytes }) => trafficBytes)).toEqual(
+    report.tensors
+      .map(({ readBytes, writeBytes }) => readBytes + writeBytes)
+      .filter((bytes) => bytes > 0)
+      .sort((a, b) => b - a),
+  );
+  expect(plan.tight.map(({ step }) => step).sort((a, b) => a - b)).toEqual(
+    report.layers.filter(({ sramValue }) => sramValue > 0).map(({ step }) => step),
+  );
+  const value = report.layers.reduce((sum, { sramValue }) => sum + sramValue, 0);
+  expect(plan.margin?.bytes).toBe(512); // a MiB is more than there is
+  expect(plan.margin?.lessCostsBytes).toBe(Math.round(512 * value));
+  expect(whatIf?.tensor).toBeNull();
+  expect(whatIf?.diff.settings).toEqual([{ name: 'SRAM bytes', before: '3072', after: '4096' }]);
+  const { stdout } = spillway('explain', directory);
+  expect(stdout).toContain('512 B more SRAM would save at most');
+});
+
 test('the text', () => {
   const { code, stdout } = spillway('explain', directory, between(), '--what-if', 'sram=2KiB');
   expect(code).toBe(0);
@@ -101,6 +153,7 @@ test('questions that cannot be answered', () => {
   fails(2, 'it must be sram=BYTES', between(), '--what-if', 'more=sram');
   fails(2, 'it is of class input', between(), '--what-if', 'pin=image');
   fails(2, 'no such tensor', between(), '--what-if', 'spill=nothing');
+  fails(2, 'was compiled for 3072 B', between(), '--what-if', 'sram=-4KiB');
   fails(3, 'SW3001', between(), '--what-if', 'sram=64B');
   const options = join(directory, 'options.json');
   const recorded = readFileSync(options, 'utf8');

@@ -166,3 +166,28 @@ test('the referee knows which tensors may be out in part, and when', () => {
   expect(errorsOf(48, 0, 2)).toContain('is not in SRAM');
   expect(evaluate({ ...PASSING, canEvict: false }, placed(48)).errors.join()).toContain('DRAM has it anyway');
 });
+
+test('weights that have to be resident, and weights that must not be', async () => {
+  const program = await programOf(`
+    const a = conv2d(input({ name: 'x', height: 16, width: 16, channels: 8 }), { name: 'a', channels: 32, kernel: 3, pad: 1 });
+    const b = conv2d(a, { name: 'b', channels: 16, kernel: 3, pad: 1, activation: 'relu' });
+    return dense(flatten(b), { name: 'c', channels: 10 });`);
+  for (const blocks of [true, false]) {
+    for (const [kept, passing] of [
+      ['a', 'b'],
+      ['b', 'a'],
+      ['c', 'b'],
+    ] as const) {
+      const forced = new Map([
+        [`${kept} (weights)`, 'sram'],
+        [`${passing} (weights)`, 'dram'],
+      ] as const);
+      const { schedule } = await compiledSoundly(program, 60000, { blocks, forced });
+      const residentOf = (name: string) => schedule.layers.find(({ layer }) => layer.op.name === name)?.residentBytes;
+      const weightsOf = (name: string) =>
+        schedule.layers.find(({ layer }) => layer.op.name === name)?.layer.weights.totalBytes;
+      expect(residentOf(kept)).toBe(weightsOf(kept));
+      expect(residentOf(passing)).toBe(0);
+    }
+  }
+});

@@ -1,4 +1,5 @@
-/** Why a tensor is where it is: its life, what stands beside it, what keeping it would cost by the dual values of the SRAM. */
+/** Why a plan is as it is, and why a tensor is where it is: its life, what stands beside it, what keeping it would cost by the dual values of the SRAM. */
+import { weightsName } from '../schedule/weights-name.js';
 import type { PagePlan, PlacedBuffer } from './page-data.js';
 import type { LayerReport, Report, TensorReport } from './report.js';
 
@@ -34,12 +35,65 @@ export interface Explanation {
     readonly missingByteSteps: number; // bytes times steps that it is not in SRAM
     readonly worthBytes: number; // of a frame: what those bytes of SRAM save elsewhere, by the dual values
   } | null;
-  /** Traffic of a frame that one more MiB would save, or one less cost, to first order by the relaxation; null where nothing was solved. */
-  readonly oneMiBBytes: number | null;
+  readonly margin: Margin | null;
+}
+
+/**
+ * What a little more SRAM is worth, and a little less costs, in traffic of a frame. By the dual values of the relaxation: its traffic is
+ * a convex function of the SRAM, so that its slope here is the most that more can save and the least that less costs.
+ */
+export interface Margin {
+  readonly bytes: number; // a MiB, or less where that were a large part of the SRAM
+  readonly moreSavesBytes: number; // at most
+  readonly lessCostsBytes: number; // at least
+}
+
+export interface PlanExplanation {
+  /** Null where nothing was solved, or where no step has a dual value. */
+  readonly margin: Margin | null;
+  /** Steps at which a byte of SRAM is worth something, the dearest first. */
+  readonly tight: readonly (Pick<LayerReport, 'step' | 'name' | 'sramBytes' | 'sramValue'> & {
+    readonly freeBytes: number;
+  })[];
+  /** Tensors by their traffic of a frame, the largest first; the code is one of them. */
+  readonly costly: readonly (Pick<TensorReport, 'name' | 'class' | 'home' | 'bytes' | 'why'> & {
+    readonly trafficBytes: number;
+  })[];
 }
 
 const MIB = 2 ** 20;
 const MOST_BESIDE = 8;
+const MOST_OF_PLAN = 12;
+
+export function explainPlan(report: Report): PlanExplanation {
+  const { batch, layers, sram, tensors } = report;
+  return {
+    margin: marginOf(report),
+    tight: layers
+      .filter(({ sramValue }) => sramValue > 0)
+      .sort((a, b) => b.sramValue - a.sramValue || a.step - b.step)
+      .slice(0, MOST_OF_PLAN)
+      .map(({ step, name, sramBytes, sramValue }) => ({
+        step,
+        name,
+        sramBytes,
+        sramValue,
+        freeBytes: Math.max(0, sram.capacityBytes - sramBytes),
+      })),
+    costly: tensors
+      .map(({ name, class: kind, home, bytes, why, readBytes, writeBytes }) => ({
+        name,
+        class: kind,
+        home,
+        bytes,
+        why,
+        trafficBytes: Math.round((readBytes + writeBytes) / batch),
+      }))
+      .filter(({ trafficBytes }) => trafficBytes > 0)
+      .sort((a, b) => b.trafficBytes - a.trafficBytes)
+      .slice(0, MOST_OF_PLAN),
+  };
+}
 
 /** @param index into report.tensors */
 export function explain(report: Report, plan: PagePlan, index: number): Explanation | undefined {
@@ -47,7 +101,7 @@ export function explain(report: Report, plan: PagePlan, index: number): Explanat
   if (tensor === undefined) return undefined;
   const inSram = plan.buffers.filter((buffer) => buffer.tensor === index).sort((a, b) => a.startStep - b.startStep);
   const edges = plan.edges.filter((edge) => edge.tensor === index);
-  const makers = report.layers.filter(({ name }) => `${name} (weights)` === tensor.name).map(({ step }) => step);
+  const makers = report.layers.filter(({ name }) => weightsName(name) === tensor.name).map(({ step }) => step);
   const madeAt = sorted(edges.flatMap(({ from }) => (from < 0 ? [] : [from])));
   const readAt = sorted([...edges.map(({ to }) => to), ...(tensor.class === 'weights' ? makers : [])]);
   const held = inSram.filter(({ kind }) => kind !== 'resident');
@@ -87,7 +141,7 @@ export function explain(report: Report, plan: PagePlan, index: number): Explanat
       isSolved && tensor.readBytes + tensor.writeBytes > 0 && tensor.class !== 'code'
         ? keeping(report, tensor, inSram, during)
         : null,
-    oneMiBBytes: isSolved ? oneMiB(report) : null,
+    margin: marginOf(report),
   };
 }
 
@@ -132,8 +186,15 @@ function keeping(
   return { savedBytes: Math.round(savedBytes), missingByteSteps, worthBytes: Math.round(worthBytes) };
 }
 
-function oneMiB({ layers }: Report): number {
-  return Math.round(layers.reduce((sum, { sramValue }) => sum + sramValue, 0) * MIB);
+function marginOf({ batch, bound, layers, perFrameBytes, sram }: Report): Margin | null {
+  const value = layers.reduce((sum, { sramValue }) => sum + sramValue, 0);
+  if (value === 0) return null;
+  let bytes = MIB;
+  while (bytes > 16 && bytes * 4 > sram.capacityBytes) bytes /= 2;
+  // What is compulsory in the larger SRAM remains, however steep the slope is.
+  const remaining = Math.max(0, perFrameBytes - Math.max(0, bound.compulsoryBytes - bytes) / batch);
+  const lessCostsBytes = Math.round(value * bytes);
+  return { bytes, moreSavesBytes: Math.min(lessCostsBytes, Math.round(remaining)), lessCostsBytes };
 }
 
 function sorted(steps: readonly number[]): number[] {

@@ -8,6 +8,7 @@ import type {
   ScheduledRoot,
   Stay,
 } from '../schedule/schedule.js';
+import { weightsName } from '../schedule/weights-name.js';
 import type { CountedTraffic } from './period-bytes.js';
 import type { Report, TensorReport } from './report.js';
 import { describeTiling } from './report-layers.js';
@@ -55,7 +56,7 @@ export function tensorReports(
     const { residentBytes } = scheduled;
     return [
       {
-        name: `${scheduled.layer.op.name} (weights)`,
+        name: weightsName(scheduled.layer.op.name),
         class: 'weights',
         bytes: totalBytes,
         home: residentBytes === 0 ? 'dram' : residentBytes >= totalBytes ? 'sram' : 'sram+dram',

@@ -70,11 +70,7 @@ function tensorDetails(documents: PageDocuments, index: number, selection: Selec
 }
 
 /** The words of `spillway explain`, from the same numbers. */
-function meets(
-  { report }: PageDocuments,
-  { fullest, keeping, oneMiBBytes }: Explanation,
-  selection: Selection,
-): Node[] {
+function meets({ report }: PageDocuments, { fullest, keeping, margin }: Explanation, selection: Selection): Node[] {
   if (fullest === null) return [];
   const beside = fullest.beside.map(({ tensor, name, kind, bytes }) =>
     h(
@@ -88,10 +84,10 @@ function meets(
     keeping === null
       ? undefined
       : `Kept in SRAM it would save at most ${decimalBytes(keeping.savedBytes)} of traffic a frame. The SRAM that this takes is worth about ${decimalBytes(keeping.worthBytes)} elsewhere, by the dual values of the relaxation.`;
-  const oneMiB =
-    oneMiBBytes === null
-      ? 'No integer program was solved for this plan, so that nothing is known of the value of SRAM.'
-      : `One MiB of SRAM more or less is worth about ${decimalBytes(oneMiBBytes)} of traffic a frame, to first order.`;
+  const more =
+    margin === null
+      ? ''
+      : `${exactBytes(margin.bytes)} more SRAM would save at most ${decimalBytes(margin.moreSavesBytes)} of traffic a frame, by the dual values; as much less would cost at least ${decimalBytes(margin.lessCostsBytes)}. `;
   return [
     h('h3', {}, 'What keeping it meets'),
     h(
@@ -100,7 +96,7 @@ function meets(
       `The SRAM is fullest at step ${fullest.step} (${fullest.layer}): ${exactBytes(fullest.freeBytes)} of ${exactBytes(report.sram.capacityBytes)} are free, beside ${exactBytes(fullest.residentBytes)} of resident weights.`,
     ),
     ...(worth === undefined ? [] : [h('p', {}, worth)]),
-    h('p', {}, `${oneMiB} spillway explain --what-if solves again with another SRAM, or with a tensor elsewhere.`),
+    h('p', {}, `${more}spillway explain --what-if solves again with another SRAM, or with a tensor elsewhere.`),
     ...list(`Largest buffers at step ${fullest.step}`, beside),
   ];
 }

@@ -62,3 +62,55 @@ function allTraffic(problem: PlacementProblem): number {
   );
   return items + problem.steps.reduce((sum, { weightBytes }) => sum + weightBytes, 0);
 }
+
+/**
+ * Weights of steps that are resident as a whole, or not at all. Those that are resident cost nothing and have their room already: it is
+ * no part of the capacity. Steps and spans keep their indexes.
+ *
+ * @param problem without the choices and spans that have to stream what is to be resident
+ */
+export function withForcedWeights(
+  problem: PlacementProblem,
+  forced: ReadonlyMap<number, ForcedHome>,
+): PlacementProblem {
+  if (forced.size === 0) return problem;
+  const { alignmentBytes = 1 } = problem;
+  const bytesOf = (t: number): number => problem.steps[t]?.weightBytes ?? 0;
+  const roomOf = (t: number): number => Math.ceil(bytesOf(t) / alignmentBytes) * alignmentBytes;
+  const choiceOf = (choice: Choice, home: ForcedHome): Choice => ({
+    ...choice,
+    residency: 'none',
+    ...(home === 'dram'
+      ? {}
+      : {
+          heldWeightBytes: 0,
+          trafficBytes: choice.trafficBytes + (choice.rereadTableBytes ?? 0),
+          rereadTableBytes: 0,
+        }),
+  });
+  const spanOf = (span: Span): Span => {
+    let { workspaceBytes, heldWeightBytes, trafficBytes } = span;
+    const streamed = new Set(span.streamedSteps);
+    for (const [t, home] of forced) {
+      if (t < span.first || t > span.last || streamed.has(t)) continue;
+      heldWeightBytes -= roomOf(t);
+      if (home === 'sram') continue;
+      // In the block they are held as always; as far as residents are concerned they pass.
+      workspaceBytes += roomOf(t);
+      trafficBytes += bytesOf(t);
+      streamed.add(t);
+    }
+    const streamedSteps = [...streamed].sort((a, b) => a - b);
+    return { ...span, workspaceBytes, heldWeightBytes, trafficBytes, streamedSteps };
+  };
+  return {
+    ...problem,
+    steps: problem.steps.map((step, t) => {
+      const home = forced.get(t);
+      if (home === undefined) return step;
+      const choices = step.choices.map((choice) => choiceOf(choice, home));
+      return { ...step, choices, weightBytes: home === 'sram' ? 0 : step.weightBytes };
+    }),
+    spans: problem.spans.map(spanOf),
+  };
+}

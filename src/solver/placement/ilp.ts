@@ -164,6 +164,9 @@ interface FlowAnswer {
   readonly isCutShort: boolean;
 }
 
+/** Of a dual, in bytes of traffic for each byte of SRAM: what is less is the solver's rounding. */
+const LEAST_VALUE = 1e-9;
+
 /** The relaxation for the duals, then the ILP below the incumbent. */
 function solveFlow(flow: FlowModel, solver: LinearSolver, incumbentBytes: number, options: IlpOptions): FlowAnswer {
   const { model, capacityRows } = flow;
@@ -172,7 +175,8 @@ function solveFlow(flow: FlowModel, solver: LinearSolver, incumbentBytes: number
   if (relaxed.status !== 'optimal') {
     return { path: undefined, boundBytes: 0, sramValue: [], isCutShort: relaxed.status !== 'infeasible' };
   }
-  const sramValue = capacityRows.map((row) => Math.max(0, -(relaxed.rowDuals[row] ?? 0)));
+  const duals = capacityRows.map((row) => -(relaxed.rowDuals[row] ?? 0));
+  const sramValue = duals.map((value) => (value < LEAST_VALUE ? 0 : value));
   const terms = model.columns.flatMap(({ cost }, column) => (cost === 0 ? [] : [{ column, coefficient: cost }]));
   model.row('better', terms, Number.NEGATIVE_INFINITY, (incumbentBytes - 1) / KIB);
   const answer = solver.solve(model, { relax: false, gap: 0, timeLimitSeconds });
