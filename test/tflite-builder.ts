@@ -8,6 +8,7 @@ const TYPE_CODES = {
   uint8: 3,
   int64: 4,
   bool: 6,
+  complex64: 8,
   int16: 7,
   int8: 9,
 } as const;

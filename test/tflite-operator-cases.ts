@@ -18,6 +18,7 @@ import { activations, functions, pools } from './tflite-function-cases.js';
 import { INTEGER_CASES } from './tflite-integer-cases.js';
 import { conversions, movements } from './tflite-movement-cases.js';
 import { positions } from './tflite-position-cases.js';
+import { signals } from './tflite-signal-cases.js';
 
 /** Weights of a convolution, and a bias; int8 with a scale for each output channel. */
 function weights(type: Kind, shape: readonly number[], axis: number): FileTensor[] {
@@ -317,6 +318,7 @@ export const OPERATOR_CASES: readonly OperatorCase[] = [
   ...movements(),
   ...conversions(),
   ...positions(),
+  ...signals(),
   ...blocks(),
   ...int16s(),
   ...hybrids(),

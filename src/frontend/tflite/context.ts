@@ -24,10 +24,12 @@ export type Value =
       readonly perm?: readonly number[];
       /** The file sees the image cut into blocks, one image for each place in a block; see batches-of-space.ts. */
       readonly block?: readonly [number, number];
+      /** The last axis holds all real parts, then all imaginary ones; see complex.ts. */
+      readonly isComplex?: true;
     }
   | { readonly kind: 'constant'; readonly constant: Constant };
 
-export const activation = (id: TensorId): Value => ({ kind: 'activation', id });
+export const activation = (id: TensorId): Extract<Value, { kind: 'activation' }> => ({ kind: 'activation', id });
 
 /** One operator in. Results by position; an undefined one is refused if anything reads it. */
 export type Importer = (node: NodeContext) => readonly (Value | undefined)[];
@@ -69,8 +71,15 @@ export class NodeContext {
     const value = this.operand(position);
     if (value.kind === 'constant') return { tensor: this.builder.tensor(this.embed(value.constant)), perm: undefined };
     if (value.block !== undefined) return unsupported('of images in blocks');
+    if (value.isComplex === true) return unsupported('of complex numbers');
     const perm = value.perm === undefined || isIdentity(value.perm) ? undefined : value.perm;
     return { tensor: this.builder.tensor(value.id), perm };
+  }
+
+  /** An operand of complex numbers. */
+  complex(position: number): TensorId {
+    const value = this.operand(position);
+    return value.kind === 'activation' && value.isComplex === true ? value.id : unsupported('of real numbers');
   }
 
   /** What a variable operand holds, as an input of the program; see StateKeeper. */
@@ -163,6 +172,7 @@ export class NodeContext {
 export function shapeOf(value: Value, builder: ProgramBuilder): readonly number[] {
   if (value.kind === 'constant') return value.constant.shape;
   const { shape } = builder.tensor(value.id);
+  if (value.isComplex === true) return shape.with(shape.length - 1, (shape.at(-1) ?? 2) / 2);
   if (value.block !== undefined) {
     const [bh, bw] = value.block;
     const [, h = 1, w = 1, c = 1] = shape;

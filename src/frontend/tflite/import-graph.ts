@@ -52,6 +52,9 @@ export type InputShapes = ReadonlyMap<string, readonly number[]>;
 /** Results of the types that the program has for those of the file. */
 function checkType(declared: TfliteTensor, value: Value, builder: ProgramBuilder): void {
   const { type } = declared;
+  const isComplex = value.kind === 'activation' && value.isComplex === true;
+  if (isComplex !== (type === 'complex64')) throw new UnsupportedForm(`a result of ${type}`);
+  if (isComplex) return;
   const expected = type === 'bool' ? 'float32' : type === 'int64' || type === 'int32' ? 'int32' : activationType(type);
   if (value.kind === 'constant' || builder.tensor(value.id).dtype === expected) return;
   throw new UnsupportedForm(`a result of ${type}`);
@@ -201,6 +204,10 @@ class GraphImporter {
       }
       if (value.block !== undefined) {
         this.problems.addUnsupported('SPACE_TO_BATCH_ND', `output '${tensor.name}'`, 'at the end of the model');
+        continue;
+      }
+      if (value.isComplex === true) {
+        this.problems.addUnsupported('RFFT2D', `output '${tensor.name}'`, 'complex numbers at the end of the model');
         continue;
       }
       // The order of axes that the outside sees may differ from the stored one, and then nothing is moved.

@@ -4,6 +4,7 @@ import { DTYPE_BYTES, type Quantization, type ResizeOp, type Tensor, type Tensor
 import { sameQuantization } from '../../ir/verify-numbers.js';
 import { unsupported } from '../import-problems.js';
 import { withFused } from './activation.js';
+import { reshapedComplex } from './complex.js';
 import { activation, type Importer, type NodeContext, type Value } from './context.js';
 import { asOrdered, lookUpInto } from './look-up.js';
 import { roundHalfAway, scaleOf } from './numbers.js';
@@ -25,6 +26,7 @@ function reshaped(node: NodeContext, shape: readonly number[]): Value {
     malformed('SW2107', node.loc, `[${node.shape(0).join(', ')}] cannot become [${shape.join(', ')}]`);
   }
   if (operand.kind === 'constant') return { kind: 'constant', constant: { ...operand.constant, shape } };
+  if (operand.isComplex === true) return reshapedComplex(node, shape);
   const { tensor, perm } = node.ordered(0);
   if (perm !== undefined && nonUnit(shape).join() === nonUnit(node.shape(0)).join()) {
     return withOtherUnits(node, tensor, perm, shape);

@@ -2,6 +2,7 @@
 import { hardSwish, leakyRelu, limits, prelu } from './activation.js';
 import { batchToSpace, spaceToBatch } from './batches-of-space.js';
 import { addMany, cumulativeSum, localResponseNormalization, reverse, topK } from './by-position.js';
+import { imaginaryPart, magnitude, realPart, rfft } from './complex.js';
 import type { Importer } from './context.js';
 import { conv2d, depthwiseConv2d, fullyConnected } from './convolution.js';
 import { detectionPostProcess } from './detection.js';
@@ -26,6 +27,7 @@ import { lstm, svdf } from './recurrent.js';
 import { argument, reduce } from './reductions.js';
 import { mirrorPad, pack, slice, split, splitV, stridedSlice, unpack } from './slicing.js';
 import { transposeConv } from './transpose-conv.js';
+import { dynamicUpdateSlice } from './update-slice.js';
 
 export const IMPORTERS: ReadonlyMap<string, Importer> = new Map<string, Importer>([
   ['ABS', unaryFunction('abs')],
@@ -39,6 +41,7 @@ export const IMPORTERS: ReadonlyMap<string, Importer> = new Map<string, Importer
   ['BROADCAST_TO', broadcastTo],
   ['CAST', cast],
   ['CEIL', unaryFunction('ceil')],
+  ['COMPLEX_ABS', magnitude],
   ['CONCATENATION', concatenation],
   ['CONV_2D', conv2d],
   ['COS', unaryFunction('cos')],
@@ -49,6 +52,7 @@ export const IMPORTERS: ReadonlyMap<string, Importer> = new Map<string, Importer
   ['DEPTH_TO_SPACE', depthToSpace],
   ['DEQUANTIZE', dequantize],
   ['DIV', binaryFunction('div')],
+  ['DYNAMIC_UPDATE_SLICE', dynamicUpdateSlice],
   ['ELU', unaryFunction('elu', (x) => (x < 0 ? Math.expm1(x) : x))],
   ['EMBEDDING_LOOKUP', embeddingLookup],
   ['EQUAL', binaryFunction('equal')],
@@ -64,6 +68,7 @@ export const IMPORTERS: ReadonlyMap<string, Importer> = new Map<string, Importer
   ['GREATER', binaryFunction('greater')],
   ['GREATER_EQUAL', binaryFunction('greaterOrEqual')],
   ['HARD_SWISH', hardSwish],
+  ['IMAG', imaginaryPart],
   ['L2_NORMALIZATION', l2Normalization],
   ['LEAKY_RELU', leakyRelu],
   ['LESS', binaryFunction('less')],
@@ -89,6 +94,7 @@ export const IMPORTERS: ReadonlyMap<string, Importer> = new Map<string, Importer
   ['POW', binaryFunction('pow')],
   ['PRELU', prelu],
   ['QUANTIZE', quantize],
+  ['REAL', realPart],
   ['REDUCE_ALL', reduce('min')],
   ['REDUCE_ANY', reduce('max')],
   ['REDUCE_MAX', reduce('max')],
@@ -101,6 +107,7 @@ export const IMPORTERS: ReadonlyMap<string, Importer> = new Map<string, Importer
   ['RESIZE_BILINEAR', resize('bilinear')],
   ['RESIZE_NEAREST_NEIGHBOR', resize('nearest')],
   ['REVERSE_V2', reverse],
+  ['RFFT2D', rfft],
   ['ROUND', unaryFunction('round')],
   ['RSQRT', unaryFunction('rsqrt')],
   ['SELECT', select],
