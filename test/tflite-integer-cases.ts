@@ -1,5 +1,5 @@
 /** Forms of operators on stored integers whose roundings LiteRT has kernels of their own for. */
-import { act, i8, int32, type OperatorCase, one, QUANTISED } from './tflite-case-parts.js';
+import { act, constant, i8, int32, type OperatorCase, one, QUANTISED } from './tflite-case-parts.js';
 
 const SHAPE = [1, 6, 6, 16];
 
@@ -35,4 +35,55 @@ function tables(): OperatorCase[] {
   );
 }
 
-export const INTEGER_CASES: readonly OperatorCase[] = [...means(), ...tables()];
+/** Sums rescaled in float32, magnitudes in fixed point, roots cut off, slopes of each channel. */
+function rescalings(): OperatorCase[] {
+  const shape = [1, 8, 8, 8];
+  const sums = QUANTISED.flatMap((type) =>
+    [1, 3].map((axis) =>
+      one(
+        `SUM ${type} over axis ${axis}`,
+        { code: 74, optionsType: 27, options: { 0: i8(0) }, version: 2 },
+        [act('x', type, shape, 0.05, 10), int32('axes', [1], axis)],
+        [act('y', type, shape.toSpliced(axis, 1), 0.43, -5)],
+      ),
+    ),
+  );
+  const slopes = QUANTISED.map((type) =>
+    one(
+      `PRELU ${type}`,
+      { code: 54 },
+      [act('x', type, shape, 0.05, 10), constant('slopes', type, [1, 1, 8], 0.007, 30)],
+      [act('y', type, shape, 0.03, -20)],
+    ),
+  );
+  const x = act('x', 'int8', shape, 0.05, 10);
+  return [
+    ...sums,
+    ...slopes,
+    one('ABS int8', { code: 101, version: 2 }, [x], [act('y', 'int8', shape, 0.4, -5)]),
+    one(
+      'SQRT int8',
+      { code: 75, version: 2 },
+      [act('x', 'int8', shape, 0.02, -128)],
+      [act('y', 'int8', shape, 0.011, -100)],
+    ),
+  ];
+}
+
+/** Many results near a half, where the order of the four products shows. */
+function resizes(): OperatorCase[] {
+  return [
+    { size: [11, 5], coordinates: { 2: i8(0), 3: i8(1) } },
+    { size: [3, 21], coordinates: { 2: i8(0), 3: i8(1) } },
+    { size: [11, 5], coordinates: { 2: i8(1), 3: i8(0) } },
+  ].map(({ size, coordinates }, i) =>
+    one(
+      `RESIZE_BILINEAR uint8 to ${size.join('x')}, ${i}`,
+      { code: 23, optionsType: 15, options: coordinates, version: 3 },
+      [act('x', 'uint8', [1, 6, 7, 8]), int32('size', [2], ...size)],
+      [act('y', 'uint8', [1, ...size, 8])],
+    ),
+  );
+}
+
+export const INTEGER_CASES: readonly OperatorCase[] = [...means(), ...tables(), ...resizes(), ...rescalings()];

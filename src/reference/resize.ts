@@ -95,8 +95,8 @@ const blendReals =
     const [upperLeft, lowerLeft, upperRight, lowerRight] = corners;
     const [restRows, restColumns] = [f(1 - rows), f(1 - columns)];
     let sum = f(f(upperLeft * restRows) * restColumns);
-    sum = f(sum + f(f(lowerLeft * rows) * restColumns));
     sum = f(sum + f(f(upperRight * restRows) * columns));
+    sum = f(sum + f(f(lowerLeft * rows) * restColumns));
     sum = f(sum + f(f(lowerRight * rows) * columns));
     return isRounded ? Math.trunc(f(sum + 0.5)) : sum;
   };

@@ -1,12 +1,13 @@
 /** Activations: limits, on their own or fused into the operator before; leaky, parametric and hard ones. */
 import { isQuantized, storedRange } from '../../ir/facts.js';
 import type { Tensor, TensorId } from '../../ir/types.js';
+import { POINT } from './binary-constant.js';
 import { together } from './broadcast.js';
 import { realsOf } from './constant.js';
 import { activation, type Importer, type NodeContext, type Value } from './context.js';
 import { hardSwishTable } from './hard-swish.js';
 import { asOrdered, lookUpInto } from './look-up.js';
-import { fixedPoint, realLimits, scaleOf, storedLimits } from './numbers.js';
+import { additionRescale, fixedPoint, realLimits, scaleOf, storedLimits } from './numbers.js';
 import { asDeclared, realInput } from './real-numbers.js';
 import { rescaled } from './rescale.js';
 import type { FusedActivation } from './schema.js';
@@ -72,6 +73,8 @@ export const leakyRelu: Importer = (node) => {
 
 /** max(x, 0) + alpha * min(x, 0), alpha one for each channel or for all: of the two terms one is 0. */
 export const prelu: Importer = (node) => {
+  const stored = storedPrelu(node);
+  if (stored !== undefined) return stored;
   const x = realInput(node, 0);
   const value = node.operand(1);
   if (value.kind === 'activation') return parametric(node, x, realInput(node, 1));
@@ -100,6 +103,51 @@ export const prelu: Importer = (node) => {
   const above = floatClamp(node, x.id, 0, Number.POSITIVE_INFINITY);
   return [asOrdered(asDeclared(node, node.emit({ kind: 'add', inputs: [above, scaled] })), undefined)];
 };
+
+/**
+ * 8 bits with a slope for each channel: what is above the zero point rescaled, what is below times the slopes, and their sum, of
+ * which one side is always the zero point. Undefined for other forms.
+ */
+function storedPrelu(node: NodeContext): Value[] | undefined {
+  const { tensor: x, perm } = node.ordered(0);
+  const value = node.operand(1);
+  const { quant } = x;
+  if (
+    quant === undefined ||
+    (x.dtype !== 'int8' && x.dtype !== 'uint8') ||
+    value.kind !== 'constant' ||
+    perm !== undefined
+  )
+    return undefined;
+  const { constant: slopes } = value;
+  const data = slopes.elements();
+  const channels = x.shape.at(-1) ?? 1;
+  const isByChannel = x.shape.length === 4 && x.shape[0] === 1 && slopes.shape.at(-1) === channels;
+  const [slopeScale] = slopes.quantization?.scales ?? [];
+  if (!isByChannel || data.length !== channels || slopeScale === undefined || slopes.type !== x.dtype) return undefined;
+  if (!(data instanceof Int8Array || data instanceof Uint8Array)) return undefined;
+  const { builder, loc } = node;
+  const { lo, hi } = storedRange(x.dtype);
+  const result = node.resultQuant();
+  const zero = quant.zeroPoint;
+  const factor = scaleOf(quant) / scaleOf(result);
+  const own = fixedPoint(factor);
+  const above = lookUpInto(node, x, result, (q) => rescaled(Math.max(q, zero) - zero, own) + result.zeroPoint);
+  const below = zero >= hi ? x.id : node.emit({ kind: 'clamp', lo, hi: zero, inputs: [x.id] });
+  const sloped = fixedPoint((scaleOf(quant) * Math.fround(slopeScale)) / scaleOf(result));
+  const requant = Int32Array.from({ length: 2 * channels }, (_, i) => (i % 2 === 0 ? sloped.multiplier : sloped.shift));
+  const weightQuant = { scales: [slopeScale], zeroPoint: slopes.quantization?.zeroPoints[0] ?? 0 };
+  const { name } = slopes;
+  const inputs = [
+    below,
+    builder.addConstant({ name, shape: [channels, 1, 1, 1], data, quant: weightQuant, loc }),
+    builder.addConstant({ name: `${name}:bias`, shape: [channels], data: new Int32Array(channels), loc }),
+    builder.addConstant({ name: `${name}:requant`, shape: [channels, 2], data: requant, loc }),
+  ];
+  const scaled = node.emit({ kind: 'conv2d', window: POINT, groups: channels, inputs }, { quant: result });
+  const rescale = additionRescale(scaleOf(result), scaleOf(result), scaleOf(result), 20);
+  return [activation(node.emit({ kind: 'add', rescale, inputs: [above, scaled] }, { quant: result }))];
+}
 
 /** Slopes of any shape, an operand like any other. */
 function parametric(node: NodeContext, x: Tensor, slopes: Tensor): Value[] {

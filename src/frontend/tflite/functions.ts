@@ -7,8 +7,10 @@ import { unaryFunction as realFunction } from '../quantize/real-functions.js';
 import { withFused } from './activation.js';
 import { together } from './broadcast.js';
 import { activation, type Importer, type NodeContext } from './context.js';
-import { asOrdered, realTable } from './look-up.js';
+import { asOrdered, lookUpInto, realTable } from './look-up.js';
+import { fixedPoint, scaleOf } from './numbers.js';
 import { asDeclared, realInput, realOf } from './real-numbers.js';
+import { rescaled } from './rescale.js';
 
 const BINARY = { activation: 0 } as const;
 const ELU_ALPHA = 1;
@@ -31,6 +33,30 @@ export const unaryFunction =
 export const gelu: Importer = (node) => {
   const fn = (node.node.options?.bool(GELU.approximate) ?? false) ? 'geluTanh' : 'gelu';
   return unaryFunction(fn, realFunction(fn, 0, 0))(node);
+};
+
+/** ABS of 8 bits rescales magnitudes in fixed point. */
+export const abs: Importer = (node) => {
+  const { tensor: x, perm } = node.ordered(0);
+  const { quant } = x;
+  if (quant === undefined || x.dtype === 'int16') return unaryFunction('abs')(node);
+  const result = node.resultQuant();
+  const scale = fixedPoint(Math.fround(scaleOf(quant) / scaleOf(result)));
+  const apply = (stored: number): number => rescaled(Math.abs(stored - quant.zeroPoint), scale) + result.zeroPoint;
+  return [asOrdered(lookUpInto(node, x, result, apply), perm)];
+};
+
+/** SQRT of 8 bits cuts the fraction off where others round. */
+export const sqrt: Importer = (node) => {
+  const { tensor: x, perm } = node.ordered(0);
+  const { quant } = x;
+  if (quant === undefined || x.dtype === 'int16') return unaryFunction('sqrt')(node);
+  const result = node.resultQuant();
+  const apply = (stored: number): number => {
+    const real = Math.fround(scaleOf(quant) * Math.max(stored - quant.zeroPoint, 0));
+    return Math.trunc(Math.fround(Math.fround(Math.sqrt(real)) / scaleOf(result))) + result.zeroPoint;
+  };
+  return [asOrdered(lookUpInto(node, x, result, apply), perm)];
 };
 
 /** A function of two operands in float32, extents of 1 repeated; `then` is applied to its result. */

@@ -9,6 +9,7 @@ import { detectionPostProcess } from './detection.js';
 import { binary, cast, densify, dequantize, quantize, softmax } from './elementwise.js';
 import { shape } from './fold.js';
 import {
+  abs,
   batchMatMul,
   binaryFunction,
   extremum,
@@ -16,6 +17,7 @@ import {
   l2Normalization,
   logSoftmax,
   select,
+  sqrt,
   unaryFunction,
 } from './functions.js';
 import { broadcastTo, embeddingLookup, gather, gatherNd, tile } from './gather.js';
@@ -30,7 +32,7 @@ import { transposeConv } from './transpose-conv.js';
 import { dynamicUpdateSlice } from './update-slice.js';
 
 export const IMPORTERS: ReadonlyMap<string, Importer> = new Map<string, Importer>([
-  ['ABS', unaryFunction('abs')],
+  ['ABS', abs],
   ['ADD', binary('add')],
   ['ADD_N', addMany],
   ['ARG_MAX', argument('argMax')],
@@ -121,7 +123,7 @@ export const IMPORTERS: ReadonlyMap<string, Importer> = new Map<string, Importer
   ['SPACE_TO_DEPTH', spaceToDepth],
   ['SPLIT', split],
   ['SPLIT_V', splitV],
-  ['SQRT', unaryFunction('sqrt')],
+  ['SQRT', sqrt],
   ['SQUARE', unaryFunction('square')],
   ['SQUARED_DIFFERENCE', binaryFunction('sub', 'square')],
   ['SQUEEZE', squeeze],

@@ -101,7 +101,9 @@ function storedSum(node: NodeContext, x: Tensor, axes: readonly number[], count:
   const rescale =
     count === 'raw'
       ? rawMean(given, result, reduced)
-      : sumScale(scaleOf(given), scaleOf(result), count === 'none' ? 1 : reduced);
+      : count === 'divided' || x.dtype === 'int16'
+        ? sumScale(scaleOf(given), scaleOf(result), count === 'none' ? 1 : reduced)
+        : { multiplier: 0, shift: 0, scale: Math.fround(scaleOf(given) / scaleOf(result)) };
   return node.emit({ kind: 'sumPool', window: { ...POINT, kernel }, ...rescale, inputs: [image] }, { quant: result });
 }
 

@@ -346,8 +346,8 @@ const mixReals =
     const columnRest = single(1 - columnWeight);
     const parts = [
       single(single(a * rowRest) * columnRest),
-      single(single(b * rowWeight) * columnRest),
       single(single(c * rowRest) * columnWeight),
+      single(single(b * rowWeight) * columnRest),
       single(single(d * rowWeight) * columnWeight),
     ];
     const sum = parts.reduce((total, part) => single(total + part));
