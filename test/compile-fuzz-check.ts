@@ -1,4 +1,5 @@
 /** Compiles one program for one tiny chip in several ways, simulates what comes out, and lists every broken promise. */
+import { periodTimeline } from '../src/backend/timeline.js';
 import { trafficOf } from '../src/backend/traffic.js';
 import { SpillwayError } from '../src/base/diagnostic.js';
 import { type Compiled, type CompileOptions, compileProgram } from '../src/driver/compile.js';
@@ -181,7 +182,11 @@ function problemsOf(compiled: Compiled, expected: Expected, chip: Chip, say: (te
     say(`the bound ${record.boundBytes} B is above the traffic ${planned} B`);
   const report = makeReport(compiled);
   const { bound } = report;
-  for (const problem of pagePlanProblems(pagePlan(compiled.schedule, ''), report, chip.sram.alignmentBytes))
+  for (const problem of pagePlanProblems(
+    pagePlan(compiled.schedule, '', periodTimeline(programBytes, chip).bins),
+    report,
+    chip.sram.alignmentBytes,
+  ))
     say(`memory map: ${problem}`);
   const { period } = counted;
   if (bound.crossingBytes > period.totalBytes)

@@ -76,6 +76,20 @@ describe('the file', () => {
   });
 });
 
+test('what is drawn over time before a simulation is the whole period as the compiler predicts it', () => {
+  const { dramReadBytes, dramWriteBytes, macs, binCycles } = plan.timeline;
+  const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
+  const { byClass, readBytes, writeBytes } = report.period;
+  expect(sum(dramReadBytes)).toBeCloseTo(readBytes - byClass.code, -1);
+  expect(sum(dramWriteBytes)).toBeCloseTo(writeBytes, -1);
+  // Rows that stripes make again are computed twice.
+  const useful = report.model.macs * report.batch;
+  expect(sum(macs)).toBeGreaterThan(0.999 * useful);
+  expect(sum(macs)).toBeLessThan(1.05 * useful);
+  const bins = Math.ceil(report.timing.cycles / binCycles);
+  expect(Math.abs(dramReadBytes.length - bins)).toBeLessThanOrEqual(1);
+});
+
 test('simulate puts what it counted into the page beside the program', () => {
   const run = spillwayJson('simulate', directory, '--timing-only') as { cycles: number };
   const page = readFileSync(join(directory, 'report.html'), 'utf8');
@@ -130,6 +144,7 @@ if (CHROMIUM === undefined) console.warn('there is no chromium here: report.html
     cells.evaluateAll((all) => all.map((cell) => Number(cell.getAttribute('data-value'))));
   const textOf = async (element: Locator): Promise<string> => (await element.textContent()) ?? '';
   const digits = (text: string): string => text.replace(/\u202f/g, '');
+  const numberIn = (text: string, pattern: RegExp): number => Number(pattern.exec(text)?.[1]);
 
   test('opens without a complaint and asks for nothing', async () => {
     const page = await openReport();
@@ -147,9 +162,22 @@ if (CHROMIUM === undefined) console.warn('there is no chromium here: report.html
     expect(await card('traffic')).toContain(`${report.period.totalBytes} B`);
     expect(await card('bound')).toContain(`${report.bound.compulsoryBytes} B`);
     expect(await card('gap')).toContain(`${report.bound.solverBytes} B`);
-    expect(await card('speed')).toContain('estimated');
+    expect(await card('speed')).toContain('predicted');
     expect(await card('speed')).toContain(`${report.timing.cycles} cycles`);
     expect(await card('sram')).toContain(`${report.sram.peakBytes} B of ${report.sram.capacityBytes} B`);
+    const { timing, energy, batch } = report;
+    const { computeCycles, compulsoryCycles } = timing.floors;
+    expect(await card('floors')).toContain(`layers alone ${computeCycles} cycles`);
+    expect(await card('floors')).toContain(`compulsory bytes alone ${compulsoryCycles}`);
+    expect(numberIn(await card('floors'), / ?([\d.]+)\u00a0?.?\u00d7/)).toBeCloseTo(
+      timing.cycles / Math.max(computeCycles, compulsoryCycles),
+      2,
+    );
+    expect(numberIn(await card('energy'), /([\d.]+) mJ/)).toBeCloseTo(energy.totalPicojoules / batch / 1e9, 2);
+    expect(await card('energy')).toContain(
+      `DRAM ${(100 * (energy.dramPicojoules / energy.totalPicojoules)).toFixed(1)} %`,
+    );
+    expect(digits(await textOf(page.locator('#time')))).toContain(`${timing.cycles} cycles`);
     const { weights, activations, code } = report.budget;
     expect(await numbersOf(page.locator('#kinds td.number'))).toEqual(
       [weights, activations, code].flatMap((kind) => [kind.sramBytes, kind.dramBytes, kind.periodBytes]),

@@ -6,6 +6,7 @@
  *   compute         wait  |#######|#########|
  *   store                         |setup|====|
  */
+import { TimeBinning, type TimeBins, type TimeRow } from '../base/time-bins.js';
 import { decodeProgram } from '../commands/decode.js';
 import { SEMAPHORES } from '../commands/instructions.js';
 import type { Chip } from '../target/chip.js';
@@ -17,6 +18,7 @@ export interface Timeline {
   readonly dramCycles: number; // the DRAM interface at work
   readonly portBytes: number; // through the SRAM ports
   readonly macs: number;
+  readonly bins: TimeBins;
 }
 
 /** Commands that queues may hold while another one is empty; more only where nothing could go on otherwise. */
@@ -28,6 +30,7 @@ const ROUNDING = 1e-6;
 interface Running {
   readonly readyAt: number; // a transfer: set-up and latency are over
   readonly portRate: number; // bytes a cycle, at full speed
+  readonly doneRate: number; // bytes over the DRAM interface, or multiply-accumulates, a cycle
   readonly signal: number;
   left: number; // cycles, at full speed
 }
@@ -76,6 +79,7 @@ class Machine {
   private dramCycles = 0;
   private portBytes = 0;
   private macs = 0;
+  private readonly bins = new TimeBinning();
   private readonly walk: CommandWalk;
   private readonly load: Queue;
   private readonly compute = new Queue(1);
@@ -120,6 +124,7 @@ class Machine {
       dramCycles: Math.ceil(this.dramCycles),
       portBytes: Math.ceil(this.portBytes),
       macs: this.macs,
+      bins: this.bins.bins(),
     };
   }
 
@@ -188,11 +193,14 @@ class Machine {
     this.macs += macs ?? 0;
     const { dma, dram } = this.chip;
     const delay = queue === this.compute ? 0 : dma.setupCycles + (cycles > 0 ? dram.latencyCycles : 0);
+    const left = cycles + (queue === this.compute || cycles === 0 ? 0 : this.walk.takeFetchCycles());
+    const done = queue === this.compute ? (macs ?? 0) : portBytes;
     queue.running.push({
       readyAt: this.now + delay,
       portRate: cycles === 0 ? 0 : portBytes / cycles,
+      doneRate: left === 0 ? 0 : done / left,
       signal: first.signal,
-      left: cycles + (queue === this.compute || cycles === 0 ? 0 : this.walk.takeFetchCycles()),
+      left,
     });
   }
 
@@ -237,15 +245,17 @@ class Machine {
     if (this.moving(this.load) !== undefined || this.moving(this.store) !== undefined) this.dramCycles += elapsed;
     if (this.compute.running.length > 0) this.computeCycles += elapsed;
     const [load, compute, store] = [this.moving(this.load), this.moving(this.compute), this.moving(this.store)];
+    const from = this.now;
     this.now = time;
-    this.proceed(this.load, load, elapsed * transfer);
-    this.proceed(this.compute, compute, elapsed * computing);
-    this.proceed(this.store, store, elapsed * transfer);
+    this.proceed(this.load, load, from, elapsed * transfer, 'dramReadBytes');
+    this.proceed(this.compute, compute, from, elapsed * computing, 'macs');
+    this.proceed(this.store, store, from, elapsed * transfer, 'dramWriteBytes');
   }
 
-  /** @param cycles of its work that are done */
-  private proceed(queue: Queue, moving: Running | undefined, cycles: number): void {
+  /** @param cycles of its work that are done, since `from` */
+  private proceed(queue: Queue, moving: Running | undefined, from: number, cycles: number, row: TimeRow): void {
     if (moving !== undefined) {
+      this.bins.add(row, from, this.now, moving.doneRate * Math.min(cycles, moving.left));
       moving.left -= cycles;
       if (moving.left < ROUNDING) moving.left = 0;
     }

@@ -1,5 +1,7 @@
 /** What report.html carries besides report.json: where each buffer is, the arrows of the graph, the blocks, a simulation. */
-import type { TimelineBins } from '../simulator/timeline.js';
+import type { TimeBins } from '../base/time-bins.js';
+
+export type { TimeBins };
 
 /** For what bytes of SRAM are taken. */
 export type BufferKind = 'resident' | 'weights' | 'tensor' | 'rolling' | 'staging' | 'sums';
@@ -40,6 +42,8 @@ export interface PagePlan {
   readonly buffers: readonly PlacedBuffer[];
   readonly edges: readonly LayerEdge[];
   readonly blocks: readonly PageBlock[];
+  /** Of the period, as the compiler predicts it from the emitted commands. */
+  readonly timeline: TimeBins;
 }
 
 /** What a simulation of the program counted in one period. */
@@ -49,5 +53,5 @@ export interface PageSimulation {
   readonly macUtilization: number;
   readonly dramUtilization: number;
   readonly totalBytes: number; // of a period
-  readonly timeline: TimelineBins;
+  readonly timeline: TimeBins;
 }

@@ -1,4 +1,5 @@
 /** The plan as report.html draws it: rectangles of SRAM over steps, arrows between layers, blocks. */
+import type { TimeBins } from '../base/time-bins.js';
 import type { TensorId } from '../ir/types.js';
 import type { Schedule, ScheduledBlock, ScheduledLayer, ScheduledRoot, Stay } from '../schedule/schedule.js';
 import { alignUp, type WorkspaceBuffer } from '../schedule/tiling.js';
@@ -12,7 +13,7 @@ interface TensorRows {
   readonly ofWeights: readonly number[]; // by step
 }
 
-export function pagePlan(schedule: Schedule, programSha256: string): PagePlan {
+export function pagePlan(schedule: Schedule, programSha256: string, timeline: TimeBins): PagePlan {
   const rows = tensorRows(schedule);
   return {
     programSha256,
@@ -27,6 +28,7 @@ export function pagePlan(schedule: Schedule, programSha256: string): PagePlan {
         pieces: plan.pieces?.pieces ?? 1,
       }),
     ),
+    timeline,
   };
 }
 

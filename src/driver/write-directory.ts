@@ -1,5 +1,6 @@
 /** A compiled directory: all that a simulator, the reference interpreter and a reader need. */
 
+import { periodTimeline } from '../backend/timeline.js';
 import { commandMapText } from '../commands/command-map.js';
 import { manifestText, sealManifest, sha256Hex } from '../commands/manifest.js';
 import { printStream } from '../commands/print.js';
@@ -18,7 +19,8 @@ export function writeDirectory(directory: string, compiled: Compiled, report: Re
 
 /** By name. The manifest is the last, and written last: it holds the hashes of what must be there before it. */
 export function directoryFiles(compiled: Compiled, report: Report): Map<string, string | Uint8Array> {
-  const { emitted, imported } = compiled;
+  const { emitted, imported, options } = compiled;
+  const { bins: timeline } = periodTimeline(emitted.programBytes, options.chip);
   const graph = { text: printProgram(imported), binary: constantBytes(imported) };
   const { manifestHash: _, ...unsealed } = emitted.manifest;
   const hashes = { ...unsealed.hashes, 'graph.ir': sha256Hex(graph.text), 'graph.bin': sha256Hex(graph.binary) };
@@ -29,7 +31,7 @@ export function directoryFiles(compiled: Compiled, report: Report): Map<string, 
     ['program.map.json', commandMapText(emitted.stream, unsealed.hashes['program.bin'])],
     ['report.json', `${JSON.stringify(report, null, 2)}\n`],
     ['report.txt', formatReport(report)],
-    [PAGE_FILE, reportPage(report, pagePlan(compiled.schedule, unsealed.hashes['program.bin']))],
+    [PAGE_FILE, reportPage(report, pagePlan(compiled.schedule, unsealed.hashes['program.bin'], timeline))],
     [OPTIONS_FILE, optionsText(compiled.options)],
     ['graph.ir', graph.text],
     ['graph.bin', graph.binary],

@@ -2,7 +2,7 @@
 import type { PagePlan, PageSimulation } from '../driver/page-data.js';
 import type { LayerReport, Report, TensorReport } from '../driver/report.js';
 
-export type { LayerEdge, PageBlock, PagePlan, PageSimulation, PlacedBuffer } from '../driver/page-data.js';
+export type { LayerEdge, PageBlock, PagePlan, PageSimulation, PlacedBuffer, TimeBins } from '../driver/page-data.js';
 export type { LayerReport, Report, TensorReport } from '../driver/report.js';
 
 export interface PageDocuments {

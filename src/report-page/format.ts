@@ -49,6 +49,19 @@ export function seconds(value: number): string {
 }
 
 /** Four digits. */
+export function joules(picojoules: number): string {
+  for (const [unit, scale] of [
+    ['nJ', 1e3],
+    ['\u00b5J', 1e6],
+    ['mJ', 1e9],
+  ] as const) {
+    const value = picojoules / scale;
+    if (value < 999.95) return `${fixed(value)} ${unit}`;
+  }
+  return `${fixed(picojoules / 1e12)} J`;
+}
+
+/** Four digits. */
 export function fixed(value: number): string {
   if (value >= 1000) return integer(value);
   return value.toFixed(value >= 100 ? 1 : value >= 10 ? 2 : 3);

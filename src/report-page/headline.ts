@@ -1,7 +1,7 @@
 /** The first lines: what it costs, how far that is from the best possible, how fast it is, how full the SRAM gets. */
-import type { PageDocuments } from './data.js';
+import type { PageDocuments, PageSimulation, Report } from './data.js';
 import { h } from './element.js';
-import { count, decimalBytes, exactBytes, fixed, integer, macs, percent, seconds } from './format.js';
+import { count, decimalBytes, exactBytes, fixed, integer, joules, macs, percent, seconds } from './format.js';
 
 interface Card {
   readonly id: string;
@@ -44,7 +44,7 @@ function cards({ report, simulation }: PageDocuments): Card[] {
     simulation === null
       ? {
           id: 'speed',
-          label: 'Frames/s (estimated)',
+          label: 'Frames/s (predicted)',
           value: fixed(timing.framesPerSecond),
           exact: `${integer(timing.cycles)} cycles, ${seconds(timing.seconds)} a period`,
         }
@@ -52,7 +52,7 @@ function cards({ report, simulation }: PageDocuments): Card[] {
           id: 'speed',
           label: 'Frames/s (simulated)',
           value: fixed(simulation.framesPerSecond),
-          exact: `${integer(simulation.cycles)} cycles; estimated ${integer(timing.cycles)}`,
+          exact: `${integer(simulation.cycles)} cycles; predicted ${integer(timing.cycles)}`,
         };
   return [
     {
@@ -71,10 +71,12 @@ function cards({ report, simulation }: PageDocuments): Card[] {
     speed,
     {
       id: 'busy',
-      label: `MACs busy (${simulation === null ? 'estimated' : 'simulated'})`,
+      label: `MACs busy (${simulation === null ? 'predicted' : 'simulated'})`,
       value: percent(simulation?.macUtilization ?? timing.macUtilization),
       exact: `DRAM ${percent(simulation?.dramUtilization ?? timing.dramUtilization)}`,
     },
+    floorCard(report, simulation),
+    energyCard(report),
     {
       id: 'sram',
       label: 'Peak SRAM',
@@ -83,6 +85,31 @@ function cards({ report, simulation }: PageDocuments): Card[] {
       meter: sram.peakBytes / sram.capacityBytes,
     },
   ];
+}
+
+/** How far the time is from the two that nothing on this machine beats. */
+function floorCard({ timing }: Report, simulation: PageSimulation | null): Card {
+  const { computeCycles, compulsoryCycles } = timing.floors;
+  const cycles = simulation?.cycles ?? timing.cycles;
+  const times = (floor: number): string => (floor === 0 ? 'none' : `${fixed(cycles / floor)} \u00d7`);
+  const most = Math.max(computeCycles, compulsoryCycles);
+  return {
+    id: 'floors',
+    label: `Time over its floor (${simulation === null ? 'predicted' : 'simulated'})`,
+    value: times(most),
+    exact: `layers alone ${integer(computeCycles)} cycles: ${times(computeCycles)}; compulsory bytes alone ${integer(compulsoryCycles)}: ${times(compulsoryCycles)}`,
+  };
+}
+
+function energyCard({ batch, energy }: Report): Card {
+  const { dramPicojoules, sramPicojoules, macPicojoules, totalPicojoules } = energy;
+  const share = (part: number): string => percent(totalPicojoules === 0 ? 0 : part / totalPicojoules);
+  return {
+    id: 'energy',
+    label: 'Energy a frame (predicted)',
+    value: joules(totalPicojoules / batch),
+    exact: `DRAM ${share(dramPicojoules)}, SRAM ${share(sramPicojoules)}, MACs ${share(macPicojoules)}`,
+  };
 }
 
 function cardElement({ id, label, value, exact, meter }: Card): HTMLElement {

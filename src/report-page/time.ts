@@ -1,9 +1,9 @@
-/** DRAM bandwidth and MAC utilisation over time: simulated where there is a simulation, else estimated from the plan, and labelled so. */
+/** DRAM bandwidth and MAC utilisation over time: simulated where there is a simulation, else predicted, and labelled so. */
 import * as Plot from '@observablehq/plot';
-import type { PageDocuments, PageSimulation, Report } from './data.js';
+import type { PageDocuments, Report, TimeBins } from './data.js';
 import { h } from './element.js';
 import { drawAtWidth, legend, type Section, section } from './figure.js';
-import { fixed, percent, seconds, tick } from './format.js';
+import { fixed, integer, percent, seconds, tick } from './format.js';
 import { connectShapes, indexInMark } from './hover.js';
 
 const HEIGHT = 170;
@@ -17,14 +17,16 @@ interface Bin {
   readonly label: string;
 }
 
-export function time(documents: PageDocuments): Section {
-  const { report, simulation } = documents;
-  const bins = simulation === null ? estimatedBins(documents) : simulatedBins(report, simulation);
-  const what =
+export function time({ report, plan, simulation }: PageDocuments): Section {
+  const { timing, target } = report;
+  const shown = simulation ?? { ...timing, timeline: plan.timeline };
+  const bins = binsOf(report, shown.cycles, shown.timeline);
+  const origin =
     simulation === null
-      ? 'Estimated from the plan, layer by layer of one frame; spillway simulate, run on this directory, times the commands themselves and puts what it counted here.'
-      : `Simulated: ${seconds(simulation.cycles / report.target.clockHz)} a period, in bins of ${seconds(simulation.timeline.binCycles / report.target.clockHz)}. MACs busy ${percent(simulation.macUtilization)}, DRAM ${percent(simulation.dramUtilization)} of the period. The control code has no times of its own and is not drawn.`;
-  const made = section('time', simulation === null ? 'Time (estimated)' : 'Time (simulated)', what);
+      ? 'Predicted by the compiler, which takes each command of the period through the queues of the machine; spillway simulate, run on this directory, executes them and puts what it counted here'
+      : `Simulated; the compiler had predicted ${integer(timing.cycles)} cycles`;
+  const what = `${origin}: ${integer(shown.cycles)} cycles, ${seconds(shown.cycles / target.clockHz)} a period, in bins of ${seconds(shown.timeline.binCycles / target.clockHz)}. MACs busy ${percent(shown.macUtilization)}, DRAM ${percent(shown.dramUtilization)} of the period. The control code has no times of its own and is not drawn.`;
+  const made = section('time', `Time (${simulation === null ? 'predicted' : 'simulated'})`, what);
   const bandwidth = h('div', {
     class: 'plot',
     role: 'img',
@@ -52,41 +54,7 @@ export function time(documents: PageDocuments): Section {
   return made;
 }
 
-/** A bin for each layer, or for each block: its layers run interleaved. */
-function estimatedBins({ report, plan }: PageDocuments): Bin[] {
-  const { clockHz, macsPerCycle } = report.target;
-  const blockAt = new Map(plan.blocks.map((block) => [block.first, block]));
-  const bins: Bin[] = [];
-  let cycles = 0;
-  for (let step = 0; step < report.layers.length; ) {
-    const block = blockAt.get(step);
-    const end = (block?.last ?? step) + 1;
-    const layers = report.layers.slice(step, end);
-    const sum = (value: (layer: Report['layers'][number]) => number): number =>
-      layers.reduce((total, layer) => total + value(layer), 0);
-    const taken = sum((layer) => layer.cycles);
-    const lasts = taken / clockHz;
-    if (taken > 0) {
-      bins.push({
-        from: cycles / clockHz,
-        to: (cycles + taken) / clockHz,
-        readBytes: sum((layer) => layer.readBytes) / report.batch / lasts,
-        writeBytes: sum((layer) => layer.writeBytes) / report.batch / lasts,
-        macShare: sum((layer) => layer.macs) / (taken * macsPerCycle),
-        label:
-          block === undefined
-            ? (layers[0]?.name ?? '')
-            : `block ${plan.blocks.indexOf(block)}, steps ${step} to ${end - 1}`,
-      });
-    }
-    cycles += taken;
-    step = end;
-  }
-  return bins;
-}
-
-function simulatedBins({ target }: Report, simulation: PageSimulation): Bin[] {
-  const { cycles, timeline } = simulation;
+function binsOf({ target }: Report, cycles: number, timeline: TimeBins): Bin[] {
   const { binCycles } = timeline;
   return timeline.dramReadBytes.map((read, i): Bin => {
     const taken = Math.max(1, Math.min(binCycles, cycles - i * binCycles));
@@ -161,9 +129,12 @@ function drawBandwidth(report: Report, bins: readonly Bin[], width: number): Nod
 }
 
 function drawMacs(bins: readonly Bin[], width: number): Node {
+  // Of a network that hardly ever fills the array, what there is to see is far below the full scale.
+  const most = bins.reduce((top, { macShare }) => Math.max(top, macShare), 0);
+  const top = most > 0.3 || most === 0 ? 1 : most * 1.2;
   const plot = Plot.plot({
     ...axes(width, bins),
-    y: { domain: [0, 1], label: null, ticks: 4, grid: true, tickFormat: (d: number) => `${Math.round(d * 100)} %` },
+    y: { domain: [0, top], label: null, ticks: 4, grid: true, tickFormat: (d: number) => tick(percent(d)) },
     marks: [
       Plot.rect(bins, {
         className: 'macs',

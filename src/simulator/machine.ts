@@ -1,3 +1,4 @@
+import type { TimeBins } from '../base/time-bins.js';
 import type { SectionName } from '../commands/check.js';
 import { SEMAPHORES } from '../commands/instructions.js';
 import type { Accesses } from './accesses.js';
@@ -8,7 +9,6 @@ import { at } from './geometry.js';
 import { type Execution, placeOf, type QueueId } from './judge.js';
 import type { ObservedCommand, Observer } from './observer.js';
 import { type CodeLine, type Fields, fieldsOf, type Issue, Sequencer } from './sequencer.js';
-import type { TimelineBins } from './timeline.js';
 import { type ChipNumbers, computeCost } from './timing.js';
 import { touch } from './touch.js';
 import { type BusyCycles, Units, type Work } from './units.js';
@@ -64,7 +64,7 @@ export interface SectionResult {
   readonly macs: number;
   readonly codeBytes: number;
   readonly busyCycles: Readonly<BusyCycles>;
-  readonly timeline: TimelineBins;
+  readonly timeline: TimeBins;
   readonly commands: number;
 }
 

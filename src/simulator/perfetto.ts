@@ -5,9 +5,10 @@
  * Of a run of many commands, neighbours of a queue are joined two by two whenever there are more than fit: a slice then says how many it
  * stands for. Occupied is a block of SRAM from when it is written to when it is read for the last time.
  */
+
+import type { TimeBins } from '../base/time-bins.js';
 import { QUEUE_NAMES } from './judge.js';
 import type { ObservedCommand, Observer } from './observer.js';
-import type { TimelineBins } from './timeline.js';
 
 const SLICES_PER_QUEUE = 1 << 16;
 const BLOCK_BYTES = 4096;
@@ -59,7 +60,7 @@ export class PerfettoTrace implements Observer {
   }
 
   /** All events, of a period of so many cycles. */
-  *events(model: string, cycles: number, clockHz: number, timeline: TimelineBins): Generator<TraceEvent> {
+  *events(model: string, cycles: number, clockHz: number, timeline: TimeBins): Generator<TraceEvent> {
     const micros = (time: number): number => Math.round((time / clockHz) * 1e9) / 1e3;
     yield { name: 'process_name', ph: 'M', pid: 1, args: { name: model } };
     for (const [queue, name] of QUEUE_NAMES.entries()) {

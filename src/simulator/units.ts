@@ -3,9 +3,10 @@
  * DRAM interface and the SRAM ports, so that each goes on at a rate which changes whenever another one begins or ends; the
  * time of an event follows from what is left and the rates. docs/timing.md has the formulas.
  */
+
+import { TimeBinning, type TimeRow } from '../base/time-bins.js';
 import { DramInterface } from './dram-interface.js';
 import type { QueueId } from './judge.js';
-import { Timeline, type TimelineRow } from './timeline.js';
 import type { ChipNumbers, ComputeUnit } from './timing.js';
 
 export interface Work<T> {
@@ -47,7 +48,7 @@ export interface BusyCycles {
 
 export class Units<T> {
   now = 0;
-  readonly timeline = new Timeline();
+  readonly timeline = new TimeBinning();
   readonly busy: BusyCycles = { load: 0, compute: 0, store: 0, dram: 0, mac: 0, vector: 0 };
   private readonly running: readonly [Running<T>[], Running<T>[], Running<T>[]] = [[], [], []];
   private readonly slots: readonly [number, number, number];
@@ -105,7 +106,7 @@ export class Units<T> {
     const rates = this.rates();
     const elapsed = time - this.now;
     const complete: T[] = [];
-    const proceed = (list: Running<T>[], rate: number, row: TimelineRow) => {
+    const proceed = (list: Running<T>[], rate: number, row: TimeRow) => {
       const [running] = list;
       if (running === undefined) return;
       if (running.readyAt <= this.now) {

@@ -1,10 +1,10 @@
 /**
- * What was done when: bytes and multiply-accumulates in bins of equal length from the beginning of a section to its end. How long that
+ * What was done when, for plots: bytes and multiply-accumulates in bins of equal length from the beginning of a section to its end. How long that
  * is shows only in the end: when the bins are full, each two become one of twice the length.
  */
 
 /** Sums of each bin; the last one may reach beyond the end. */
-export interface TimelineBins {
+export interface TimeBins {
   readonly binCycles: number;
   /** Of transfers; the control code, which has no times of its own, is not among them. */
   readonly dramReadBytes: readonly number[];
@@ -12,22 +12,22 @@ export interface TimelineBins {
   readonly macs: readonly number[];
 }
 
-export type TimelineRow = 'dramReadBytes' | 'dramWriteBytes' | 'macs';
+export type TimeRow = 'dramReadBytes' | 'dramWriteBytes' | 'macs';
 
 const BINS = 512;
 const FIRST_BIN_CYCLES = 16;
 
-export class Timeline {
+export class TimeBinning {
   private binCycles = FIRST_BIN_CYCLES;
   private end = 0;
-  private readonly rows: Readonly<Record<TimelineRow, Float64Array>> = {
+  private readonly rows: Readonly<Record<TimeRow, Float64Array>> = {
     dramReadBytes: new Float64Array(BINS),
     dramWriteBytes: new Float64Array(BINS),
     macs: new Float64Array(BINS),
   };
 
   /** Evenly over [from, to); all at once where that is no time. */
-  add(name: TimelineRow, from: number, to: number, amount: number): void {
+  add(name: TimeRow, from: number, to: number, amount: number): void {
     if (amount === 0) return;
     while (to >= this.binCycles * BINS) this.halve();
     this.end = Math.max(this.end, to);
@@ -45,9 +45,9 @@ export class Timeline {
     }
   }
 
-  bins(): TimelineBins {
+  bins(): TimeBins {
     const count = Math.ceil(this.end / this.binCycles);
-    const shown = (name: TimelineRow): number[] => [...this.rows[name].subarray(0, Math.max(1, count))].map(rounded);
+    const shown = (name: TimeRow): number[] => [...this.rows[name].subarray(0, Math.max(1, count))].map(rounded);
     return {
       binCycles: this.binCycles,
       dramReadBytes: shown('dramReadBytes'),
