@@ -94,9 +94,9 @@ const blendReals =
     const f = Math.fround;
     const [upperLeft, lowerLeft, upperRight, lowerRight] = corners;
     const [restRows, restColumns] = [f(1 - rows), f(1 - columns)];
-    let sum = f(f(upperLeft * restRows) * restColumns);
-    sum = f(sum + f(f(upperRight * restRows) * columns));
-    sum = f(sum + f(f(lowerLeft * rows) * restColumns));
-    sum = f(sum + f(f(lowerRight * rows) * columns));
+    let sum = f(upperLeft * f(restRows * restColumns));
+    sum = f(sum + f(upperRight * f(restRows * columns)));
+    sum = f(sum + f(lowerLeft * f(rows * restColumns)));
+    sum = f(sum + f(lowerRight * f(rows * columns)));
     return isRounded ? Math.trunc(f(sum + 0.5)) : sum;
   };

@@ -345,10 +345,10 @@ const mixReals =
     const rowRest = single(1 - rowWeight);
     const columnRest = single(1 - columnWeight);
     const parts = [
-      single(single(a * rowRest) * columnRest),
-      single(single(c * rowRest) * columnWeight),
-      single(single(b * rowWeight) * columnRest),
-      single(single(d * rowWeight) * columnWeight),
+      single(a * single(rowRest * columnRest)),
+      single(c * single(rowRest * columnWeight)),
+      single(b * single(rowWeight * columnRest)),
+      single(d * single(rowWeight * columnWeight)),
     ];
     const sum = parts.reduce((total, part) => single(total + part));
     return isInteger ? Math.trunc(single(sum + 0.5)) : sum;
