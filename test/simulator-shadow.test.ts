@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { ShadowMemory, type StandingRead } from '../src/simulator/shadow-memory.js';
-import { forEachStripeRun, pixelIndex, roundPixels } from '../src/simulator/stripe-ring.js';
+import { pixelIndex, roundPixels, stripeRuns } from '../src/simulator/stripe-ring.js';
 
 const BYTES = 4096;
 
@@ -105,9 +105,12 @@ test('runs of a rolling buffer of stripes are its pixels, each where pixelIndex 
   fc.assert(
     fc.property(ring, span, span, (stripes, rows, cols) => {
       const found: string[] = [];
-      forEachStripeRun(stripes, rows, cols, (first, pixels, round) => {
+      const runs: number[] = [];
+      const used = stripeRuns(stripes, rows, cols, runs);
+      for (let at = 0; at < used; at += 3) {
+        const [first = 0, pixels = 0, round = 0] = runs.slice(at);
         for (let i = 0; i < pixels; i++) found.push(`${first + i} ${round}`);
-      });
+      }
       const expected: string[] = [];
       for (let row = rows.lo; row < rows.hi; row++)
         for (let x = cols.lo; x < cols.hi; x++)

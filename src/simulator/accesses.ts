@@ -1,11 +1,12 @@
 import type { Manifest, ManifestRegion, TrafficClass } from '../commands/manifest.js';
 import type { FaultLog } from './faults.js';
-import { lengthOf, pixelAddress, type Range, type View } from './geometry.js';
-import { COMPUTE, EVENT_HOST, EVENT_IMAGE, type Execution, Judge, LOAD, type Place, STORE } from './judge.js';
+import { lengthOf, type Range, type View } from './geometry.js';
+import { COMPUTE, EVENT_HOST, EVENT_IMAGE, type Execution, Judge, LOAD, STORE } from './judge.js';
 import type { Observer } from './observer.js';
+import type { Operand, Place } from './operand.js';
 import type { CodeLine } from './sequencer.js';
-import { ShadowMemory, type StandingRead } from './shadow-memory.js';
-import { forEachStripeRun } from './stripe-ring.js';
+import { ShadowMemory } from './shadow-memory.js';
+import { stripeRuns } from './stripe-ring.js';
 
 export interface Traffic {
   readBytes: number;
@@ -30,20 +31,6 @@ export function noTraffic(): Traffic {
 /** Reads of at least so many bytes, of weights as a rule, are looked at once as long as they stay the same. */
 const LONG_READ_BYTES = 4096;
 
-/** A rectangle of an image, or any other bytes of an operand. */
-export interface Operand {
-  readonly name: string;
-  readonly isMoving: boolean;
-  /** Of the elements in it: their addresses must be multiples. */
-  readonly alignBytes: number;
-  /** The read is not remembered: the same bytes are overwritten by the command at the same positions. */
-  readonly isInPlace?: boolean;
-  /** The MAC array's input or its weights: how often they go through the ports is not a matter of the bytes touched. */
-  readonly stream?: 'input' | 'weights';
-  /** Weights and tables: what a load brought from where the constants lie, and nothing that was computed. */
-  readonly isConstant?: boolean;
-}
-
 /**
  * Both memories as far as their contents are not concerned: which bytes a command touches, whether it may, and how many
  * of them cross the DRAM interface.
@@ -61,7 +48,8 @@ export class Accesses {
   traffic = noTraffic();
   /** The current command touched what does not exist: its data must not be moved. */
   isUnsafe = false;
-  private readonly longReads = new Map<string, { readonly read: StandingRead; readonly origin: number }>();
+  /** Runs of the rectangle at hand, in a ring of stripes. */
+  private readonly stripeRuns: number[] = [];
   /** SRAM bytes that the current command touches; those of the MAC array's streams are not among them. */
   portBytes = 0;
   private lastPage = -1;
@@ -120,7 +108,7 @@ export class Accesses {
 
   illegal(message: string): void {
     this.isUnsafe = true;
-    this.sramJudge.visit({ operand: '', origin: 0, isMoving: false, ring: 0, pixelPitch: 0 });
+    this.sramJudge.visit(undefined, 0);
     this.sramJudge.fault('illegal', 0, message);
   }
 
@@ -132,27 +120,22 @@ export class Accesses {
       this.sramStripes(operand, view, rows, cols, bytes, isWrite);
       return;
     }
-    const isMoving = operand.isMoving || view.ring > 0;
-    const isDense = pixels === 1 || lengthOf(bytes) === view.pixelPitch;
-    const runBytes = (pixels - 1) * view.pixelPitch + lengthOf(bytes);
+    const { ring, rowPitch, pixelPitch } = view;
+    const place = operand.placeIn(ring, pixelPitch, operand.isMoving || ring > 0);
+    const isDense = pixels === 1 || lengthOf(bytes) === pixelPitch;
+    const runBytes = (pixels - 1) * pixelPitch + lengthOf(bytes);
     // Rows that follow each other without a gap are one run.
-    const together = isDense && view.ring === 0 && runBytes === view.rowPitch ? lengthOf(rows) : 1;
+    const together = isDense && ring === 0 && runBytes === rowPitch ? lengthOf(rows) : 1;
     // After an access that cannot be, the others would only say the same.
     for (let row = rows.lo; row < rows.hi && !this.isUnsafe; row += together) {
-      const address = pixelAddress(view, row, 0);
-      const place: Place = {
-        operand: operand.name,
-        origin: address - row * view.rowPitch,
-        isMoving,
-        ring: view.ring,
-        pixelPitch: view.pixelPitch,
-      };
-      const start = address + cols.lo * view.pixelPitch + bytes.lo;
-      if (isDense) this.sramRun(operand, place, start, start + (together - 1) * view.rowPitch + runBytes, isWrite);
+      const address = view.base + (ring === 0 ? row : row % ring) * rowPitch;
+      const origin = address - row * rowPitch;
+      const start = address + cols.lo * pixelPitch + bytes.lo;
+      if (isDense) this.sramRun(place, origin, start, start + (together - 1) * rowPitch + runBytes, isWrite);
       else {
         for (let pixel = 0; pixel < pixels; pixel++) {
-          const from = start + pixel * view.pixelPitch;
-          this.sramRun(operand, place, from, from + lengthOf(bytes), isWrite);
+          const from = start + pixel * pixelPitch;
+          this.sramRun(place, origin, from, from + lengthOf(bytes), isWrite);
         }
       }
     }
@@ -160,79 +143,79 @@ export class Accesses {
 
   /** The same in a rolling buffer of stripes, whose pixels lie where the order of making them says. */
   private sramStripes(operand: Operand, view: View, rows: Range, cols: Range, bytes: Range, isWrite: boolean): void {
-    const { stripes: ring, pixelPitch } = view;
+    const { stripes: ring, pixelPitch, base } = view;
     if (ring === undefined) return;
     const width = lengthOf(bytes);
-    let place: Place = { operand: operand.name, origin: Number.NaN, isMoving: true, ring: ring.height, pixelPitch };
-    forEachStripeRun(ring, rows, cols, (first, pixels, round) => {
+    const place = operand.placeIn(ring.height, pixelPitch, true);
+    const found = stripeRuns(ring, rows, cols, this.stripeRuns);
+    const [first, pixels, round] = [0, 1, 2] as const;
+    for (let i = 0; i < found; i += 3) {
+      const count = this.stripeRuns[i + pixels] ?? 0;
       // Pixels that take each other's place were made in different rounds of the ring.
-      const origin = view.base - round * pixelPitch;
-      if (origin !== place.origin) place = { ...place, origin };
-      const start = view.base + first * pixelPitch + bytes.lo;
-      const runs = width === pixelPitch ? 1 : pixels;
-      const runBytes = width === pixelPitch ? pixels * pixelPitch : width;
-      for (let run = 0; run < runs && !this.isUnsafe; run++) {
-        const from = start + run * pixelPitch;
-        this.sramRun(operand, place, from, from + runBytes, isWrite);
+      const origin = base - (this.stripeRuns[i + round] ?? 0) * pixelPitch;
+      const start = base + (this.stripeRuns[i + first] ?? 0) * pixelPitch + bytes.lo;
+      if (width === pixelPitch) {
+        if (!this.isUnsafe) this.sramRun(place, origin, start, start + count * pixelPitch, isWrite);
+      } else {
+        for (let run = 0; run < count && !this.isUnsafe; run++) {
+          const from = start + run * pixelPitch;
+          this.sramRun(place, origin, from, from + width, isWrite);
+        }
       }
-    });
+    }
   }
 
   /** [start, end) of SRAM; `origin` is where byte 0 of the region would be. */
   sramBytes(operand: Operand, start: number, end: number, origin: number, isWrite: boolean): void {
     if (end <= start) return;
-    const { name, isMoving, isConstant = false } = operand;
-    const place = { operand: name, origin, isMoving, ring: 0, pixelPitch: 1, isConstant };
-    this.sramRun(operand, place, start, end, isWrite);
+    this.sramRun(operand.placeIn(0, 1, operand.isMoving), origin, start, end, isWrite);
   }
 
-  private sramRun(operand: Operand, place: Place, start: number, end: number, isWrite: boolean): void {
-    const { execution } = this;
+  private sramRun(place: Place, origin: number, start: number, end: number, isWrite: boolean): void {
+    const { execution, sramJudge } = this;
+    const { operand } = place;
     if (execution === undefined) throw new Error('no command is being executed');
-    this.sramJudge.visit(place);
-    if (start < 0 || end > this.manifest.sramBytes) {
+    sramJudge.visit(place, origin);
+    if (start < 0 || end > this.sram.bytes) {
       this.isUnsafe = true;
-      const message = `${operand.name} covers [${start}, ${end}) of an SRAM of ${this.manifest.sramBytes} B`;
-      this.sramJudge.fault('out-of-range', start, message);
+      const message = `${operand.name} covers [${start}, ${end}) of an SRAM of ${this.sram.bytes} B`;
+      sramJudge.fault('out-of-range', start, message);
       return;
     }
     if (start % operand.alignBytes !== 0) {
       this.isUnsafe = true;
-      this.sramJudge.fault('misaligned', start, `${operand.name} is not at a multiple of ${operand.alignBytes} B`);
+      sramJudge.fault('misaligned', start, `${operand.name} is not at a multiple of ${operand.alignBytes} B`);
     }
     this.observer?.touched?.(start, end, isWrite, this.now);
     if (operand.stream === undefined) this.portBytes += end - start;
-    if (isWrite) this.sram.write(start, end, this.sramJudge.eventForWrite(this.source), this.sramJudge);
-    else if (operand.isInPlace === true) this.sram.read(start, end, 0, execution.queue === STORE, this.sramJudge);
-    else this.sramRead(execution, place, start, end);
+    if (isWrite) this.sram.write(start, end, sramJudge.eventForWrite(this.source), sramJudge);
+    else if (operand.isInPlace) this.sram.read(start, end, 0, execution.queue === STORE, sramJudge);
+    else if (end - start < LONG_READ_BYTES) {
+      this.sram.read(start, end, execution.sequence, execution.queue === STORE, sramJudge);
+    } else this.longRead(execution, operand, origin, start, end);
   }
 
   /**
    * A run that the same command read before, as the same: who wrote it was found to be in order, and stays so for all that
    * comes later in the queue.
    */
-  private sramRead({ line, queue, sequence }: Execution, place: Place, start: number, end: number): void {
+  private longRead({ queue, sequence }: Execution, operand: Operand, origin: number, start: number, end: number): void {
     const isQueueB = queue === STORE;
-    if (end - start < LONG_READ_BYTES) {
-      this.sram.read(start, end, sequence, isQueueB, this.sramJudge);
+    const before = operand.longRead;
+    const isSame = before?.origin === origin && before.read.start === start && before.read.end === end;
+    if (before !== undefined && isSame && before.read.isStanding) {
+      before.read.reader = sequence;
       return;
-    }
-    const key = `${line.id} ${place.operand}`;
-    const before = this.longReads.get(key);
-    if (before?.read.isStanding && before.origin === place.origin) {
-      const { read } = before;
-      if (read.start === start && read.end === end) {
-        read.reader = sequence;
-        return;
-      }
     }
     if (before !== undefined) this.sram.settle(before.read);
     const faults = this.log.count;
     this.sram.read(start, end, sequence, isQueueB, this.sramJudge);
+    operand.longRead = undefined;
     if (this.log.count > faults) return;
     const read = { start, end, isQueueB, reader: sequence, isStanding: false };
-    this.sram.letStand(read);
-    this.longReads.set(key, { read, origin: place.origin });
+    // Of what moves on, the next read is another one.
+    if (isSame) this.sram.letStand(read);
+    operand.longRead = { read, origin };
   }
 
   /** A rectangle of a DRAM image, counted as traffic. Pixels and rows without a gap make one run. */
@@ -257,7 +240,7 @@ export class Accesses {
     if (execution === undefined) throw new Error('no command is being executed');
     if (end <= start) return;
     const isWrite = execution.queue === STORE;
-    this.dramJudge.visit({ operand: 'DRAM side', origin: 0, isMoving: false, ring: 0, pixelPitch: 0 });
+    this.dramJudge.visit(undefined, 0);
     this.countBursts(start, end);
     if (isWrite) this.traffic.writeBytes += end - start;
     else this.traffic.readBytes += end - start;
@@ -282,7 +265,7 @@ export class Accesses {
   dramEntries(start: number, end: number, entryBytes: number, count: number): void {
     const { execution } = this;
     if (execution === undefined) throw new Error('no command is being executed');
-    this.dramJudge.visit({ operand: 'DRAM side', origin: 0, isMoving: false, ring: 0, pixelPitch: 0 });
+    this.dramJudge.visit(undefined, 0);
     const region = this.regionAt(start);
     const isInside = region !== undefined && end <= region.dramAddress + region.bytes;
     const problem = region === undefined || !isInside ? 'DRAM that belongs to nothing' : misuse(region, false);

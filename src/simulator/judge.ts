@@ -1,5 +1,6 @@
 import type { ManifestRegion } from '../commands/manifest.js';
 import type { Fault, FaultKind, FaultLog } from './faults.js';
+import type { Place } from './operand.js';
 import type { CodeLine } from './sequencer.js';
 import type { Witness } from './shadow-memory.js';
 
@@ -25,38 +26,50 @@ export const EVENT_IMAGE = 1;
 export const EVENT_HOST = 2;
 
 /**
- * A write of a command to one place. `origin` is the address that row 0, column 0 (or byte 0 of the region) would have if
- * the buffer were not rolling: two accesses that mean the same element of the same image agree in it, up to a constant.
+ * Writes of commands, each to one place; a program makes millions. `origin` is the address that row 0, column 0 (or byte 0 of
+ * the region) would have if the buffer were not rolling: two accesses that mean the same element of the same image agree in
+ * it, up to a constant.
  */
-interface WriteEvent {
-  readonly execution: Execution;
-  readonly origin: number;
-  readonly isMoving: boolean;
-  readonly ring: number;
-  readonly pixelPitch: number;
-  readonly source: ManifestRegion | undefined; // of what was loaded
-}
+class WriteEvents {
+  count = 0;
+  queues = new Uint8Array(1024);
+  sequences = new Uint32Array(1024);
+  origins = new Float64Array(1024);
+  readonly places: (Place | undefined)[] = [];
+  readonly sources: (ManifestRegion | undefined)[] = []; // of what was loaded
 
-/** How a command gets at its bytes, for the judgement of stale reads. */
-export interface Place {
-  readonly operand: string;
-  readonly origin: number;
-  /** The place moves with the loops, or is a rolling buffer: only then can bytes be of the wrong row or tile. */
-  readonly isMoving: boolean;
-  readonly ring: number;
-  readonly pixelPitch: number;
-  /** What is read must have been loaded from where the constants lie. */
-  readonly isConstant?: boolean;
+  add(queue: QueueId, sequence: number, origin: number, place: Place | undefined, source?: ManifestRegion): number {
+    const event = this.count;
+    if (event === this.queues.length) this.grow();
+    this.queues[event] = queue;
+    this.sequences[event] = sequence;
+    this.origins[event] = origin;
+    this.places.push(place);
+    this.sources.push(source);
+    this.count += 1;
+    return event;
+  }
+
+  private grow(): void {
+    const { queues, sequences, origins, count } = this;
+    this.queues = new Uint8Array(2 * count);
+    this.sequences = new Uint32Array(2 * count);
+    this.origins = new Float64Array(2 * count);
+    this.queues.set(queues);
+    this.sequences.set(sequences);
+    this.origins.set(origins);
+  }
 }
 
 /** Decides about every access to one memory, from who touched the bytes before. */
 export class Judge implements Witness {
-  private readonly events: (WriteEvent | undefined)[] = [undefined, undefined, undefined];
-  /** For a pair of code lines, and an operand of the reader, by what its origin differs from the writer's. A program keeps it constant. */
-  private readonly offsets = new Map<string, Map<number, number>>();
+  private readonly events = new WriteEvents();
   private execution: Execution | undefined;
-  private place: Place = { operand: '', origin: 0, isMoving: false, ring: 0, pixelPitch: 0 };
+  private place: Place | undefined;
+  private origin = 0;
   private lastEvent = 0;
+  /** Of the current place: what was judged last need not be judged again. */
+  private lastSeen = -1;
   private readonly reported = new Set<string>();
 
   constructor(
@@ -67,119 +80,135 @@ export class Judge implements Witness {
     private readonly queueA: QueueId,
     private readonly queueB: QueueId,
     private readonly regionAt: (address: number) => string | undefined,
-  ) {}
+  ) {
+    // Events 0 to 2 are nobody and the host.
+    for (let event = 0; event <= EVENT_HOST; event++) this.events.add(LOAD, 0, 0, undefined);
+  }
 
   begin(execution: Execution): void {
     this.execution = execution;
     if (this.reported.size > 0) this.reported.clear();
     this.lastEvent = 0;
+    this.lastSeen = -1;
+    this.place = undefined;
   }
 
-  /** What follows are accesses to this place. */
-  visit(place: Place): void {
+  /** What follows are accesses to this place; `origin` is where its row 0 and column 0, or its byte 0, would be. */
+  visit(place: Place | undefined, origin: number): void {
+    if (place === this.place && origin === this.origin) return;
     this.place = place;
+    this.origin = origin;
+    this.lastSeen = -1;
   }
 
   /** The event under which the current command writes to the current place. */
   eventForWrite(source: ManifestRegion | undefined): number {
-    const { execution, place } = this;
+    const { execution, events, lastEvent, origin } = this;
     if (execution === undefined) throw new Error('no command is being executed');
-    const last = this.events[this.lastEvent];
-    if (last !== undefined && last.origin === place.origin && last.execution === execution) return this.lastEvent;
-    const { origin, isMoving, ring, pixelPitch } = place;
-    this.lastEvent = this.events.push({ execution, origin, isMoving, ring, pixelPitch, source }) - 1;
+    // `begin` has made it 0: any other one is of this command.
+    if (lastEvent !== 0 && events.origins[lastEvent] === origin) return lastEvent;
+    this.lastEvent = events.add(execution.queue, execution.sequence, origin, this.place, source);
     return this.lastEvent;
   }
 
   sawWriter(event: number, address: number): void {
-    const execution = this.execution;
+    const { execution, place, events } = this;
+    if (event === this.lastSeen) return;
+    this.lastSeen = event;
     if (execution === undefined || event === EVENT_IMAGE || event === EVENT_HOST) return;
-    const writer = this.events[event];
-    if (writer === undefined) {
-      this.fault('unwritten', address, `${this.place.operand} reads bytes that nothing has written`);
+    if (event === 0) {
+      this.fault('unwritten', address, `${this.operandName()} reads bytes that nothing has written`);
       return;
     }
-    if (!isOrdered(writer.execution, execution)) {
-      this.fault(
-        'race',
-        address,
-        `${this.place.operand} reads what ${nameOf(writer.execution)} writes, and no semaphore orders them`,
-        writer,
-      );
+    if (!this.isOrdered(event, execution)) {
+      const what = `${this.operandName()} reads what ${this.nameOf(event)} writes, and no semaphore orders them`;
+      this.fault('race', address, what, event);
     }
-    if (this.place.isConstant === true && writer.source?.class !== 'weights') {
-      const what = `${this.place.operand} takes what ${nameOf(writer.execution)} wrote for constants`;
-      this.fault('stale', address, what, writer);
+    if (place === undefined) return;
+    if (place.operand.isConstant && events.sources[event]?.class !== 'weights') {
+      this.fault('stale', address, `${place.operand.name} takes what ${this.nameOf(event)} wrote for constants`, event);
     }
-    if (writer.isMoving && this.place.isMoving) this.checkOrigin(writer, execution, address);
+    if (!place.isMoving) return;
+    const writer = events.places[event];
+    if (writer?.isMoving === true) this.checkOrigin(event, writer, place, address);
   }
 
-  private checkOrigin(writer: WriteEvent, reader: Execution, address: number): void {
-    const { origin, ring, operand, pixelPitch } = this.place;
-    let ofOperand = this.offsets.get(operand);
-    if (ofOperand === undefined) {
-      ofOperand = new Map();
-      this.offsets.set(operand, ofOperand);
-    }
-    const key = writer.execution.line.id * 2 ** 24 + reader.line.id;
-    const offset = writer.origin - origin;
-    let expected = ofOperand.get(key);
+  private checkOrigin(event: number, writer: Place, reader: Place, address: number): void {
+    const { ring, pixelPitch, operand } = reader;
+    const line = this.lineOf(event)?.id ?? -1;
+    const offset = (this.events.origins[event] ?? 0) - this.origin;
+    let expected = operand.offsets.get(line);
     if (expected === undefined) {
       // In two rolling views of one buffer rows are absolute: only a slice of the channels may lie between them.
       expected = writer.ring > 0 && ring > 0 && Math.abs(offset) >= Math.max(1, pixelPitch) ? 0 : offset;
-      ofOperand.set(key, expected);
+      operand.offsets.set(line, expected);
     }
     if (offset === expected) return;
     // Whole images: a writer that goes through the channels of its pixels, a slice at a time, has written the same pixel.
     const pitch = Math.max(pixelPitch, writer.pixelPitch);
     if (writer.ring === 0 && ring === 0 && Math.abs(offset - expected) < pitch) return;
-    const what = `${operand} finds bytes that ${nameOf(writer.execution)} wrote as another row, tile or chunk`;
-    this.fault('stale', address, `${what} (${Math.abs(offset - expected)} B away)`, writer);
+    const what = `${operand.name} finds bytes that ${this.nameOf(event)} wrote as another row, tile or chunk`;
+    this.fault('stale', address, `${what} (${Math.abs(offset - expected)} B away)`, event);
   }
 
   overwrites(event: number, address: number): void {
-    const writer = this.events[event];
-    const execution = this.execution;
-    if (writer === undefined || execution === undefined || isOrdered(writer.execution, execution)) return;
-    this.fault(
-      'race',
-      address,
-      `${this.place.operand} overwrites what ${nameOf(writer.execution)} writes, and no semaphore orders them`,
-      writer,
-    );
+    const { execution } = this;
+    if (event <= EVENT_HOST || execution === undefined || this.isOrdered(event, execution)) return;
+    const what = `${this.operandName()} overwrites what ${this.nameOf(event)} writes, and no semaphore orders them`;
+    this.fault('race', address, what, event);
   }
 
   overwritesRead(readerA: number, readerB: number, address: number): void {
-    this.checkReader(this.queueA, readerA, address);
-    this.checkReader(this.queueB, readerB, address);
+    const { execution } = this;
+    if (execution === undefined) return;
+    if (readerA !== 0) this.checkReader(execution, this.queueA, readerA, address);
+    if (readerB !== 0) this.checkReader(execution, this.queueB, readerB, address);
   }
 
-  private checkReader(queue: QueueId, sequence: number, address: number): void {
-    const execution = this.execution;
-    if (sequence === 0 || execution === undefined) return;
+  private checkReader(execution: Execution, queue: QueueId, sequence: number, address: number): void {
     if (queue === execution.queue) {
       if (sequence !== execution.sequence) return;
-      this.fault('overlap', address, `${this.place.operand} overwrites bytes that the command itself reads`);
+      this.fault('overlap', address, `${this.operandName()} overwrites bytes that the command itself reads`);
     } else if (execution.clock[queue] < sequence) {
       const line = this.history[queue][sequence - 1];
       const reader =
         line === undefined ? QUEUE_NAMES[queue] : `${line.instruction.name} (${line.section} ${line.index})`;
-      this.fault(
-        'race',
-        address,
-        `${this.place.operand} overwrites what ${reader} reads, and no semaphore orders them`,
-      );
+      const what = `${this.operandName()} overwrites what ${reader} reads, and no semaphore orders them`;
+      this.fault('race', address, what);
     }
   }
 
+  private isOrdered(before: number, after: Execution): boolean {
+    const queue = this.queueOf(before);
+    return queue === after.queue || after.clock[queue] >= (this.events.sequences[before] ?? 0);
+  }
+
+  private queueOf(event: number): QueueId {
+    const queue = this.events.queues[event];
+    return queue === COMPUTE || queue === STORE ? queue : LOAD;
+  }
+
+  private lineOf(event: number): CodeLine | undefined {
+    return this.history[this.queueOf(event)][(this.events.sequences[event] ?? 0) - 1];
+  }
+
+  private nameOf(event: number): string {
+    const line = this.lineOf(event);
+    return line === undefined ? 'the host' : `${line.instruction.name} (${line.section} ${line.index})`;
+  }
+
+  private operandName(): string {
+    return this.place?.operand.name ?? (this.memory === 'DRAM' ? 'DRAM side' : '');
+  }
+
   /** One fault of a kind per command and operand: the others would say the same. */
-  fault(kind: FaultKind, address: number, message: string, writer?: WriteEvent): void {
+  fault(kind: FaultKind, address: number, message: string, writer = 0): void {
     const execution = this.execution;
     if (execution === undefined) return;
-    const key = `${kind} ${this.place.operand}`;
+    const key = `${kind} ${this.operandName()}`;
     if (this.reported.has(key)) return;
     this.reported.add(key);
-    const region = this.memory === 'DRAM' ? this.regionAt(address) : writer?.source?.name;
+    const region = this.memory === 'DRAM' ? this.regionAt(address) : this.events.sources[writer]?.name;
     const fault: Fault = { kind, ...placeOf(execution), message, memory: this.memory, address };
     this.log.add(region === undefined ? fault : { ...fault, region });
   }
@@ -187,12 +216,4 @@ export class Judge implements Witness {
 
 export function placeOf({ line, queue }: { readonly line: CodeLine; readonly queue: QueueId }) {
   return { section: line.section, command: line.index, queue: QUEUE_NAMES[queue], op: line.instruction.name };
-}
-
-function nameOf({ line }: Execution): string {
-  return `${line.instruction.name} (${line.section} ${line.index})`;
-}
-
-function isOrdered(before: Execution, after: Execution): boolean {
-  return before.queue === after.queue || after.clock[before.queue] >= before.sequence;
 }

@@ -3,6 +3,7 @@ import type { DecodedSection } from '../commands/decode.js';
 import type { Instruction } from '../commands/instructions.js';
 import { instructionNamed } from '../commands/lookup.js';
 import type { FieldStep } from '../commands/types.js';
+import type { Operand } from './operand.js';
 import { describeStripes, type StripeRegisters, stripeViews } from './stripe-ring.js';
 
 /** Values of all fields of a command; those that the stream leaves out are 0. */
@@ -26,6 +27,8 @@ export interface CodeLine {
   readonly bytes: number;
   readonly offsetBytes: number; // in the code of its section
   readonly current: CurrentFields;
+  /** What is known of each operand's accesses. */
+  readonly operands: Map<string, Operand>;
 }
 
 /** The fields as the issue has them that was looked at last: a command issued a million times has one object for them. */
@@ -72,6 +75,7 @@ export function codeLines(section: SectionName, decoded: DecodedSection, firstId
       bytes,
       offsetBytes: offsetBytes - bytes,
       current: { fields, registers: undefined, isLegal: false },
+      operands: new Map(),
     };
   });
 }

@@ -8,7 +8,7 @@
  * bytes, so most work is a few operations per page.
  *
  *   uniform:   writer, readerA, readerB              one number each
- *   detailed:  writer[0..n), readerA[0..n), readerB[0..n), n = PAGE_BYTES >> shift
+ *   detailed:  writer, readerA, readerB of unit 0, of unit 1, ...: PAGE_BYTES >> shift units
  */
 const PAGE_SHIFT = 9;
 const PAGE_BYTES = 1 << PAGE_SHIFT;
@@ -40,12 +40,10 @@ export interface StandingRead {
 /** Standing reads are found by the parts of memory that they reach into. */
 const PART_BYTES = 1 << 16;
 
-/** A page that is cut into units; the arrays are as long as a page of single bytes needs, and used as far as `shift` says. */
+/** A page that is cut into units; of each, its writer and its two readers. */
 interface Detail {
-  shift: number;
-  readonly writers: Uint32Array;
-  readonly readersA: Uint32Array;
-  readonly readersB: Uint32Array;
+  readonly shift: number;
+  readonly units: Uint32Array;
 }
 
 export class ShadowMemory {
@@ -53,7 +51,8 @@ export class ShadowMemory {
   private readonly readersA: Uint32Array;
   private readonly readersB: Uint32Array;
   private readonly details: (Detail | undefined)[];
-  private readonly spare: Detail[] = [];
+  /** Details that no page needs at present, by their shift. */
+  private readonly spare: readonly Detail[][] = Array.from({ length: PAGE_SHIFT }, () => []);
   private readonly standing: (StandingRead[] | undefined)[];
 
   constructor(readonly bytes: number) {
@@ -80,10 +79,12 @@ export class ShadowMemory {
     if (!read.isStanding) return;
     read.isStanding = false;
     for (let part = Math.floor(read.start / PART_BYTES); part * PART_BYTES < read.end; part++) {
-      this.standing[part] = this.standing[part]?.filter((other) => other !== read);
+      const list = this.standing[part]?.filter((other) => other !== read) ?? [];
+      this.standing[part] = list.length === 0 ? undefined : list;
     }
     const { reader, isQueueB } = read;
     const readers = isQueueB ? this.readersB : this.readersA;
+    const slot = isQueueB ? 2 : 1;
     for (let at = read.start; at < read.end; ) {
       const page = Math.floor(at / PAGE_BYTES);
       const first = at - page * PAGE_BYTES;
@@ -95,16 +96,16 @@ export class ShadowMemory {
         if ((readers[page] ?? 0) < reader) readers[page] = reader;
         continue;
       }
-      const detail = this.detailFor(page, first, last);
-      const list = isQueueB ? detail.readersB : detail.readersA;
-      for (let i = first >> detail.shift; i < last >> detail.shift; i++) list[i] = Math.max(list[i] ?? 0, reader);
+      const { shift, units } = this.detailFor(page, first, last);
+      for (let i = first >> shift; i < last >> shift; i++)
+        units[3 * i + slot] = Math.max(units[3 * i + slot] ?? 0, reader);
     }
   }
 
   private settleBefore(start: number, end: number): void {
     for (let part = Math.floor(start / PART_BYTES); part * PART_BYTES < end; part++) {
       const list = this.standing[part];
-      if (list === undefined || list.length === 0) continue;
+      if (list === undefined) continue;
       for (const read of list) if (read.start < end && read.end > start) this.settle(read);
     }
   }
@@ -115,141 +116,131 @@ export class ShadowMemory {
    */
   read(start: number, end: number, reader: number, isQueueB: boolean, witness: Witness): void {
     const readers = isQueueB ? this.readersB : this.readersA;
+    const slot = isQueueB ? 2 : 1;
     let lastWriter = -1;
     for (let at = start; at < end; ) {
       const page = Math.floor(at / PAGE_BYTES);
-      const first = at - page * PAGE_BYTES;
-      const last = Math.min(PAGE_BYTES, end - page * PAGE_BYTES);
+      const base = page * PAGE_BYTES;
+      const first = at - base;
+      const last = Math.min(PAGE_BYTES, end - base);
+      at = base + last;
       let detail = this.details[page];
       if (detail === undefined) {
         const writer = this.writers[page] ?? 0;
         if (writer !== lastWriter) {
           lastWriter = writer;
-          witness.sawWriter(writer, at);
+          witness.sawWriter(writer, base + first);
         }
-        if (reader !== 0 && readers[page] !== reader) {
-          if (first === 0 && last === PAGE_BYTES) readers[page] = reader;
-          else detail = this.detailFor(page, first, last);
-        }
-      } else {
-        if (reader !== 0) detail = this.detailFor(page, first, last);
-        const { shift, writers } = detail;
-        const stop = (last - 1) >> shift;
-        for (let i = first >> shift; i <= stop; i++) {
-          const writer = writers[i] ?? 0;
-          if (writer === lastWriter) continue;
-          lastWriter = writer;
-          witness.sawWriter(writer, page * PAGE_BYTES + Math.max(first, i << shift));
+        if (reader === 0 || readers[page] === reader) continue;
+        if (first === 0 && last === PAGE_BYTES) {
+          readers[page] = reader;
+          continue;
         }
       }
-      if (detail !== undefined && reader !== 0) {
-        const { shift } = detail;
-        fill(isQueueB ? detail.readersB : detail.readersA, reader, first >> shift, last >> shift);
+      if (reader !== 0) detail = this.detailFor(page, first, last);
+      if (detail === undefined) continue;
+      const { shift, units } = detail;
+      const stop = (last - 1) >> shift;
+      for (let i = first >> shift; i <= stop; i++) {
+        const writer = units[3 * i] ?? 0;
+        if (reader !== 0) units[3 * i + slot] = reader;
+        if (writer === lastWriter) continue;
+        lastWriter = writer;
+        witness.sawWriter(writer, base + Math.max(first, i << shift));
       }
-      at = page * PAGE_BYTES + last;
     }
   }
 
   /** [start, end) is overwritten by an event; who read it before is forgotten. */
   write(start: number, end: number, event: number, witness: Witness): void {
     this.settleBefore(start, end);
-    this.review(start, end, witness);
-    this.set(start, end, event);
+    let lastWriter = -1;
+    let lastA = 0;
+    let lastB = 0;
+    for (let at = start; at < end; ) {
+      const page = Math.floor(at / PAGE_BYTES);
+      const base = page * PAGE_BYTES;
+      const first = at - base;
+      const last = Math.min(PAGE_BYTES, end - base);
+      const isWhole = first === 0 && last === PAGE_BYTES;
+      at = base + last;
+      let detail = this.details[page];
+      if (detail === undefined && isWhole) {
+        const writer = this.writers[page] ?? 0;
+        const a = this.readersA[page] ?? 0;
+        const b = this.readersB[page] ?? 0;
+        if (writer !== lastWriter) {
+          lastWriter = writer;
+          witness.overwrites(writer, base);
+        }
+        if (a !== lastA || b !== lastB) {
+          lastA = a;
+          lastB = b;
+          witness.overwritesRead(a, b, base);
+        }
+        this.makeUniform(page, event);
+        continue;
+      }
+      detail = this.detailFor(page, first, last);
+      const { shift, units } = detail;
+      const stop = last >> shift;
+      for (let i = first >> shift; i < stop; i++) {
+        const writer = units[3 * i] ?? 0;
+        const a = units[3 * i + 1] ?? 0;
+        const b = units[3 * i + 2] ?? 0;
+        if (writer !== lastWriter) {
+          lastWriter = writer;
+          witness.overwrites(writer, base + (i << shift));
+        }
+        if (a !== lastA || b !== lastB) {
+          lastA = a;
+          lastB = b;
+          witness.overwritesRead(a, b, base + (i << shift));
+        }
+        units[3 * i] = event;
+        units[3 * i + 1] = 0;
+        units[3 * i + 2] = 0;
+      }
+      if (isWhole) this.makeUniform(page, event);
+    }
   }
 
   /** Makes [start, end) written by an event without asking anybody: what the host puts there. */
   set(start: number, end: number, event: number): void {
-    this.settleBefore(start, end);
-    for (let at = start; at < end; ) {
-      const page = Math.floor(at / PAGE_BYTES);
-      const first = at - page * PAGE_BYTES;
-      const last = Math.min(PAGE_BYTES, end - page * PAGE_BYTES);
-      if (first === 0 && last === PAGE_BYTES) {
-        const detail = this.details[page];
-        if (detail !== undefined) this.spare.push(detail);
-        this.details[page] = undefined;
-        this.writers[page] = event;
-        this.readersA[page] = 0;
-        this.readersB[page] = 0;
-      } else {
-        const { shift, writers, readersA, readersB } = this.detailFor(page, first, last);
-        const [from, to] = [first >> shift, last >> shift];
-        fill(writers, event, from, to);
-        fill(readersA, 0, from, to);
-        fill(readersB, 0, from, to);
-      }
-      at = page * PAGE_BYTES + last;
-    }
+    this.write(start, end, event, NOBODY);
   }
 
-  private review(start: number, end: number, witness: Witness): void {
-    let lastWriter = -1;
-    let lastA = 0;
-    let lastB = 0;
-    const look = (writer: number, a: number, b: number, address: number): void => {
-      if (writer !== lastWriter) {
-        lastWriter = writer;
-        witness.overwrites(writer, address);
-      }
-      if (a === lastA && b === lastB) return;
-      lastA = a;
-      lastB = b;
-      witness.overwritesRead(a, b, address);
-    };
-    for (let at = start; at < end; ) {
-      const page = Math.floor(at / PAGE_BYTES);
-      const first = at - page * PAGE_BYTES;
-      const last = Math.min(PAGE_BYTES, end - page * PAGE_BYTES);
-      const detail = this.details[page];
-      if (detail === undefined) look(this.writers[page] ?? 0, this.readersA[page] ?? 0, this.readersB[page] ?? 0, at);
-      else {
-        const { shift, writers, readersA, readersB } = detail;
-        const stop = (last - 1) >> shift;
-        for (let i = first >> shift; i <= stop; i++) {
-          const address = page * PAGE_BYTES + Math.max(first, i << shift);
-          look(writers[i] ?? 0, readersA[i] ?? 0, readersB[i] ?? 0, address);
-        }
-      }
-      at = page * PAGE_BYTES + last;
+  private makeUniform(page: number, event: number): void {
+    const detail = this.details[page];
+    if (detail !== undefined) {
+      this.spare[detail.shift]?.push(detail);
+      this.details[page] = undefined;
     }
+    this.writers[page] = event;
+    this.readersA[page] = 0;
+    this.readersB[page] = 0;
   }
 
   /** The page in units small enough for an access to [first, last) of it. */
   private detailFor(page: number, first: number, last: number): Detail {
     const bounds = first | last;
     const wanted = bounds === 0 ? LARGEST_SHIFT : Math.min(LARGEST_SHIFT, 31 - Math.clz32(bounds & -bounds));
-    let detail = this.details[page];
-    if (detail === undefined) {
-      detail = this.spare.pop() ?? {
-        shift: 0,
-        writers: new Uint32Array(PAGE_BYTES),
-        readersA: new Uint32Array(PAGE_BYTES),
-        readersB: new Uint32Array(PAGE_BYTES),
-      };
-      detail.shift = wanted;
-      const units = PAGE_BYTES >> wanted;
-      fill(detail.writers, this.writers[page] ?? 0, 0, units);
-      fill(detail.readersA, this.readersA[page] ?? 0, 0, units);
-      fill(detail.readersB, this.readersB[page] ?? 0, 0, units);
-      this.details[page] = detail;
-    } else if (wanted < detail.shift) refine(detail, wanted);
-    return detail;
-  }
-}
-
-/** As TypedArray.fill, which costs more than the few units of most accesses. */
-function fill(array: Uint32Array, value: number, from: number, to: number): void {
-  if (to - from > 32) array.fill(value, from, to);
-  else for (let i = from; i < to; i++) array[i] = value;
-}
-
-/** Cuts the units of a page into smaller ones, from the last to the first: they are copied into the room behind them. */
-function refine(detail: Detail, shift: number): void {
-  const ratioShift = detail.shift - shift;
-  for (const array of [detail.writers, detail.readersA, detail.readersB]) {
-    for (let unit = (PAGE_BYTES >> detail.shift) - 1; unit >= 0; unit--) {
-      fill(array, array[unit] ?? 0, unit << ratioShift, (unit + 1) << ratioShift);
+    const detail = this.details[page];
+    if (detail !== undefined && detail.shift <= wanted) return detail;
+    const finer = this.spare[wanted]?.pop() ?? { shift: wanted, units: new Uint32Array(3 * (PAGE_BYTES >> wanted)) };
+    const { units } = finer;
+    // Of the page, or of its units so far: what each of the smaller units begins with.
+    const coarse = detail === undefined ? 31 : detail.shift - wanted;
+    for (let i = 0; i < PAGE_BYTES >> wanted; i++) {
+      const from = 3 * (i >> coarse);
+      units[3 * i] = (detail === undefined ? this.writers[page] : detail.units[from]) ?? 0;
+      units[3 * i + 1] = (detail === undefined ? this.readersA[page] : detail.units[from + 1]) ?? 0;
+      units[3 * i + 2] = (detail === undefined ? this.readersB[page] : detail.units[from + 2]) ?? 0;
     }
+    if (detail !== undefined) this.spare[detail.shift]?.push(detail);
+    this.details[page] = finer;
+    return finer;
   }
-  detail.shift = shift;
 }
+
+const NOBODY: Witness = { sawWriter() {}, overwrites() {}, overwritesRead() {} };

@@ -114,31 +114,39 @@ export function rowGroups({ height, phase, kept }: StripeRing, rows: Range): Ran
 /**
  * Cuts a rectangle into runs of pixels that lie side by side and were made in one round of their ring.
  *
- * @param visit is told the pixels from the base of the buffer, their number, and what roundPixels says of them
+ * @param runs gets three numbers for each: the pixels from the base of the buffer, their number, and what roundPixels says of
+ * them; what it held before is overwritten
+ * @returns how many of its numbers are in use
  */
-export function forEachStripeRun(
-  ring: StripeRing,
-  rows: Range,
-  cols: Range,
-  visit: (first: number, pixels: number, round: number) => void,
-): void {
-  for (const group of rowGroups(ring, rows)) {
-    const first = pixelIndex(ring, group.lo, cols.lo);
-    const made = group.lo + ring.phase;
-    const j = made % ring.height;
-    const short = ring.height - ring.kept;
-    const [columns, height] = j < short ? [ring.shortColumns, short] : [ring.longColumns, ring.kept];
-    const q = ((made - j) / ring.height) * ring.width + cols.lo;
-    const used = group.hi - group.lo;
-    const start = first - (q % columns) * height; // of the ring's column 0
-    for (let x = cols.lo; x < cols.hi; ) {
-      const column = (q + x - cols.lo) % columns;
+export function stripeRuns(ring: StripeRing, rows: Range, cols: Range, runs: number[]): number {
+  const { height, kept, shortColumns, longColumns, width, phase } = ring;
+  const short = height - kept;
+  let used = 0;
+  for (let row = rows.lo; row < rows.hi; ) {
+    const made = row + phase;
+    const j = made % height;
+    const isShort = j < short;
+    const [columns, columnPixels] = isShort ? [shortColumns, short] : [longColumns, kept];
+    const next = Math.min(rows.hi, row + (isShort ? short : height) - j);
+    const count = next - row;
+    const start = isShort ? j : shortColumns * short + j - short; // of the ring's column 0
+    // Without a width, stripes begin in the same place: each is a round of its own.
+    const ownRound = width === 0 ? (made - j) * 2 ** 20 : 0;
+    let q = ((made - j) / height) * width + cols.lo;
+    const end = q + cols.hi - cols.lo;
+    while (q < end) {
+      const column = q % columns;
       // Whole columns follow each other up to the end of the ring.
-      const count = used === height ? Math.min(cols.hi - x, columns - column) : 1;
-      visit(start + column * height, count * used, roundPixels(ring, group.lo, x));
-      x += count;
+      const together = count === columnPixels ? Math.min(end - q, columns - column) : 1;
+      runs[used] = start + column * columnPixels;
+      runs[used + 1] = together * count;
+      runs[used + 2] = (q - column + ownRound) * columnPixels;
+      used += 3;
+      q += together;
     }
+    row = next;
   }
+  return used;
 }
 
 export function isSameRing(a: StripeRing | undefined, b: StripeRing | undefined): boolean {

@@ -1,5 +1,5 @@
 /** Which bytes each command touches: reads first, then writes, as the machine is defined to. */
-import type { Accesses, Operand } from './accesses.js';
+import type { Accesses } from './accesses.js';
 import {
   at,
   clip,
@@ -20,6 +20,7 @@ import {
   windowOf,
 } from './geometry.js';
 import { neighbours } from './neighbours.js';
+import { type Operand, operandOf } from './operand.js';
 import type { CodeLine, Fields } from './sequencer.js';
 import { isSameRing } from './stripe-ring.js';
 
@@ -48,7 +49,7 @@ export function touch(accesses: Accesses, line: CodeLine, fields: Fields): void 
       touchStrided(accesses, line, fields);
       return;
     case 'permute':
-      touchPermute(accesses, fields);
+      touchPermute(accesses, line, fields);
       return;
     case 'conv':
       touchConv(accesses, line, fields);
@@ -87,8 +88,16 @@ function problemOf(line: CodeLine, fields: Fields): string | undefined {
 
 /** A view moves when its base is stepped; a rolling buffer always does. */
 function imageOperand(line: CodeLine, prefix: string, alignBytes: number, stream?: Operand['stream']): Operand {
-  const operand = { name: prefix, isMoving: line.stepped.has(viewFields(prefix).base), alignBytes };
-  return stream === undefined ? operand : { ...operand, stream };
+  const operand = operandOf(line, prefix, line.stepped.has(viewFields(prefix).base), alignBytes);
+  operand.stream = stream;
+  return operand;
+}
+
+/** A table that was loaded. */
+function constants(line: CodeLine, alignBytes: number): Operand {
+  const operand = operandOf(line, 'table', false, alignBytes);
+  operand.isConstant = true;
+  return operand;
 }
 
 function touchRows(accesses: Accesses, line: CodeLine, fields: Fields): void {
@@ -118,7 +127,8 @@ function touchGather(accesses: Accesses, line: CodeLine, fields: Fields): void {
   const cols = { lo: 0, hi: 1 };
   const entryBytes = at(fields, 'entryBytes');
   // Only this queue overwrites indices while it runs, and it works in order.
-  const index = { ...imageOperand(line, 'index', 4), isInPlace: true };
+  const index = imageOperand(line, 'index', 4);
+  index.isInPlace = true;
   accesses.sramImage(index, viewOf(fields, 'index'), rows, cols, { lo: 0, hi: 4 }, false);
   const base = at(fields, 'dramBase');
   accesses.dramEntries(base, base + at(fields, 'entries') * entryBytes, entryBytes, lengthOf(rows));
@@ -131,7 +141,7 @@ function touchLinear(accesses: Accesses, line: CodeLine, fields: Fields): void {
   if (hi <= lo) return;
   const origin = at(fields, 'sramBase') - at(fields, 'offset');
   const isMoving = line.stepped.has('sramBase') || line.stepped.has('offset');
-  const operand = { name: 'sram', isMoving, alignBytes: 1 };
+  const operand = operandOf(line, 'sram', isMoving, 1);
   const isLoad = line.instruction.queue === 'load';
   const sram = () => accesses.sramBytes(operand, origin + lo, origin + hi, origin, isLoad);
   if (!isLoad) sram();
@@ -176,7 +186,7 @@ function touchStrided(accesses: Accesses, line: CodeLine, fields: Fields): void 
   const count = counts(fields);
   const isLoad = line.instruction.queue === 'load';
   const origin = at(fields, 'sramBase');
-  const operand = { name: 'sram', isMoving: line.stepped.has('sramBase'), alignBytes: 1 };
+  const operand = operandOf(line, 'sram', line.stepped.has('sramBase'), 1);
   const sram = () =>
     forEachRun(origin, elementBytes, count, strides(fields, 'sram'), (start, bytes) =>
       accesses.sramBytes(operand, start, start + bytes, origin, isLoad),
@@ -188,12 +198,12 @@ function touchStrided(accesses: Accesses, line: CodeLine, fields: Fields): void 
   if (isLoad) sram();
 }
 
-function touchPermute(accesses: Accesses, fields: Fields): void {
+function touchPermute(accesses: Accesses, line: CodeLine, fields: Fields): void {
   const elementBytes = at(fields, 'elementBytes');
   const count = counts(fields);
   for (const prefix of ['in', 'out']) {
     const base = at(fields, `${prefix}Base`);
-    const operand = { name: prefix, isMoving: false, alignBytes: 1 };
+    const operand = operandOf(line, prefix, false, 1);
     forEachRun(base, elementBytes, count, strides(fields, prefix), (start, bytes) =>
       accesses.sramBytes(operand, start, start + bytes, base, prefix === 'out'),
     );
@@ -223,8 +233,9 @@ function touchConv(accesses: Accesses, line: CodeLine, fields: Fields): void {
   const bytes = recordBytes(fields, window.kernelH * window.kernelW * groupIn);
   const origin = at(fields, 'records') - at(fields, 'ch0') * bytes;
   const isMoving = line.stepped.has('records') || line.stepped.has('ch0');
-  const stream = isOnArray ? ({ stream: 'weights' } as const) : {};
-  const records = { name: 'records', isMoving, alignBytes: task.isFloat ? 4 : 1, isConstant: true, ...stream };
+  const records = operandOf(line, 'records', isMoving, task.isFloat ? 4 : 1);
+  records.isConstant = true;
+  if (isOnArray) records.stream = 'weights';
   accesses.sramBytes(records, origin + task.channels.lo * bytes, origin + task.channels.hi * bytes, origin, false);
   touchEpilogueAndOutput(accesses, line, fields, task);
 }
@@ -255,7 +266,8 @@ function touchPoolRows(accesses: Accesses, line: CodeLine, fields: Fields): void
   accesses.sramImage(imageOperand(line, 'in', 1), input.view, gathered, { lo: 0, hi: input.width }, bytes, false);
   const sums = at(fields, 'sums');
   const isLast = gathered.hi === input.height;
-  const operand = { name: 'sums', isMoving: false, alignBytes: 4, isInPlace: !isLast };
+  const operand = operandOf(line, 'sums', false, 4);
+  operand.isInPlace = !isLast;
   const end = sums + 4 * input.channels;
   if (gathered.lo > 0) accesses.sramBytes(operand, sums, end, sums, false);
   if (isLast) touchEpilogueAndOutput(accesses, line, fields, pixel);
@@ -266,7 +278,7 @@ function touchImages(accesses: Accesses, line: CodeLine, fields: Fields, op: str
   const task = imagePart(fields);
   if (isEmpty(task)) return;
   const bytes = { lo: 0, hi: task.channels.hi * task.elementBytes };
-  const table = { name: 'table', isMoving: false, alignBytes: 4, isConstant: true };
+  const table = constants(line, 4);
   if (op === 'pool') touchWindowed(accesses, line, fields, task, task.channels);
   else if (op === 'resize') touchResized(accesses, line, fields, task, bytes);
   else if (op === 'pad') touchPadded(accesses, line, fields, task);
@@ -282,7 +294,8 @@ function touchImages(accesses: Accesses, line: CodeLine, fields: Fields, op: str
     const operand = imageOperand(line, 'in', inBytes);
     const isInPlace = isCopy && inBytes === task.elementBytes && isSameView(view, task.out);
     const channels = (repeat & 4) !== 0 ? 1 : task.channels.hi;
-    accesses.sramImage({ ...operand, isInPlace }, view, rows, cols, { lo: 0, hi: channels * inBytes }, false);
+    operand.isInPlace = isInPlace;
+    accesses.sramImage(operand, view, rows, cols, { lo: 0, hi: channels * inBytes }, false);
   } else if (op === 'binary') {
     for (const prefix of ['a', 'b']) touchRepeated(accesses, line, fields, task, prefix);
   } else if (op === 'select') {
@@ -332,7 +345,8 @@ function touchRecurrent(accesses: Accesses, line: CodeLine, fields: Fields, task
   const table = at(fields, 'table');
   const gates = at(fields, 'mode') % 2 === 0 ? 4 : 3;
   const end = table + 4 * gates * hidden * (inputs + hidden + 2);
-  const operand = { name: 'table', isMoving: false, alignBytes: 4, isConstant: true, stream: 'weights' } as const;
+  const operand = constants(line, 4);
+  operand.stream = 'weights';
   accesses.sramBytes(operand, table, end, table, false);
 }
 
@@ -398,8 +412,8 @@ function touchPixels(
   mayBeInPlace: boolean,
 ): void {
   const operand = imageOperand(line, prefix, task.elementBytes);
-  const isInPlace = mayBeInPlace && isSameView(view, task.out);
-  accesses.sramImage({ ...operand, isInPlace }, view, rows, cols, bytes, false);
+  operand.isInPlace = mayBeInPlace && isSameView(view, task.out);
+  accesses.sramImage(operand, view, rows, cols, bytes, false);
 }
 
 function isSameView(a: View, b: View): boolean {
@@ -418,7 +432,7 @@ function touchEpilogueAndOutput(accesses: Accesses, line: CodeLine, fields: Fiel
   for (const stage of ['act1', 'act2']) {
     if (at(fields, stage) !== 2) continue;
     const lo = at(fields, `${stage}Lo`);
-    accesses.sramBytes({ name: 'table', isMoving: false, alignBytes: 1, isConstant: true }, lo, lo + 256, lo, false);
+    accesses.sramBytes(constants(line, 1), lo, lo + 256, lo, false);
   }
   if (at(fields, 'addMode') !== 0)
     touchPixels(accesses, line, 'add', viewOf(fields, 'add'), rows, cols, bytes, task, true);
