@@ -101,13 +101,14 @@ describe('the DRAM interface', () => {
 });
 
 describe('units', () => {
+  type Started = Work & { readonly queue: 0 | 1 | 2; readonly command: string };
   const transfer = (queue: 0 | 2, cycles: number, portBytes = 0, readyAt = 0) =>
     ({ queue, command: queue === 0 ? 'load' : 'store', readyAt, cycles, portBytes }) as const;
   const compute = (cycles: number, portBytes: number) =>
     ({ queue: 1, command: 'compute', unit: 'mac', readyAt: 0, cycles, portBytes }) as const;
-  const ends = (chip: typeof CHIP, ...work: readonly Work<string>[]): [string, number][] => {
+  const ends = (chip: typeof CHIP, ...work: readonly Started[]): [string, number][] => {
     const units = new Units<string>(chip);
-    for (const one of work) units.start(one);
+    for (const one of work) units.start(one.queue, one.command, one);
     const list: [string, number][] = [];
     for (let time = units.nextEvent(); time < Number.POSITIVE_INFINITY; time = units.nextEvent())
       for (const done of units.advance(time)) list.push([done, time]);
@@ -144,11 +145,11 @@ describe('units', () => {
 
   test('one channel loads or stores; with four, the next load is set up while one is at work', () => {
     const one = new Units<string>({ ...CHIP, dma: { channels: 1, setupCycles: 5 } });
-    one.start(transfer(0, 10));
+    one.start(0, 'load', transfer(0, 10));
     expect([one.hasRoom(0), one.hasRoom(1), one.hasRoom(2)]).toEqual([false, true, false]);
     const four = { ...CHIP, dma: { channels: 4, setupCycles: 5 } };
     const units = new Units<string>(four);
-    units.start(transfer(0, 10));
+    units.start(0, 'load', transfer(0, 10));
     expect(units.hasRoom(0)).toBe(true);
     const list = ends(four, transfer(0, 100, 0, 15), transfer(0, 10, 0, 15));
     expect(list.map(([, time]) => time)).toEqual([115, 125]);

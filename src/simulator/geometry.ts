@@ -83,14 +83,18 @@ export function elementType(dtype: number): ElementType {
   return type;
 }
 
-/** The part of its output that a compute command makes. Ranges are clipped. */
-export interface ImagePart {
+/** Which part of its output a compute command makes. Ranges are clipped. */
+export interface ImageRange {
   readonly isFloat: boolean;
   readonly elementBytes: number;
-  readonly out: View;
   readonly rows: Range;
   readonly cols: Range;
   readonly channels: Range;
+}
+
+/** The same, and where the output lies. */
+export interface ImagePart extends ImageRange {
+  readonly out: View;
 }
 
 /** What all compute commands on images have in common. */
@@ -128,6 +132,7 @@ export interface ViewFields {
   readonly rowPitch: string;
   readonly pixelPitch: string;
   readonly ring: string;
+  readonly stripes: string;
 }
 
 const VIEW_FIELDS = new Map<string, ViewFields>();
@@ -137,7 +142,13 @@ export function viewFields(prefix: string): ViewFields {
   const known = VIEW_FIELDS.get(prefix);
   if (known !== undefined) return known;
   const [base, rowPitch] = [`${prefix}Base`, `${prefix}RowPitch`];
-  const names = { base, rowPitch, pixelPitch: `${prefix}PixelPitch`, ring: `${prefix}Ring` };
+  const names = {
+    base,
+    rowPitch,
+    pixelPitch: `${prefix}PixelPitch`,
+    ring: `${prefix}Ring`,
+    stripes: `${prefix}Stripes`,
+  };
   VIEW_FIELDS.set(prefix, names);
   return names;
 }
@@ -180,18 +191,21 @@ export function rescaleOf(fields: Fields, prefix: '' | 'add'): Rescale {
 }
 
 /** Instructions without a channel range (all but conv) work on all channels of the output. */
-export function imagePart(fields: Fields): ImagePart {
+export function imageRange(fields: Fields): ImageRange {
   const { isFloat, bytes } = elementType(at(fields, 'dtype'));
   const outC = at(fields, 'outC');
   const hasChannelRange = fields.ch0 !== undefined;
   return {
     isFloat,
     elementBytes: bytes,
-    out: viewOf(fields, 'out'),
     rows: clip(at(fields, 'row0'), at(fields, 'rows'), at(fields, 'outH')),
     cols: clip(at(fields, 'col0'), at(fields, 'cols'), at(fields, 'outW')),
     channels: hasChannelRange ? clip(at(fields, 'ch0'), at(fields, 'chs'), outC) : { lo: 0, hi: outC },
   };
+}
+
+export function imagePart(fields: Fields): ImagePart {
+  return { ...imageRange(fields), out: viewOf(fields, 'out') };
 }
 
 export function imageTask(fields: Fields): ImageTask {
@@ -235,7 +249,7 @@ export function inputImage(fields: Fields): InputImage {
   };
 }
 
-export function isEmpty(task: ImagePart): boolean {
+export function isEmpty(task: ImageRange): boolean {
   return lengthOf(task.rows) === 0 || lengthOf(task.cols) === 0 || lengthOf(task.channels) === 0;
 }
 
@@ -365,13 +379,12 @@ export function illegalValue(op: string, fields: Fields): string | undefined {
 }
 
 /**
- * Whether this field is one that illegalValue looks at for itself alone, and finds nothing wrong with: the rules for the
- * other fields need not be asked again when it changes. Any other field is for illegalValue.
+ * Whether this field is one that illegalValue looks at for itself alone: while its value is a whole number, and not negative
+ * where `mayBeNegative` says so, the rules for the other fields need not be asked again when it changes.
  */
-export function isLegalPosition(op: string, field: string, fields: Fields): boolean {
-  const value = fields[field] ?? 0;
-  if (!POSITIONS.has(field) || op === 'recurrent' || !Number.isSafeInteger(value)) return false;
-  return value >= 0 || !MUST_NOT_BE_NEGATIVE.has(field);
+export function positionField(op: string, field: string): { readonly mayBeNegative: boolean } | undefined {
+  if (!POSITIONS.has(field) || op === 'recurrent') return undefined;
+  return { mayBeNegative: !MUST_NOT_BE_NEGATIVE.has(field) };
 }
 
 const POSITIONS = new Set(

@@ -279,7 +279,10 @@ export class Machine {
     const head = queue.pending[queue.head];
     if (head === undefined) throw new Error('an empty queue was chosen');
     queue.head += 1;
-    if (queue.head === queue.pending.length || queue.head > LOOKAHEAD_COMMANDS) {
+    if (queue.head === queue.pending.length) {
+      queue.pending.length = 0;
+      queue.head = 0;
+    } else if (queue.head > LOOKAHEAD_COMMANDS) {
       queue.pending.splice(0, queue.head);
       queue.head = 0;
     }
@@ -300,8 +303,7 @@ export class Machine {
       this.watch === undefined
         ? undefined
         : { line, queue: queue.id, start: this.units.now, bytes, macs: work.macs ?? 0, runs };
-    const command = { observed, signals: head.signal, clock: queue.clock };
-    this.units.start({ queue: queue.id, command, ...work });
+    this.units.start(queue.id, { observed, signals: head.signal, clock: queue.clock }, work);
   }
 
   private complete({ observed, signals, clock }: Completion): void {
@@ -310,7 +312,7 @@ export class Machine {
   }
 
   /** Checks and moves everything that the command touches. @returns what keeps its unit busy */
-  private carryOut(execution: Execution, fields: Fields): Omit<Work<Completion>, 'queue' | 'command'> {
+  private carryOut(execution: Execution, fields: Fields): Work {
     const { accesses, chip } = this;
     const { traffic } = accesses;
     const { readBytes, writeBytes, bursts, pages } = traffic;

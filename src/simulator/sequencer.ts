@@ -3,6 +3,7 @@ import type { DecodedSection } from '../commands/decode.js';
 import type { Instruction } from '../commands/instructions.js';
 import { instructionNamed } from '../commands/lookup.js';
 import type { FieldStep } from '../commands/types.js';
+import { positionField, type View } from './geometry.js';
 import type { Operand } from './operand.js';
 import { describeStripes, type StripeRegisters, stripeViews } from './stripe-ring.js';
 
@@ -21,9 +22,12 @@ export interface CodeLine {
     readonly field: string;
     readonly base: number;
     readonly steps: readonly FieldStep[];
+    /** Of a field that is a position, or a length: whether it can be negative. */
+    readonly position: ReturnType<typeof positionField>;
   }[];
-  /** Prefixes of the views that may name a ring of stripes. */
+  /** Prefixes of the views that may name a ring of stripes; which one may be a matter of a step. */
   readonly stripeViews: readonly string[];
+  readonly isRingStepped: boolean;
   readonly bytes: number;
   readonly offsetBytes: number; // in the code of its section
   readonly current: CurrentFields;
@@ -37,6 +41,8 @@ interface CurrentFields {
   registers: StripeRegisters | undefined;
   /** Beside the variables, these values have been found to be legal. */
   isLegal: boolean;
+  /** Those of its views that no step moves, by prefix. */
+  readonly views: Map<string, View>;
 }
 
 /** A command as it is issued in one iteration of the loops around it. `fieldsOf` says what its fields are. */
@@ -61,7 +67,9 @@ export function codeLines(section: SectionName, decoded: DecodedSection, firstId
       field,
       base: fields[field] ?? 0,
       steps: steps.filter((step) => step.field === field),
+      position: positionField(instruction.name, field),
     }));
+    const views = stripeViews(instruction.fields.map((field) => field.name));
     const bytes = decoded.commandBytes[index] ?? 0;
     offsetBytes += bytes;
     return {
@@ -71,10 +79,11 @@ export function codeLines(section: SectionName, decoded: DecodedSection, firstId
       instruction,
       stepped,
       variables,
-      stripeViews: stripeViews(instruction.fields.map((field) => field.name)),
+      stripeViews: views,
+      isRingStepped: views.some((prefix) => stepped.has(`${prefix}Stripes`)),
       bytes,
       offsetBytes: offsetBytes - bytes,
-      current: { fields, registers: undefined, isLegal: false },
+      current: { fields, registers: undefined, isLegal: false, views: new Map() },
       operands: new Map(),
     };
   });
@@ -83,15 +92,17 @@ export function codeLines(section: SectionName, decoded: DecodedSection, firstId
 /** The fields of a command, with what the registers hold that its views name. They stay until the next call for its line. */
 export function fieldsOf({ line, values, registers }: Issue): Fields {
   const { current, variables, stripeViews } = line;
-  variables.forEach(({ field }, index) => {
-    current.fields[field] = values[index] ?? 0;
-  });
+  for (let i = 0; i < variables.length; i++) {
+    const variable = variables[i];
+    if (variable !== undefined) current.fields[variable.field] = values[i] ?? 0;
+  }
   if (stripeViews.length === 0) return current.fields;
   const isStepped = stripeViews.some((prefix) => line.stepped.has(`${prefix}Stripes`));
   if (current.registers !== registers || isStepped) {
     describeStripes(current.fields, stripeViews, registers);
     current.registers = registers;
     current.isLegal = false;
+    current.views.clear();
   }
   return current.fields;
 }
@@ -109,6 +120,8 @@ export class Sequencer {
   private at = 0;
   private readonly loops: OpenLoop[] = [];
   private registers: StripeRegisters = new Map();
+  /** What is issued now is in the FIFO, from the iteration before. */
+  private isHeld = false;
   private readonly bodyBytes: ReadonlyMap<number, number>;
 
   constructor(
@@ -122,7 +135,7 @@ export class Sequencer {
   next(): Issue | undefined {
     const line = this.lines[this.at];
     if (line === undefined) return undefined;
-    const fetchedBytes = this.loops.some((loop) => loop.stays && loop.iteration > 0) ? 0 : line.bytes;
+    const fetchedBytes = this.isHeld ? 0 : line.bytes;
     const issue: Issue = { line, values: this.valuesOf(line), registers: this.registers, fetchedBytes };
     this.at += 1;
     const { name } = line.instruction;
@@ -142,19 +155,24 @@ export class Sequencer {
     loop.iteration += 1;
     if (loop.iteration < loop.count) this.at = loop.start;
     else this.loops.pop();
+    this.isHeld = this.loops.some(({ stays, iteration }) => stays && iteration > 0);
   }
 
   private valuesOf({ variables }: CodeLine): readonly number[] {
     if (variables.length === 0) return NONE;
-    return variables.map(({ base, steps }) => {
-      let value = base;
-      for (const { level, delta, modulus } of steps) {
+    const values = new Array<number>(variables.length);
+    for (let i = 0; i < variables.length; i++) {
+      const variable = variables[i];
+      if (variable === undefined) continue;
+      let value = variable.base;
+      for (const { level, delta, modulus } of variable.steps) {
         const raw = (this.loops[level]?.iteration ?? 0) * delta;
         // Modulo in the mathematical sense: the result is in [0, modulus).
         value += modulus === 0 ? raw : ((raw % modulus) + modulus) % modulus;
       }
-      return value;
-    });
+      values[i] = value;
+    }
+    return values;
   }
 }
 

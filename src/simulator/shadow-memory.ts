@@ -15,6 +15,9 @@ const PAGE_BYTES = 1 << PAGE_SHIFT;
 /** No unit is larger than half a page. */
 const LARGEST_SHIFT = PAGE_SHIFT - 1;
 
+/** From units of so many bytes on it is not worth it to make a page uniform. */
+const FEW_UNITS_SHIFT = 5;
+
 /** Is told of every change in who wrote or read along the bytes of an access; addresses are where the change begins. */
 export interface Witness {
   /** Bytes from `address` on, about to be read, were last written by this event (0: by none). */
@@ -137,7 +140,7 @@ export class ShadowMemory {
           continue;
         }
       }
-      if (reader !== 0) detail = this.detailFor(page, first, last);
+      if (reader !== 0 && !isCutFor(detail, first | last)) detail = this.detailFor(page, first, last);
       if (detail === undefined) continue;
       const { shift, units } = detail;
       const stop = (last - 1) >> shift;
@@ -181,7 +184,7 @@ export class ShadowMemory {
         this.makeUniform(page, event);
         continue;
       }
-      detail = this.detailFor(page, first, last);
+      if (!isCutFor(detail, first | last)) detail = this.detailFor(page, first, last);
       const { shift, units } = detail;
       const stop = last >> shift;
       for (let i = first >> shift; i < stop; i++) {
@@ -201,7 +204,8 @@ export class ShadowMemory {
         units[3 * i + 1] = 0;
         units[3 * i + 2] = 0;
       }
-      if (isWhole) this.makeUniform(page, event);
+      // Few units are left as they are: what is read of a page in parts once, is so again.
+      if (isWhole && shift < FEW_UNITS_SHIFT) this.makeUniform(page, event);
     }
   }
 
@@ -241,6 +245,11 @@ export class ShadowMemory {
     this.details[page] = finer;
     return finer;
   }
+}
+
+/** Whether an access with these bounds, one or the other, is one to whole units. */
+function isCutFor(detail: Detail | undefined, bounds: number): detail is Detail {
+  return detail !== undefined && (bounds & ((1 << detail.shift) - 1)) === 0;
 }
 
 const NOBODY: Witness = { sawWriter() {}, overwrites() {}, overwritesRead() {} };

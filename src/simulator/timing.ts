@@ -1,6 +1,6 @@
 /** What a compute command costs: cycles of the unit that does it, MACs, and bytes through the SRAM ports. docs/timing.md. */
 import type { Manifest } from '../commands/manifest.js';
-import { at, imagePart, isEmpty, lengthOf, poolRowsTask, windowOf } from './geometry.js';
+import { at, imageRange, isEmpty, lengthOf, poolRowsTask, windowOf } from './geometry.js';
 import type { Fields } from './sequencer.js';
 
 export type ChipNumbers = Manifest['chip'];
@@ -40,7 +40,7 @@ export function computeCost(op: string, fields: Fields, chip: ChipNumbers): Comp
     const elements = lengthOf(poolRowsTask(fields).gathered) * at(fields, 'inW') * at(fields, 'inC');
     return vectorCost(Math.ceil(elements / lanes));
   }
-  const task = imagePart(fields);
+  const task = imageRange(fields);
   if (isEmpty(task)) return NOTHING;
   const pixels = lengthOf(task.rows) * lengthOf(task.cols);
   const channels = lengthOf(task.channels);

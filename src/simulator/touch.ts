@@ -5,11 +5,10 @@ import {
   clip,
   elementType,
   type ImagePart,
+  type InputImage,
   illegalValue,
-  imagePart,
-  inputImage,
+  imageRange,
   isEmpty,
-  isLegalPosition,
   lengthOf,
   poolRowsTask,
   positionsUnder,
@@ -79,11 +78,15 @@ export function touch(accesses: Accesses, line: CodeLine, fields: Fields): void 
 /** Of a command whose steps move nothing but positions, what does not move is looked at once. */
 function problemOf(line: CodeLine, fields: Fields): string | undefined {
   const { instruction, current, variables } = line;
-  if (current.isLegal && variables.every(({ field }) => isLegalPosition(instruction.name, field, fields)))
+  if (current.isLegal && variables.every(({ field, position }) => isLegalAt(position, at(fields, field))))
     return undefined;
   const problem = illegalValue(instruction.name, fields);
   current.isLegal = problem === undefined;
   return problem;
+}
+
+function isLegalAt(position: CodeLine['variables'][number]['position'], value: number): boolean {
+  return position !== undefined && Number.isSafeInteger(value) && (value >= 0 || position.mayBeNegative);
 }
 
 /** A view moves when its base is stepped; a rolling buffer always does. */
@@ -100,6 +103,27 @@ function constants(line: CodeLine, alignBytes: number): Operand {
   return operand;
 }
 
+/** The command's view; one that is the same in every issue is put together once. */
+function viewIn(line: CodeLine, fields: Fields, prefix: string): View {
+  const { views } = line.current;
+  const known = views.get(prefix);
+  if (known !== undefined) return known;
+  const view = viewOf(fields, prefix);
+  if (!Object.values(viewFields(prefix)).some((name) => line.stepped.has(name))) views.set(prefix, view);
+  return view;
+}
+
+/** The part that the command makes of its output. */
+function partOf(line: CodeLine, fields: Fields): ImagePart {
+  const { isFloat, elementBytes, rows, cols, channels } = imageRange(fields);
+  return { isFloat, elementBytes, rows, cols, channels, out: viewIn(line, fields, 'out') };
+}
+
+function inputOf(line: CodeLine, fields: Fields): Omit<InputImage, 'zero'> {
+  const [height, width, channels] = [at(fields, 'inH'), at(fields, 'inW'), at(fields, 'inC')];
+  return { view: viewIn(line, fields, 'in'), height, width, channels };
+}
+
 function touchRows(accesses: Accesses, line: CodeLine, fields: Fields): void {
   const rows = clip(at(fields, 'row0'), at(fields, 'rows'), at(fields, 'imageH'));
   const cols = clip(at(fields, 'col0'), at(fields, 'cols'), at(fields, 'imageW'));
@@ -107,7 +131,7 @@ function touchRows(accesses: Accesses, line: CodeLine, fields: Fields): void {
   const sram = () => {
     const isWrite = line.instruction.queue === 'load';
     const bytes = { lo: 0, hi: pixelBytes };
-    accesses.sramImage(imageOperand(line, 'sram', 1), viewOf(fields, 'sram'), rows, cols, bytes, isWrite);
+    accesses.sramImage(imageOperand(line, 'sram', 1), viewIn(line, fields, 'sram'), rows, cols, bytes, isWrite);
   };
   if (line.instruction.queue === 'store') sram();
   const pitches = [at(fields, 'dramRowPitch'), at(fields, 'dramPixelPitch')] as const;
@@ -129,11 +153,11 @@ function touchGather(accesses: Accesses, line: CodeLine, fields: Fields): void {
   // Only this queue overwrites indices while it runs, and it works in order.
   const index = imageOperand(line, 'index', 4);
   index.isInPlace = true;
-  accesses.sramImage(index, viewOf(fields, 'index'), rows, cols, { lo: 0, hi: 4 }, false);
+  accesses.sramImage(index, viewIn(line, fields, 'index'), rows, cols, { lo: 0, hi: 4 }, false);
   const base = at(fields, 'dramBase');
   accesses.dramEntries(base, base + at(fields, 'entries') * entryBytes, entryBytes, lengthOf(rows));
   const bytes = { lo: 0, hi: entryBytes };
-  accesses.sramImage(imageOperand(line, 'sram', 1), viewOf(fields, 'sram'), rows, cols, bytes, true);
+  accesses.sramImage(imageOperand(line, 'sram', 1), viewIn(line, fields, 'sram'), rows, cols, bytes, true);
 }
 
 function touchLinear(accesses: Accesses, line: CodeLine, fields: Fields): void {
@@ -217,9 +241,9 @@ export function recordBytes(fields: Fields, weights: number): number {
 }
 
 function touchConv(accesses: Accesses, line: CodeLine, fields: Fields): void {
-  const task = imagePart(fields);
+  const task = partOf(line, fields);
   if (isEmpty(task)) return;
-  const input = inputImage(fields);
+  const input = inputOf(line, fields);
   const window = windowOf(fields);
   const groups = at(fields, 'groups');
   const groupIn = input.channels / groups;
@@ -249,7 +273,7 @@ function touchWindowed(
   channels: Range,
   stream?: Operand['stream'],
 ): void {
-  const input = inputImage(fields);
+  const input = inputOf(line, fields);
   const w = windowOf(fields);
   const rows = positionsUnder(task.rows, w.kernelH, w.strideH, w.dilationH, w.padTop, input.height);
   const cols = positionsUnder(task.cols, w.kernelW, w.strideW, w.dilationW, w.padLeft, input.width);
@@ -261,7 +285,7 @@ function touchWindowed(
 function touchPoolRows(accesses: Accesses, line: CodeLine, fields: Fields): void {
   const { gathered, pixel } = poolRowsTask(fields);
   if (lengthOf(gathered) === 0 || pixel.channels.hi === 0) return;
-  const input = inputImage(fields);
+  const input = inputOf(line, fields);
   const bytes = { lo: 0, hi: input.channels };
   accesses.sramImage(imageOperand(line, 'in', 1), input.view, gathered, { lo: 0, hi: input.width }, bytes, false);
   const sums = at(fields, 'sums');
@@ -275,7 +299,7 @@ function touchPoolRows(accesses: Accesses, line: CodeLine, fields: Fields): void
 }
 
 function touchImages(accesses: Accesses, line: CodeLine, fields: Fields, op: string): void {
-  const task = imagePart(fields);
+  const task = partOf(line, fields);
   if (isEmpty(task)) return;
   const bytes = { lo: 0, hi: task.channels.hi * task.elementBytes };
   const table = constants(line, 4);
@@ -286,7 +310,7 @@ function touchImages(accesses: Accesses, line: CodeLine, fields: Fields, op: str
     const first = { lo: 0, hi: 1 };
     const rows = (at(fields, 'inRepeat') & 1) !== 0 ? first : scaled(task.rows, at(fields, 'scaleH'));
     const cols = (at(fields, 'inRepeat') & 2) !== 0 ? first : scaled(task.cols, at(fields, 'scaleW'));
-    const view = viewOf(fields, 'in');
+    const view = viewIn(line, fields, 'in');
     const repeat = at(fields, 'inRepeat');
     const isCopy = at(fields, 'scaleH') === 1 && at(fields, 'scaleW') === 1 && repeat === 0;
     const inDtype = at(fields, 'inDtype');
@@ -303,7 +327,7 @@ function touchImages(accesses: Accesses, line: CodeLine, fields: Fields, op: str
   } else if (op === 'reduce') touchReduced(accesses, line, fields, task);
   else if (op === 'recurrent') touchRecurrent(accesses, line, fields, task);
   else if (op === 'matmul') touchProduct(accesses, line, fields, task);
-  else touchPixels(accesses, line, 'in', viewOf(fields, 'in'), task.rows, task.cols, bytes, task, true);
+  else touchPixels(accesses, line, 'in', viewIn(line, fields, 'in'), task.rows, task.cols, bytes, task, true);
   const hasTable = op === 'softmax' && at(fields, 'multiplier') === 0;
   const tableEntries = hasTable ? 256 : op === 'lrn' ? 1024 : 0;
   const tableBase = at(fields, 'table');
@@ -323,14 +347,14 @@ function touchRepeated(accesses: Accesses, line: CodeLine, fields: Fields, task:
   const cols = (mask & 2) === 0 ? task.cols : first;
   const channels = (mask & 4) === 0 ? task.channels.hi : 1;
   const bytes = { lo: 0, hi: channels * task.elementBytes };
-  touchPixels(accesses, line, prefix, viewOf(fields, prefix), rows, cols, bytes, task, mask === 0);
+  touchPixels(accesses, line, prefix, viewIn(line, fields, prefix), rows, cols, bytes, task, mask === 0);
 }
 
 function touchReduced(accesses: Accesses, line: CodeLine, fields: Fields, task: ImagePart): void {
   const inDtype = at(fields, 'inDtype');
   const unit = inDtype === 0 ? task.elementBytes : elementType(inDtype - 1).bytes;
   const bytes = { lo: 0, hi: at(fields, 'inC') * unit };
-  accesses.sramImage(imageOperand(line, 'in', unit), viewOf(fields, 'in'), task.rows, task.cols, bytes, false);
+  accesses.sramImage(imageOperand(line, 'in', unit), viewIn(line, fields, 'in'), task.rows, task.cols, bytes, false);
 }
 
 function touchRecurrent(accesses: Accesses, line: CodeLine, fields: Fields, task: ImagePart): void {
@@ -338,7 +362,7 @@ function touchRecurrent(accesses: Accesses, line: CodeLine, fields: Fields, task
   const read = (prefix: string, rows: Range, elements: number): void => {
     const bytes = { lo: 0, hi: 4 * elements };
     const operand = imageOperand(line, prefix, 4, 'input');
-    accesses.sramImage(operand, viewOf(fields, prefix), rows, { lo: 0, hi: 1 }, bytes, false);
+    accesses.sramImage(operand, viewIn(line, fields, prefix), rows, { lo: 0, hi: 1 }, bytes, false);
   };
   read('in', task.rows, inputs);
   read('b', { lo: 0, hi: 1 }, at(fields, 'outC'));
@@ -357,7 +381,7 @@ function touchProduct(accesses: Accesses, line: CodeLine, fields: Fields, task: 
   const isTransposed = at(fields, 'mode') === 1;
   accesses.sramImage(
     imageOperand(line, 'a', 4, 'input'),
-    viewOf(fields, 'a'),
+    viewIn(line, fields, 'a'),
     task.rows,
     task.cols,
     { lo: 0, hi: inner * 4 },
@@ -366,12 +390,12 @@ function touchProduct(accesses: Accesses, line: CodeLine, fields: Fields, task: 
   const rows = (at(fields, 'bRepeat') & 1) === 0 ? task.rows : { lo: 0, hi: 1 };
   const width = { lo: 0, hi: isTransposed ? columns : inner };
   const bytes = { lo: 0, hi: (isTransposed ? inner : columns) * 4 };
-  accesses.sramImage(imageOperand(line, 'b', 4, 'weights'), viewOf(fields, 'b'), rows, width, bytes, false);
+  accesses.sramImage(imageOperand(line, 'b', 4, 'weights'), viewIn(line, fields, 'b'), rows, width, bytes, false);
 }
 
 /** The rows and columns from the first neighbour to the last. */
 function touchResized(accesses: Accesses, line: CodeLine, fields: Fields, task: ImagePart, bytes: Range): void {
-  const { view, height, width } = inputImage(fields);
+  const { view, height, width } = inputOf(line, fields);
   const rows = neighbourRange(task.rows, fields, height, at(fields, 'outH'));
   const cols = neighbourRange(task.cols, fields, width, at(fields, 'outW'));
   accesses.sramImage(imageOperand(line, 'in', task.elementBytes), view, rows, cols, bytes, false);
@@ -385,7 +409,7 @@ function neighbourRange(outputs: Range, fields: Fields, length: number, outLengt
 
 /** The part of the input that is not cut off at the command's rows and columns. */
 function touchPadded(accesses: Accesses, line: CodeLine, fields: Fields, task: ImagePart): void {
-  const { view, height, width, channels } = inputImage(fields);
+  const { view, height, width, channels } = inputOf(line, fields);
   if (at(fields, 'mode') !== 0) {
     const all = { lo: 0, hi: channels * task.elementBytes };
     const operand = imageOperand(line, 'in', task.elementBytes);
@@ -435,6 +459,6 @@ function touchEpilogueAndOutput(accesses: Accesses, line: CodeLine, fields: Fiel
     accesses.sramBytes(constants(line, 1), lo, lo + 256, lo, false);
   }
   if (at(fields, 'addMode') !== 0)
-    touchPixels(accesses, line, 'add', viewOf(fields, 'add'), rows, cols, bytes, task, true);
+    touchPixels(accesses, line, 'add', viewIn(line, fields, 'add'), rows, cols, bytes, task, true);
   accesses.sramImage(imageOperand(line, 'out', elementBytes), task.out, rows, cols, bytes, true);
 }

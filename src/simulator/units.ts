@@ -9,10 +9,7 @@ import { DramInterface } from './dram-interface.js';
 import type { QueueId } from './judge.js';
 import type { ChipNumbers, ComputeUnit } from './timing.js';
 
-export interface Work<T> {
-  readonly queue: QueueId;
-  /** What is handed back when it is complete. */
-  readonly command: T;
+export interface Work {
   /** A transfer's set-up and latency are over; a computation begins at once. */
   readonly readyAt: number;
   /** Cycles that it takes with the interface, or the ports, for itself. */
@@ -24,7 +21,9 @@ export interface Work<T> {
 }
 
 interface Running<T> {
-  readonly work: Work<T>;
+  /** What is handed back when it is complete. */
+  readonly command: T;
+  readonly work: Work;
   readonly readyAt: number;
   readonly portRate: number;
   readonly amount: number; // of bytes that are moved, or MACs
@@ -77,12 +76,12 @@ export class Units<T> {
     return this.running[queue].length < this.slots[queue];
   }
 
-  start(work: Work<T>): void {
-    const { queue, readyAt, cycles, portBytes } = work;
+  start(queue: QueueId, command: T, work: Work): void {
+    const { readyAt, cycles, portBytes } = work;
     const amount = queue === 1 ? (work.macs ?? 0) : portBytes;
     const portRate = cycles === 0 ? 0 : portBytes / cycles;
     this.known = undefined;
-    this.running[queue].push({ work, readyAt, portRate, amount, left: cycles });
+    this.running[queue].push({ command, work, readyAt, portRate, amount, left: cycles });
   }
 
   /** When the next of them is complete, or has its set-up behind it; infinity when nothing is at work. */
@@ -117,12 +116,12 @@ export class Units<T> {
         this.timeline.add(row, this.now, time, running.amount * share);
         running.left = left;
         if (share > 0 && row !== 'macs') {
-          this.onProgress?.(running.work.command, this.now, time, 1 - left / running.work.cycles);
+          this.onProgress?.(running.command, this.now, time, 1 - left / running.work.cycles);
         }
       }
       if (running.left > 0 || running.readyAt > time) return;
       list.shift();
-      complete.push(running.work.command);
+      complete.push(running.command);
     };
     this.countBusy(elapsed);
     const [load, compute, store] = this.running;
