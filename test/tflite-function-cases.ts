@@ -22,6 +22,7 @@ export function activations(): OperatorCase[] {
     ['RELU', 0.04, { code: 19 }],
     ['RELU6', 0.04, { code: 21 }],
     ['RELU_N1_TO_1', 0.02, { code: 20 }],
+    ['RELU_0_TO_1', 0.02, { code: 152 }],
     ['LEAKY_RELU', 0.06, { code: 98, optionsType: 75, options: { 0: f32(0.3) } }],
     ['HARD_SWISH', 0.06, { code: 117, optionsType: 91 }],
   ];

@@ -68,6 +68,21 @@ export function positions(): OperatorCase[] {
       [y(shape)],
     ),
     one('PRELU float32 of every element', { code: 54 }, [x, constant('slopes', 'float32', [5, 6, 4])], [y(shape)]),
+    ...([-1, 0, 1] as const).map((axis) => oneHot(axis)),
+    ...(['float32', 'int8'] as const).map((type) =>
+      one(
+        `GATHER ${type} of each element of a batch`,
+        { code: 36, optionsType: 23, options: { 0: i32(1), 1: i32(1) }, version: 2 },
+        [act('x', type, [2, 5, 3]), int32('i', [2, 4], 4, 0, 1, 1, 2, 3, 0, 4)],
+        [act('y', type, [2, 4, 3])],
+      ),
+    ),
+    one(
+      'L2_POOL_2D float32',
+      { code: 12, optionsType: 5, options: { 0: i8(0), 1: i32(2), 2: i32(1), 3: i32(3), 4: i32(2), 5: i8(1) } },
+      [act('x', 'float32', shape)],
+      [y([1, 5, 3, 4])],
+    ),
     one(
       'GATHER int8 of many positions',
       { code: 36, optionsType: 23, options: { 0: i32(1), 1: i32(0) }, version: 2 },
@@ -75,4 +90,24 @@ export function positions(): OperatorCase[] {
       [act('y', 'int8', [2, 70, 3])],
     ),
   ];
+}
+
+/** Of remainders of 5, of which 4 is no position. */
+function oneHot(axis: number): OperatorCase {
+  const shape = [2, 3];
+  const place = axis < 0 ? shape.length : axis;
+  const tensors: FileTensor[] = [
+    { name: 'given', type: 'int32', shape },
+    int32('five', [], 5),
+    { name: 'index', type: 'int32', shape },
+    int32('depth', [], 4),
+    { name: 'on', type: 'float32', shape: [], data: Float32Array.of(2.5) },
+    { name: 'off', type: 'float32', shape: [], data: Float32Array.of(-1) },
+    act('y', 'float32', shape.toSpliced(place, 0, 4)),
+  ];
+  const operators = [
+    { code: 95, optionsType: 72, inputs: [0, 1], outputs: [2] },
+    { code: 85, optionsType: 61, options: { 0: i32(axis) }, inputs: [2, 3, 4, 5], outputs: [6] },
+  ];
+  return { name: `ONE_HOT float32 along ${axis}`, model: { tensors, operators, inputs: [0], outputs: [6] } };
 }

@@ -81,5 +81,49 @@ export function signals(): OperatorCase[] {
     update('float32', [4, 6, 5], [2, 6, 1]),
     update('int8', [1, 9, 4], [1, 2, 4]),
     update('int8', [1, 9, 4], [1, 2, 4], [0, 3, 0]),
+    knownShapes(),
   ];
+}
+
+/** What is known of tensors without their elements, and numbers made truths: (x is not 0) + range + rank + zeros, three times. */
+function knownShapes(): OperatorCase {
+  const shape = [2, 4];
+  const tensors: FileTensor[] = [
+    float('x', shape),
+    { name: 'truth', type: 'bool', shape },
+    float('number', shape),
+    { name: 'rank', type: 'int32', shape: [] },
+    float('real rank', []),
+    ...[0, 4, 1].map((value, i) => int32(`range ${i}`, [], value)),
+    { name: 'range', type: 'int32', shape: [4] },
+    float('real range', [4]),
+    float('zeros', shape),
+    float('sum 1', shape),
+    float('sum 2', shape),
+    float('sum 3', shape),
+    int32('one shape', [3], 3, 1, 4),
+    int32('other shape', [2], 2, 1),
+    { name: 'both shapes', type: 'int32', shape: [3] },
+    float('y', [3, ...shape]),
+  ];
+  const add = { code: 0, optionsType: 11, options: { 0: i8(0) } };
+  const cast = { code: 53 };
+  const operators = [
+    { ...cast, inputs: [0], outputs: [1] },
+    { ...cast, inputs: [1], outputs: [2] },
+    { code: 110, inputs: [0], outputs: [3] },
+    { ...cast, inputs: [3], outputs: [4] },
+    { code: 96, inputs: [5, 6, 7], outputs: [8] },
+    { ...cast, inputs: [8], outputs: [9] },
+    { code: 93, inputs: [0], outputs: [10] },
+    { ...add, inputs: [2, 9], outputs: [11] },
+    { ...add, inputs: [11, 4], outputs: [12] },
+    { ...add, inputs: [12, 10], outputs: [13] },
+    { code: 145, inputs: [14, 15], outputs: [16] },
+    { code: 130, version: 2, inputs: [13, 16], outputs: [17] },
+  ];
+  return {
+    name: 'CAST, RANK, RANGE, ZEROS_LIKE, BROADCAST_ARGS float32',
+    model: { tensors, operators, inputs: [0], outputs: [17] },
+  };
 }

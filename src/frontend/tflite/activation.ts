@@ -7,15 +7,14 @@ import { realsOf } from './constant.js';
 import { activation, type Importer, type NodeContext, type Value } from './context.js';
 import { hardSwishTable } from './hard-swish.js';
 import { asOrdered, lookUpInto } from './look-up.js';
-import { additionRescale, fixedPoint, realLimits, scaleOf, storedLimits } from './numbers.js';
+import { additionRescale, fixedPoint, type Limits, realLimits, scaleOf, storedLimits } from './numbers.js';
 import { asDeclared, realInput } from './real-numbers.js';
 import { rescaled } from './rescale.js';
-import type { FusedActivation } from './schema.js';
 
 const LARGEST_FLOAT = 3.4028234663852886e38;
 
 /** The operator's result with its fused activation applied. */
-export function withFused(node: NodeContext, id: TensorId, fn: FusedActivation): TensorId {
+export function withFused(node: NodeContext, id: TensorId, fn: Limits): TensorId {
   const { dtype, quant } = node.builder.tensor(id);
   if (fn === 'none') return id;
   if (fn === 'tanh' && dtype === 'float32') {
@@ -35,9 +34,9 @@ function floatClamp(node: NodeContext, id: TensorId, lo: number, hi: number): Te
   return node.emit({ kind: 'clamp', lo: Math.max(lo, -LARGEST_FLOAT), hi: Math.min(hi, LARGEST_FLOAT), inputs: [id] });
 }
 
-/** RELU, RELU6, RELU_N1_TO_1. Quantised ones may rescale as well, which is a table for 8 bits. */
+/** RELU, RELU6, RELU_N1_TO_1, RELU_0_TO_1. Quantised ones may rescale as well, which is a table for 8 bits. */
 export const limits =
-  (fn: FusedActivation): Importer =>
+  (fn: Limits): Importer =>
   (node) => {
     const { tensor: x, perm } = node.ordered(0);
     const { quant } = x;

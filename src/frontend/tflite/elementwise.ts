@@ -144,5 +144,10 @@ export const cast: Importer = (node) => {
   if (to === 'float32') return [asOrdered(convert('float32'), perm)];
   if ((to === 'int32' || to === 'int64') && x.dtype === 'float32') return [asOrdered(convert('int32'), perm)];
   if ((to === 'int32' || to === 'int64') && x.dtype === 'int32') return [asOrdered(x.id, perm)];
+  if (to === 'bool' && (x.dtype === 'float32' || x.dtype === 'int32')) {
+    const real = x.dtype === 'float32' ? x.id : convert('float32');
+    const zero = node.emit({ kind: 'unary', fn: 'not', alpha: 0, beta: 0, inputs: [real] });
+    return [asOrdered(node.emit({ kind: 'unary', fn: 'not', alpha: 0, beta: 0, inputs: [zero] }), perm)];
+  }
   return unsupported(`from ${x.dtype} to ${to}`);
 };

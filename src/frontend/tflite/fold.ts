@@ -28,6 +28,8 @@ export const shape: Importer = (node) => [
   constantValue(node, Float64Array.from(node.shape(0)), [node.shape(0).length], 'int32'),
 ];
 
+export const rank: Importer = (node) => [constantValue(node, Float64Array.of(node.shape(0).length), [], 'int32')];
+
 function constantValue(node: NodeContext, data: Data, extents: readonly number[], type: TensorType): Value {
   const { name } = node.result;
   return { kind: 'constant', constant: { name, type, shape: extents, quantization: undefined, elements: () => data } };
@@ -166,6 +168,27 @@ const FOLDERS: ReadonlyMap<string, Importer> = new Map<string, Importer>([
       ];
     },
   ],
+  [
+    'RANGE',
+    (node) => {
+      const [start = 0, limit = 0, step = 1] = [0, 1, 2].map((position) =>
+        Number(operandOf(node, position).elements()[0]),
+      );
+      const count = Math.max(0, Math.ceil((limit - start) / step));
+      checkedCount(node, [count]);
+      const data = Float64Array.from({ length: count }, (_, i) => start + i * step);
+      const { type } = operandOf(node, 0);
+      return [constantValue(node, type === 'float32' ? Float32Array.from(data) : data, [count], type)];
+    },
+  ],
+  ['ZEROS_LIKE', (node) => [zerosLike(node)]],
+  [
+    'BROADCAST_ARGS',
+    (node) => {
+      const shape = broadcastShape(node, [node.integers(0, 'shapes'), node.integers(1, 'shapes')]);
+      return [constantValue(node, Float64Array.from(shape), [shape.length], 'int32')];
+    },
+  ],
   ['PACK', (node) => [joined(node, node.options.int32(AXIS.pack), true)]],
   ['CONCATENATION', (node) => [joined(node, node.options.int32(AXIS.concatenation), false)]],
   [
@@ -204,6 +227,18 @@ const FOLDERS: ReadonlyMap<string, Importer> = new Map<string, Importer>([
     },
   ],
 ]);
+
+/** Of activations too: only their shape is looked at. */
+function zerosLike(node: NodeContext): Value {
+  const { type } = node.result;
+  const extents = node.shape(0);
+  const count = checkedCount(node, extents);
+  if (type === 'float32') return constantValue(node, new Float32Array(count), extents, type);
+  if (type === 'int32' || type === 'int64') return constantValue(node, new Float64Array(count), extents, type);
+  return unsupported(`of ${type}`);
+}
+
+export const zeros: Importer = (node) => [zerosLike(node)];
 
 function joined(node: NodeContext, given: number, isNewAxis: boolean): Value {
   const parts = node.operands.map((_, position) => operandOf(node, position));

@@ -15,11 +15,12 @@ const MAX_PARTS = 64;
 
 export const gather: Importer = (node) => {
   const { options } = node;
-  if (options.int32(GATHER.batchDims) !== 0) return unsupported('batch dimensions');
   const rank = node.shape(0).length;
   const given = options.int32(GATHER.axis);
   const axis = given < 0 ? given + rank : given;
   if (axis < 0 || axis >= rank) malformed('SW2107', node.loc, `axis ${given} of ${rank} axes`);
+  const batchDims = options.int32(GATHER.batchDims);
+  if (batchDims !== 0) return [activation(rowsOfEach(node, axis, batchDims))];
   const which = node.operand(1);
   if (which.kind === 'activation') return [activation(rows(node, axis, 0, 1))];
   return [activation(partsOf(node, node.input(0), axis, integersOf(which.constant), which.constant.shape))];
@@ -57,6 +58,27 @@ function rows(node: NodeContext, axis: number, tableAt: number, indicesAt: numbe
   if (indices.dtype !== 'int32') return unsupported(`indices of ${indices.dtype}`);
   const index = node.reshape(indices.id, [1, elementCountOf(indices.shape), 1]);
   return takenBy(node, table.id, axis, index, indices.shape);
+}
+
+/** Each element of the batch has a table and indices of its own: rows of one table of all, the indices moved to theirs. */
+function rowsOfEach(node: NodeContext, axis: number, batchDims: number): TensorId {
+  const [table, indices] = [node.input(0), realInput(node, 1)];
+  const lead = table.shape.slice(0, axis);
+  if (axis !== batchDims) return unsupported(`${batchDims} batch dimensions and axis ${axis}`);
+  if (lead.join() !== indices.shape.slice(0, axis).join()) {
+    const shapes = `[${table.shape.join(', ')}] by [${indices.shape.join(', ')}]`;
+    malformed('SW2107', node.loc, `${shapes}, which have not ${batchDims} dimensions in common`);
+  }
+  const [batch, extent] = [elementCountOf(lead), table.shape[axis] ?? 1];
+  const each = elementCountOf(indices.shape) / batch;
+  const data = Float32Array.from({ length: batch }, (_, i) => i * extent);
+  const name = `${node.resultName}:first rows`;
+  const starts = node.builder.addConstant({ name, shape: [1, batch, 1, 1], data, loc: node.loc });
+  const inputs = [node.reshape(indices.id, [1, batch, 1, each]), starts];
+  const moved = node.emit({ kind: 'add', inputs });
+  const index = node.emit({ kind: 'convert', to: 'int32', multiplier: 0, shift: 0, inputs: [moved] });
+  const flat = node.reshape(table.id, [batch * extent, ...table.shape.slice(axis + 1)]);
+  return takenBy(node, flat, 0, node.reshape(index, [1, batch * each, 1]), indices.shape);
 }
 
 /** Known positions: slices, side by side. */

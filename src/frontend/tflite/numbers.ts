@@ -18,8 +18,11 @@ export function fixedPoint(factor: number): FixedPoint {
 /** The one scale of an activation, a float32 value. */
 export const scaleOf = (quant: Quantization): number => Math.fround(quant.scales[0] ?? 1);
 
-/** What a fused activation lets through, in real numbers. */
-export function realLimits(fn: FusedActivation): { readonly lo: number; readonly hi: number } {
+/** Activations that are limits and nothing else; not all of them are fused. */
+export type Limits = FusedActivation | 'relu0To1';
+
+/** What an activation lets through, in real numbers. */
+export function realLimits(fn: Limits): { readonly lo: number; readonly hi: number } {
   switch (fn) {
     case 'none':
       return { lo: Number.NEGATIVE_INFINITY, hi: Number.POSITIVE_INFINITY };
@@ -29,6 +32,8 @@ export function realLimits(fn: FusedActivation): { readonly lo: number; readonly
       return { lo: 0, hi: 6 };
     case 'reluN1To1':
       return { lo: -1, hi: 1 };
+    case 'relu0To1':
+      return { lo: 0, hi: 1 };
     default:
       return unsupported(`the fused activation ${fn}`);
   }
@@ -36,7 +41,7 @@ export function realLimits(fn: FusedActivation): { readonly lo: number; readonly
 
 /** The same in stored units. Source: CalculateActivationRangeQuantized of TFLite. */
 export function storedLimits(
-  fn: FusedActivation,
+  fn: Limits,
   quant: Quantization,
   dtype: QuantizedDType,
 ): { readonly lo: number; readonly hi: number } {

@@ -7,7 +7,7 @@ import type { Importer } from './context.js';
 import { conv2d, depthwiseConv2d, fullyConnected } from './convolution.js';
 import { detectionPostProcess } from './detection.js';
 import { binary, cast, densify, dequantize, quantize, softmax } from './elementwise.js';
-import { shape } from './fold.js';
+import { rank, shape, zeros } from './fold.js';
 import {
   abs,
   batchMatMul,
@@ -23,7 +23,8 @@ import {
 import { broadcastTo, embeddingLookup, gather, gatherNd, tile } from './gather.js';
 import { sigmoid } from './look-up.js';
 import { concatenation, expandDims, pad, reshape, resize, squeeze } from './movement.js';
-import { pool } from './pool.js';
+import { oneHot } from './one-hot.js';
+import { l2Pool, pool } from './pool.js';
 import { depthToSpace, spaceToDepth, transpose } from './rearranging.js';
 import { lstm, svdf } from './recurrent.js';
 import { argument, reduce } from './reductions.js';
@@ -72,6 +73,7 @@ export const IMPORTERS: ReadonlyMap<string, Importer> = new Map<string, Importer
   ['HARD_SWISH', hardSwish],
   ['IMAG', imaginaryPart],
   ['L2_NORMALIZATION', l2Normalization],
+  ['L2_POOL_2D', l2Pool],
   ['LEAKY_RELU', leakyRelu],
   ['LESS', binaryFunction('less')],
   ['LESS_EQUAL', binaryFunction('lessOrEqual')],
@@ -90,12 +92,14 @@ export const IMPORTERS: ReadonlyMap<string, Importer> = new Map<string, Importer
   ['MUL', binary('mul')],
   ['NEG', unaryFunction('neg')],
   ['NOT_EQUAL', binaryFunction('equal', 'not')],
+  ['ONE_HOT', oneHot],
   ['PACK', pack],
   ['PAD', pad],
   ['PADV2', pad],
   ['POW', binaryFunction('pow')],
   ['PRELU', prelu],
   ['QUANTIZE', quantize],
+  ['RANK', rank],
   ['REAL', realPart],
   ['REDUCE_ALL', reduce('min')],
   ['REDUCE_ANY', reduce('max')],
@@ -103,6 +107,7 @@ export const IMPORTERS: ReadonlyMap<string, Importer> = new Map<string, Importer
   ['REDUCE_MIN', reduce('min')],
   ['REDUCE_PROD', reduce('prod')],
   ['RELU', limits('relu')],
+  ['RELU_0_TO_1', limits('relu0To1')],
   ['RELU6', limits('relu6')],
   ['RELU_N1_TO_1', limits('reluN1To1')],
   ['RESHAPE', reshape],
@@ -138,4 +143,5 @@ export const IMPORTERS: ReadonlyMap<string, Importer> = new Map<string, Importer
   ['TRANSPOSE_CONV', transposeConv],
   ['UNIDIRECTIONAL_SEQUENCE_LSTM', lstm],
   ['UNPACK', unpack],
+  ['ZEROS_LIKE', zeros],
 ]);
