@@ -183,7 +183,7 @@ function problemsOf(compiled: Compiled, expected: Expected, chip: Chip, say: (te
   const report = makeReport(compiled);
   const { bound } = report;
   for (const problem of pagePlanProblems(
-    pagePlan(compiled.schedule, '', periodTimeline(programBytes, chip).bins),
+    pagePlan(compiled, periodTimeline(programBytes, chip)),
     report,
     chip.sram.alignmentBytes,
   ))

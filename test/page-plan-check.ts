@@ -25,6 +25,18 @@ export function pagePlanProblems(plan: PagePlan, report: Report, alignmentBytes 
         say(buffer, `overlaps ${below.kind} of ${report.tensors[below.tensor]?.name} at step ${step}`);
       }
     });
+    // A load that runs ahead has its place to itself from where it begins.
+    const early = plan.buffers.filter(
+      (b) => b.loadedFrom !== undefined && Math.floor(b.loadedFrom) <= step && step < b.startStep,
+    );
+    for (const buffer of early) {
+      const end = buffer.offsetBytes + buffer.sizeBytes;
+      for (const other of plan.buffers) {
+        const isThere = other.startStep <= step && step < other.endStep;
+        if (isThere && other.offsetBytes < end && buffer.offsetBytes < other.offsetBytes + other.sizeBytes)
+          say(buffer, `is loaded over ${other.kind} of ${report.tensors[other.tensor]?.name} at step ${step}`);
+      }
+    }
     const total = here.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
     const most = total + alignmentBytes * (here.length + 1);
     if (total > sramBytes || most < sramBytes)

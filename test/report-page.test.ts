@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 import type { Browser, Locator, Page } from 'playwright-core';
 import type { PagePlan, PageSimulation } from '../src/driver/page-data.js';
 import { type Report, reportSchema } from '../src/driver/report.js';
-import { reportPage, withSimulation } from '../src/driver/report-page.js';
+import { planOfPage, reportPage, withSimulation } from '../src/driver/report-page.js';
 import { CHROMIUM, launchChromium } from './chromium.js';
 import { scratchDirectory, spillway, spillwayJson } from './cli-harness.js';
 import { pagePlanProblems } from './page-plan-check.js';
@@ -228,6 +228,39 @@ if (CHROMIUM === undefined) console.warn('there is no chromium here: report.html
     );
     await page.keyboard.press('Escape');
     expect(await pane.isVisible()).toBe(false);
+    await page.close();
+  });
+
+  test('loads that run ahead are drawn from where they begin', async () => {
+    const ahead = join(scratch, 'ahead');
+    const args = [
+      'examples/resnet50.model.ts',
+      '--target',
+      'chip-a',
+      '--placement',
+      'greedy',
+      '--no-blocks',
+      '--sram',
+      '9MiB',
+    ];
+    expect(spillway('compile', ...args, '-o', ahead).code).toBe(0);
+    const text = readFileSync(join(ahead, 'report.html'), 'utf8');
+    const theirs = planOfPage(text);
+    const early = (theirs?.buffers ?? []).filter(({ loadedFrom }) => loadedFrom !== undefined);
+    expect(early.length).toBeGreaterThan(3);
+    for (const { loadedFrom = 0, startStep } of early) expect(loadedFrom).toBeLessThan(startStep);
+    if (theirs === undefined) throw new Error('no plan');
+    expect(
+      pagePlanProblems(theirs, reportSchema.parse(JSON.parse(readFileSync(join(ahead, 'report.json'), 'utf8')))),
+    ).toEqual([]);
+    const page = await open(join(ahead, 'report.html'));
+    const rects = page.locator('#memory .early-loads rect');
+    expect(await rects.count()).toBe(early.length);
+    await page.getByRole('button', { name: 'Everything' }).click();
+    await rects.first().hover();
+    expect(await textOf(page.locator('.hover'))).toContain(
+      `loaded ahead, from step ${Math.floor(early[0]?.loadedFrom ?? 0)} `,
+    );
     await page.close();
   });
 

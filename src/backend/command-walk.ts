@@ -13,6 +13,7 @@ export interface StoredSection {
 
 /** A command on its way into a queue, or one that the processor carries out itself. */
 export interface Issue {
+  readonly index: number; // of the section's commands
   readonly queue: 0 | 1 | 2 | undefined; // load, compute, store
   readonly op: string;
   readonly wait: number;
@@ -78,7 +79,8 @@ export class CommandWalk {
 
   /** The next command; undefined after the last. */
   next(): Issue | undefined {
-    const line = this.lines[this.at];
+    const index = this.at;
+    const line = this.lines[index];
     if (line === undefined) return undefined;
     const isFetched = !this.loops.some(({ stays, turn }) => stays && turn > 0);
     this.decode(isFetched ? line.bytes : 0);
@@ -96,6 +98,7 @@ export class CommandWalk {
       }
     }
     return {
+      index,
       queue: line.queue,
       op,
       wait: line.field('wait'),

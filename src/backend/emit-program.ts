@@ -78,6 +78,7 @@ function emitGroup(emitter: Emitter, schedule: Schedule, layout: DramLayout): vo
     const block = schedule.blocks[schedule.layers[step]?.block ?? -1];
     const nameOf = (at: number): string => schedule.layers[at]?.layer.op.name ?? '';
     emitter.layer = block === undefined ? nameOf(step) : `${nameOf(block.plan.first)} .. ${nameOf(block.plan.last)}`;
+    emitter.step = step;
     emitEvictions(emitter, contextOf(step));
     if (block === undefined) emitLayer(emitter, contextOf(step));
     else {

@@ -65,13 +65,18 @@ export class Emitter {
   private depth = 0;
   /** What the commands from here on are for: the name of a layer, or of the first and the last one of a block. */
   layer = '';
+  /** The first step of that layer or block; undefined where it belongs to none. */
+  step: number | undefined;
 
   add(op: string, fields: Readonly<Record<string, number>>, steps: readonly (FieldStep | undefined)[] = []): void {
     const kept: Record<string, number> = {};
     for (const [name, value] of Object.entries(fields)) if (value !== 0) kept[name] = value;
     const real = steps.filter((step): step is FieldStep => step !== undefined && step.delta !== 0);
-    const { layer } = this;
-    this.commands.push(real.length === 0 ? { op, fields: kept, layer } : { op, fields: kept, steps: real, layer });
+    const { layer, step } = this;
+    const origin = step === undefined ? { layer } : { layer, step };
+    this.commands.push(
+      real.length === 0 ? { op, fields: kept, ...origin } : { op, fields: kept, steps: real, ...origin },
+    );
   }
 
   /** Emits the body once, inside a loop command unless it runs once only. */

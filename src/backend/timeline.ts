@@ -19,6 +19,9 @@ export interface Timeline {
   readonly portBytes: number; // through the SRAM ports
   readonly macs: number;
   readonly bins: TimeBins;
+  /** By the index of a command of the section: when it starts for the first time, and ends for the last; NaN where it never does. */
+  readonly starts: Float64Array;
+  readonly ends: Float64Array;
 }
 
 /** Commands that queues may hold while another one is empty; more only where nothing could go on otherwise. */
@@ -28,6 +31,7 @@ const MOST_AHEAD = 1024;
 const ROUNDING = 1e-6;
 
 interface Running {
+  readonly index: number; // of its command
   readonly readyAt: number; // a transfer: set-up and latency are over
   readonly portRate: number; // bytes a cycle, at full speed
   readonly doneRate: number; // bytes over the DRAM interface, or multiply-accumulates, a cycle
@@ -80,6 +84,8 @@ class Machine {
   private portBytes = 0;
   private macs = 0;
   private readonly bins = new TimeBinning();
+  private readonly starts: Float64Array;
+  private readonly ends: Float64Array;
   private readonly walk: CommandWalk;
   private readonly load: Queue;
   private readonly compute = new Queue(1);
@@ -98,6 +104,8 @@ class Machine {
   ) {
     const { dma, dram, clockHz } = chip;
     this.walk = new CommandWalk(section, chip);
+    this.starts = new Float64Array(section.commands.length).fill(Number.NaN);
+    this.ends = new Float64Array(section.commands.length).fill(Number.NaN);
     this.load = new Queue(Math.max(1, Math.ceil(dma.channels / 2)));
     this.store = new Queue(Math.max(1, Math.floor(dma.channels / 2)));
     this.queues = [this.load, this.compute, this.store];
@@ -125,6 +133,8 @@ class Machine {
       portBytes: Math.ceil(this.portBytes),
       macs: this.macs,
       bins: this.bins.bins(),
+      starts: this.starts,
+      ends: this.ends,
     };
   }
 
@@ -195,7 +205,9 @@ class Machine {
     const delay = queue === this.compute ? 0 : dma.setupCycles + (cycles > 0 ? dram.latencyCycles : 0);
     const left = cycles + (queue === this.compute || cycles === 0 ? 0 : this.walk.takeFetchCycles());
     const done = queue === this.compute ? (macs ?? 0) : portBytes;
+    if (Number.isNaN(this.starts[first.index])) this.starts[first.index] = this.now;
     queue.running.push({
+      index: first.index,
       readyAt: this.now + delay,
       portRate: cycles === 0 ? 0 : portBytes / cycles,
       doneRate: left === 0 ? 0 : done / left,
@@ -262,6 +274,7 @@ class Machine {
     const [first] = queue.running;
     if (first === undefined || first.readyAt > this.now || first.left > 0) return;
     queue.running.shift();
+    this.ends[first.index] = this.now;
     for (let mask = first.signal, s = 0; mask !== 0; mask >>>= 1, s += 1)
       if ((mask & 1) === 1) this.raised[s] = (this.raised[s] ?? 0) + 1;
   }

@@ -13,6 +13,8 @@ export interface Command {
   readonly steps?: readonly FieldStep[];
   /** What it was emitted for, for whoever shows it; the encoded stream does not hold it. */
   readonly layer?: string;
+  /** The first step of the layer or block that it was emitted for. */
+  readonly step?: number;
 }
 
 /** A command stream: the prologue ends with `endPrologue`, the period with `endPeriod`. */

@@ -15,6 +15,8 @@ export interface PlacedBuffer {
   readonly offsetBytes: number;
   readonly sizeBytes: number;
   readonly note: string; // what it holds of the tensor
+  /** Where its load runs ahead: the place on the axis of steps, between two of them, at which it begins. */
+  readonly loadedFrom?: number;
   /** Where it is written over an operand that lies at its place: the step at which that one ends. */
   readonly overUntil?: number;
   /** Where another is written over it: the step at which that one begins. */

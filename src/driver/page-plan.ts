@@ -1,8 +1,10 @@
 /** The plan as report.html draws it: rectangles of SRAM over steps, arrows between layers, blocks. */
-import type { TimeBins } from '../base/time-bins.js';
+import type { Timeline } from '../backend/timeline.js';
 import type { TensorId } from '../ir/types.js';
 import type { Schedule, ScheduledBlock, ScheduledLayer, ScheduledRoot, Stay } from '../schedule/schedule.js';
 import { alignUp, type WorkspaceBuffer } from '../schedule/tiling.js';
+import type { Compiled } from './compile.js';
+import { withEarlyLoads } from './early-loads.js';
 import { WEIGHT_BUFFERS } from './feature-bytes.js';
 import type { LayerEdge, PageBlock, PagePlan, PlacedBuffer } from './page-data.js';
 import { rootsInOrder } from './report-tensors.js';
@@ -13,11 +15,12 @@ interface TensorRows {
   readonly ofWeights: readonly number[]; // by step
 }
 
-export function pagePlan(schedule: Schedule, programSha256: string, timeline: TimeBins): PagePlan {
+/** @param timeline of the period of that program */
+export function pagePlan({ schedule, emitted }: Pick<Compiled, 'schedule' | 'emitted'>, timeline: Timeline): PagePlan {
   const rows = tensorRows(schedule);
   return {
-    programSha256,
-    buffers: placedBuffers(schedule, rows),
+    programSha256: emitted.manifest.hashes['program.bin'],
+    buffers: withEarlyLoads(placedBuffers(schedule, rows), schedule, emitted.stream.period, timeline),
     edges: layerEdges(schedule, rows),
     blocks: schedule.blocks.map(
       ({ plan }): PageBlock => ({
@@ -28,7 +31,7 @@ export function pagePlan(schedule: Schedule, programSha256: string, timeline: Ti
         pieces: plan.pieces?.pieces ?? 1,
       }),
     ),
-    timeline,
+    timeline: timeline.bins,
   };
 }
 

@@ -20,7 +20,7 @@ export function writeDirectory(directory: string, compiled: Compiled, report: Re
 /** By name. The manifest is the last, and written last: it holds the hashes of what must be there before it. */
 export function directoryFiles(compiled: Compiled, report: Report): Map<string, string | Uint8Array> {
   const { emitted, imported, options } = compiled;
-  const { bins: timeline } = periodTimeline(emitted.programBytes, options.chip);
+  const timeline = periodTimeline(emitted.programBytes, options.chip);
   const graph = { text: printProgram(imported), binary: constantBytes(imported) };
   const { manifestHash: _, ...unsealed } = emitted.manifest;
   const hashes = { ...unsealed.hashes, 'graph.ir': sha256Hex(graph.text), 'graph.bin': sha256Hex(graph.binary) };
@@ -31,7 +31,7 @@ export function directoryFiles(compiled: Compiled, report: Report): Map<string, 
     ['program.map.json', commandMapText(emitted.stream, unsealed.hashes['program.bin'])],
     ['report.json', `${JSON.stringify(report, null, 2)}\n`],
     ['report.txt', formatReport(report)],
-    [PAGE_FILE, reportPage(report, pagePlan(compiled.schedule, unsealed.hashes['program.bin'], timeline))],
+    [PAGE_FILE, reportPage(report, pagePlan(compiled, timeline))],
     [OPTIONS_FILE, optionsText(compiled.options)],
     ['graph.ir', graph.text],
     ['graph.bin', graph.binary],

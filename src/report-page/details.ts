@@ -4,6 +4,7 @@ import { layerAt, type PageDocuments, type PlacedBuffer, tensorAt } from './data
 import { button, h } from './element.js';
 import { decimalBytes, exactBytes, hex, integer, steps } from './format.js';
 import { BUFFER_KINDS } from './map-plot.js';
+import { loadedAhead } from './memory-map.js';
 import type { Selected, Selection } from './selection.js';
 
 export function details(documents: PageDocuments, selection: Selection): HTMLElement {
@@ -154,7 +155,7 @@ function list(title: string, items: readonly HTMLElement[]): Node[] {
 function describe(documents: PageDocuments, buffer: PlacedBuffer): string {
   const life = buffer.kind === 'resident' ? 'for ever' : steps(buffer.startStep, buffer.endStep);
   const name = layerAt(documents, buffer.startStep)?.name ?? '';
-  const from = buffer.kind === 'resident' ? '' : `, from ${name}`;
+  const from = buffer.kind === 'resident' ? '' : `, from ${name}${loadedAhead(documents, buffer)}`;
   return `${life}${from}: ${exactBytes(buffer.sizeBytes)} at ${hex(buffer.offsetBytes)}, ${buffer.note}`;
 }
 

@@ -36,6 +36,11 @@ function startOf({ startStep, overUntil }: PlacedBuffer): number {
   return overUntil === undefined ? startStep : (startStep + overUntil) / 2;
 }
 
+/** From where on its bytes are taken: a load may run ahead. */
+function takenFrom(buffer: PlacedBuffer): number {
+  return buffer.loadedFrom ?? startOf(buffer);
+}
+
 function endOf({ endStep, underFrom }: PlacedBuffer): number {
   return underFrom === undefined ? endStep : (underFrom + endStep) / 2;
 }
@@ -50,22 +55,25 @@ function middleOf(from: number, to: number, [low, high]: readonly [number, numbe
 
 export type Plotted = ReturnType<typeof Plot.plot>;
 
-/** @returns the plot, and for each rectangle in it the index of its buffer */
+/** @returns the plot, and for each rectangle in it, and each load ahead of one, the index of its buffer */
 export function plotBuffers(
   { report, plan }: PageDocuments,
   buffers: readonly PlacedBuffer[],
   { x, y }: MapWindow,
   width: number,
-): { readonly plot: Plotted; readonly shown: readonly number[] } {
+): { readonly plot: Plotted; readonly shown: readonly number[]; readonly ahead: readonly number[] } {
   const isShown = (b: PlacedBuffer): boolean =>
-    b.startStep < x[1] && b.endStep > x[0] && b.offsetBytes < y[1] && b.offsetBytes + b.sizeBytes > y[0];
+    takenFrom(b) < x[1] && b.endStep > x[0] && b.offsetBytes < y[1] && b.offsetBytes + b.sizeBytes > y[0];
   const shown: number[] = [];
+  const ahead: number[] = [];
   const rects: PlacedBuffer[] = [];
   buffers.forEach((buffer, i) => {
     if (!isShown(buffer)) return;
     shown.push(i);
     rects.push(buffer);
+    if (buffer.loadedFrom !== undefined) ahead.push(i);
   });
+  const early = ahead.flatMap((i) => buffers[i] ?? []);
   const pixels = (width - LEFT - RIGHT) / (x[1] - x[0]);
   const [from, to] = [
     ({ first }: PageBlock) => Math.max(x[0], first),
@@ -110,6 +118,16 @@ export function plotBuffers(
         fill: { value: rects.map(({ kind }) => `var(${BUFFER_KINDS[kind].colour})`), scale: null },
         clip: true,
       }),
+      Plot.rect(early, {
+        className: 'early-loads',
+        x1: takenFrom,
+        x2: startOf,
+        y1: 'offsetBytes',
+        y2: (b: PlacedBuffer) => b.offsetBytes + b.sizeBytes,
+        fill: { value: early.map(({ kind }) => `var(${BUFFER_KINDS[kind].colour})`), scale: null },
+        fillOpacity: 0.45,
+        clip: true,
+      }),
       Plot.text(named, {
         className: 'buffer-names',
         x: ({ buffer }: NamedBuffer) => middleOf(startOf(buffer), endOf(buffer), x),
@@ -127,5 +145,5 @@ export function plotBuffers(
       ...(capacityBytes <= y[1] && capacityBytes > y[0] ? [Plot.ruleY([capacityBytes], { strokeWidth: 1.5 })] : []),
     ],
   });
-  return { plot, shown };
+  return { plot, shown, ahead };
 }

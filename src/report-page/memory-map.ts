@@ -49,9 +49,9 @@ export function memoryMap(documents: PageDocuments, selection: Selection): Secti
   let shapes = new Map<number, Element>(); // by buffer, of those that are drawn
   let indexOf: (shape: Element) => number | undefined = () => undefined;
   const draw = (width: number): Node => {
-    const { plot, shown } = plotBuffers(documents, buffers, window, width);
-    const inMark = indexInMark('buffers');
-    indexOf = (shape) => shown[inMark(shape) ?? -1];
+    const { plot, shown, ahead } = plotBuffers(documents, buffers, window, width);
+    const [inMark, inEarly] = [indexInMark('buffers'), indexInMark('early-loads')];
+    indexOf = (shape) => shown[inMark(shape) ?? -1] ?? ahead[inEarly(shape) ?? -1];
     shapes = new Map();
     for (const rect of plot.querySelectorAll('.buffers rect')) {
       const index = indexOf(rect);
@@ -100,7 +100,12 @@ export function memoryMap(documents: PageDocuments, selection: Selection): Secti
   };
 
   made.body.append(
-    legend(Object.values(BUFFER_KINDS).filter((_, i) => buffers.some((b) => b.kind === Object.keys(BUFFER_KINDS)[i]))),
+    legend([
+      ...Object.values(BUFFER_KINDS).filter((_, i) => buffers.some((b) => b.kind === Object.keys(BUFFER_KINDS)[i])),
+      ...(buffers.some(({ loadedFrom }) => loadedFrom !== undefined)
+        ? [{ label: 'paler: loaded ahead', colour: '--ahead' }]
+        : []),
+    ]),
     h('div', { class: 'tools' }, ...presets.map((preset) => preset.button)),
     place,
     status,
@@ -151,6 +156,12 @@ function scaled({ x, y }: MapWindow, factor: number, within: MapWindow): MapWind
   return { x: around(x, within.x), y: around(y, within.y) };
 }
 
+export function loadedAhead(documents: PageDocuments, { loadedFrom }: PlacedBuffer): string {
+  if (loadedFrom === undefined) return '';
+  const step = Math.floor(loadedFrom);
+  return `; loaded ahead, from step ${step} (${layerAt(documents, step)?.name ?? ''}) on`;
+}
+
 export function hoverText(documents: PageDocuments, buffer: PlacedBuffer | undefined): HoverText | undefined {
   if (buffer === undefined) return undefined;
   const tensor = tensorAt(documents, buffer.tensor);
@@ -164,7 +175,7 @@ export function hoverText(documents: PageDocuments, buffer: PlacedBuffer | undef
     lines: [
       `${exactBytes(buffer.sizeBytes)}${whole} at ${hex(buffer.offsetBytes)}`,
       `${BUFFER_KINDS[buffer.kind].label}: ${buffer.note}`,
-      buffer.kind === 'resident' ? 'in SRAM for ever' : `${life} (${between})`,
+      buffer.kind === 'resident' ? 'in SRAM for ever' : `${life} (${between})${loadedAhead(documents, buffer)}`,
       ...(tensor === undefined ? [] : [tensor.why]),
     ],
   };
