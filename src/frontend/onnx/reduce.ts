@@ -1,5 +1,5 @@
 /** Reductions over any axes, argMax, normalisation of the last axes. */
-import type { Reduction } from '../../ir/types.js';
+import type { Reduction, TensorId } from '../../ir/types.js';
 import { unsupported } from '../import-problems.js';
 import { floatAttribute, intAttribute, normaliseAxis } from './attributes.js';
 import { type Const, elementCountOf } from './constant.js';
@@ -72,20 +72,46 @@ export function reduced(ctx: NodeContext, view: View, axes: ReadonlySet<number>,
   // The order of the elements within a reduction does not matter.
   const inner = [...axes].flatMap((axis) => view.axes[axis] ?? []).sort((a, b) => a - b);
   const stored = ctx.builder.materialise(view, [...atomsInOrder(view, storedKept), ...inner], ctx.origin);
-  const pixels = elementCountOf(dims) / size;
-  const input = ctx.builder.asShape(stored.tensor, [1, pixels, 1, size], ctx.origin);
-  const tensor = ctx.builder.emit(
-    { kind: 'reduce', inputs: [input], fn },
-    outputName(ctx),
-    [1, pixels, 1, 1],
-    ctx.origin,
-  );
+  const tensor = reducedRows(ctx, stored.tensor, elementCountOf(dims) / size, size, fn);
   const order = [...storedKept, ...axes];
   return viewInOrder(
     tensor,
     dims.map((dim, axis) => (axes.has(axis) ? 1 : dim)),
     order,
   );
+}
+
+/** Elements of a row that are in SRAM at once where a row can be reduced in pieces: 64 KiB of them. */
+const MOST_AT_ONCE = 2 ** 14;
+
+/** What makes one result of those of the pieces of a row. */
+const OF_PIECES: Readonly<Partial<Record<Reduction, Reduction>>> = {
+  sum: 'sum',
+  mean: 'mean',
+  max: 'max',
+  min: 'min',
+  prod: 'prod',
+  l1: 'sum',
+  l2: 'l2',
+  sumSquare: 'sum',
+  logSumExp: 'logSumExp',
+};
+
+/** Rows of `size` elements, one after the other, to [1, rows, 1, 1]; long rows piece by piece. */
+function reducedRows(ctx: NodeContext, tensor: TensorId, rows: number, size: number, fn: Reduction): TensorId {
+  const ofPieces = OF_PIECES[fn];
+  const piece = ofPieces === undefined || size <= MOST_AT_ONCE ? size : largestDivisor(size, MOST_AT_ONCE);
+  const all = (rows * size) / piece;
+  const input = ctx.builder.asShape(tensor, [1, all, 1, piece], ctx.origin);
+  const spec = { kind: 'reduce' as const, inputs: [input], fn };
+  const made = ctx.builder.emit(spec, outputName(ctx), [1, all, 1, 1], ctx.origin);
+  if (ofPieces === undefined || piece === 1 || all === rows) return made;
+  return reducedRows(ctx, made, rows, size / piece, ofPieces);
+}
+
+function largestDivisor(size: number, most: number): number {
+  for (let divisor = most; divisor > 1; divisor--) if (size % divisor === 0) return divisor;
+  return size;
 }
 
 /** The axes in the order in which they are stored, where each is one run of elements; else their own. */
