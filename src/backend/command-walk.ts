@@ -2,8 +2,9 @@
 import { instructionNamed } from '../commands/lookup.js';
 import type { Command, FieldStep } from '../commands/types.js';
 import type { Chip } from '../target/chip.js';
-import { type CommandWork, computeCommandWork, type FieldOf, transferWork } from './command-work.js';
+import { type CommandWork, computeCommandWork, type FieldOf } from './command-work.js';
 import { QUEUES, type QueueName } from './phases.js';
+import { Transfers } from './transfer-work.js';
 
 /** A section as it is stored. */
 export interface StoredSection {
@@ -55,11 +56,13 @@ export class CommandWalk {
   private readonly lines: readonly Line[];
   private readonly bodyBytes: ReadonlyMap<number, number>;
   private readonly bytesPerCycle: number;
+  private readonly transfers: Transfers;
 
   constructor(
     section: StoredSection,
     private readonly chip: Chip,
   ) {
+    this.transfers = new Transfers(chip);
     this.bytesPerCycle = chip.dram.bytesPerSecond / chip.clockHz;
     this.lines = section.commands.map((command, i): Line => {
       const values = { ...command.fields };
@@ -123,7 +126,7 @@ export class CommandWalk {
     const work =
       line.queue === 1
         ? computeCommandWork(line.command.op, line.field, this.chip)
-        : transferWork(line.command.op, line.field, this.chip);
+        : this.transfers.workOf(line.command.op, line.field);
     if (line.steps.length === 0) line.work = work;
     return work;
   }

@@ -1,6 +1,6 @@
 /**
- * What one command costs on the machine of docs/timing.md, from its fields. The simulator knows which bytes a command touches; here
- * it is worked out from the shapes, and where runs of bytes lie at odd addresses their bursts and pages are what is to be expected.
+ * What one command of the compute queue costs on the machine of docs/timing.md, from its fields. The simulator knows which bytes a
+ * command touches; here it is worked out from the shapes.
  */
 import type { Chip } from '../target/chip.js';
 
@@ -46,6 +46,9 @@ export function computeCommandWork(op: string, field: FieldOf, chip: Chip): Comm
   /** Of an operand that has one row, column or channel for all where the mask says so. */
   const repeated = (mask: number): number =>
     ((mask & 1) === 0 ? rows : 1) * ((mask & 2) === 0 ? columns : 1) * ((mask & 4) === 0 ? channels : 1);
+  /** Weights of a channel, its bias and its scale. */
+  const recordBytes = (taps: number): number =>
+    field('dtype') === 1 ? 4 + 4 * taps : (field('recordForm') === 1 ? 9 : 8) + taps;
   const windowPixels = (): number => underWindows(field, 'H', rows) * underWindows(field, 'W', columns);
   switch (op) {
     case 'conv': {
@@ -55,7 +58,7 @@ export function computeCommandWork(op: string, field: FieldOf, chip: Chip): Comm
       const taps = field('kernelH') * field('kernelW');
       if (inner === 1 && groups > 1)
         return {
-          ...vector(elements * taps, windowPixels() * channels * bytes + written + channels * (taps * bytes + 8), chip),
+          ...vector(elements * taps, windowPixels() * channels * bytes + written + channels * recordBytes(taps), chip),
           macs: elements * taps,
         };
       const passes = Math.ceil(channels / ofGroup) * Math.ceil(Math.min(channels, ofGroup) / chip.mac.columns);
@@ -124,95 +127,4 @@ function vector(work: number, portBytes: number, chip: Chip): CommandWork {
 function array(positions: number, passes: number, inner: number, portBytes: number, chip: Chip): CommandWork {
   const { rows, columns } = chip.mac;
   return ported(positions * passes * Math.ceil(inner / rows) + rows + columns, portBytes, chip);
-}
-
-/** Runs of consecutive DRAM bytes, the first at `start`. */
-interface Runs {
-  readonly count: number;
-  readonly bytes: number; // of each
-  readonly start: number;
-  readonly pitch: number; // from a run to the next, where it is always the same
-  readonly spanBytes: number; // from the first byte to the last
-}
-
-/** A command of the load or store queue. */
-export function transferWork(op: string, field: FieldOf, chip: Chip): CommandWork {
-  const runs = runsOf(op, field);
-  if (runs.count * runs.bytes <= 0) return NOTHING;
-  const { burstBytes, bytesPerSecond, pageBytes } = chip.dram;
-  const bursts = piecesOf(runs, burstBytes);
-  const pages =
-    pageBytes === undefined
-      ? 0
-      : op === 'gatherRows'
-        ? piecesOf(runs, pageBytes)
-        : Math.min(piecesOf(runs, pageBytes), runs.spanBytes / pageBytes + 1);
-  const cycles = Math.max((bursts * burstBytes * chip.clockHz) / bytesPerSecond, pages * pageCycles(chip));
-  return { cycles, portBytes: runs.count * runs.bytes };
-}
-
-/** From one page that is opened to the next. */
-function pageCycles({ dram }: Chip): number {
-  return Math.max(dram.activateCycles ?? 0, (dram.rowCycleCycles ?? 0) / (dram.banks ?? 1));
-}
-
-/** Aligned pieces of so many bytes that hold the runs, each run by itself. */
-function piecesOf({ count, bytes, start, pitch }: Runs, size: number): number {
-  const exact = (at: number): number => Math.floor((at + bytes - 1) / size) - Math.floor(at / size) + 1;
-  if (count === 1 || pitch % size === 0) return count * exact(start);
-  const granule = greatestCommonDivisor(greatestCommonDivisor(pitch, size), bytes);
-  return count * ((bytes - granule) / size + 1);
-}
-
-function greatestCommonDivisor(a: number, b: number): number {
-  return b === 0 ? Math.max(1, a) : greatestCommonDivisor(b, a % b);
-}
-
-function runsOf(op: string, field: FieldOf): Runs {
-  const base = field('dramBase');
-  if (op === 'load' || op === 'store') {
-    const start = Math.max(0, field('offset'));
-    const bytes = Math.max(0, Math.min(field('limit'), field('offset') + field('bytes')) - start);
-    return { count: 1, bytes, start: base + start, pitch: 0, spanBytes: bytes };
-  }
-  if (op === 'gatherRows') {
-    const rows = clipped(field('row0'), field('rows'), field('imageH'));
-    const bytes = field('entryBytes');
-    return { count: rows, bytes, start: base, pitch: bytes, spanBytes: rows * bytes };
-  }
-  if (op === 'loadRows' || op === 'storeRows') {
-    const rows = clipped(field('row0'), field('rows'), field('imageH'));
-    const columns = clipped(field('col0'), field('cols'), field('imageW'));
-    const [rowPitch, pixelPitch] = [field('dramRowPitch'), field('dramPixelPitch')];
-    const start = base + Math.max(0, field('row0')) * rowPitch + Math.max(0, field('col0')) * pixelPitch;
-    return strided(start, field('pixelBytes'), [
-      { count: rows, stride: rowPitch },
-      { count: columns, stride: pixelPitch },
-    ]);
-  }
-  const dimensions = [0, 1, 2, 3].map((d) => ({
-    count: Math.max(1, field(`count${d}`)),
-    stride: field(`dramStride${d}`),
-  }));
-  return strided(base, field('elementBytes'), dimensions);
-}
-
-/** @param dimensions the outermost first */
-function strided(
-  start: number,
-  elementBytes: number,
-  dimensions: readonly { readonly count: number; readonly stride: number }[],
-): Runs {
-  let [bytes, count, pitch, spanBytes] = [elementBytes, 1, 0, elementBytes];
-  for (const dimension of dimensions.toReversed()) {
-    if (dimension.count === 1) continue;
-    spanBytes += (dimension.count - 1) * dimension.stride;
-    if (count === 1 && dimension.stride === bytes) {
-      bytes *= dimension.count;
-      continue;
-    }
-    if (count === 1) pitch = dimension.stride;
-    count *= dimension.count;
-  }
-  return { count, bytes, start, pitch, spanBytes };
 }
