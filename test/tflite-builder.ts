@@ -23,6 +23,7 @@ export interface FileTensor {
   readonly axis?: number;
   readonly data?: ArrayBufferView;
   readonly isVariable?: boolean;
+  readonly signature?: readonly number[];
   /** The data are those of the positions that the levels list. */
   readonly sparsity?: FileSparsity;
 }
@@ -185,6 +186,7 @@ function writeTensor(b: Builder, tensor: FileTensor, buffer: number): number {
   const shape = int32s(b, tensor.shape);
   const quantization = writeQuantization(b, tensor);
   const sparsity = writeSparsity(b, tensor.sparsity);
+  const signature = tensor.signature === undefined ? 0 : int32s(b, tensor.signature);
   b.startObject(10);
   b.addFieldOffset(0, shape, 0);
   b.addFieldInt8(1, TYPE_CODES[tensor.type], 0);
@@ -192,6 +194,7 @@ function writeTensor(b: Builder, tensor: FileTensor, buffer: number): number {
   b.addFieldOffset(3, name, 0);
   if (quantization !== 0) b.addFieldOffset(4, quantization, 0);
   if (sparsity !== 0) b.addFieldOffset(6, sparsity, 0);
+  if (signature !== 0) b.addFieldOffset(7, signature, 0);
   b.addFieldInt8(5, tensor.isVariable === true ? 1 : 0, 0);
   return b.endObject();
 }

@@ -23,11 +23,17 @@ export class ProblemList {
   private readonly unsupportedUses: UnsupportedUse[] = [];
   private readonly file: string;
   private readonly unsupportedCode: Diagnostic['code'];
+  private hint = 'export the model without these operators, or cut it before them';
 
   /** @param unsupportedCode of the one diagnostic for all unsupported nodes */
   constructor(file: string, unsupportedCode: Diagnostic['code']) {
     this.file = file;
     this.unsupportedCode = unsupportedCode;
+  }
+
+  /** What to do about unsupported nodes, where that may be something else than another export. */
+  setHint(hint: string): void {
+    this.hint = hint;
   }
 
   add(diagnostic: Diagnostic): void {
@@ -64,7 +70,7 @@ export class ProblemList {
         blame: 'unsupported',
         message: `${this.unsupportedUses.length} node(s) not supported: ${parts.join('; ')}`,
         loc: { file: this.file, node: first.node },
-        hint: 'export the model without these operators, or cut it before them',
+        hint: this.hint,
       },
     ];
   }

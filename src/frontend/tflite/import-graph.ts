@@ -29,6 +29,7 @@ export function importGraph(
   refuseUnknown(graph, problems); // before any work
   const importer = new GraphImporter(model, graph, name, problems, shapes);
   importer.checkGivenShapes();
+  importer.hintAtOpenShapes();
   importer.importInputs();
   for (const operator of graph.operators) importer.importOperator(operator);
   importer.exportOutputs();
@@ -92,6 +93,17 @@ class GraphImporter {
       this.problems.add({ code: 'SW2106', blame: 'usage', message, loc: { file: this.model.file, node: name }, hint });
     }
     this.problems.throwIfAny();
+  }
+
+  /** Operators that cannot be in the shapes of the file may be in others. */
+  hintAtOpenShapes(): void {
+    const inputs = this.graph.inputs.map((index) => this.tensor(index));
+    const open = inputs.find(({ signature, name }) => signature.some((extent) => extent < 0) && !this.shapes.has(name));
+    if (open === undefined) return;
+    const { name, shape, signature } = open;
+    const example = `--input ${name}=${signature.map((extent) => (extent < 0 ? 'N' : extent)).join('x')}`;
+    const taken = `input '${name}' has open dimensions, taken as ${shape.join('x')}`;
+    this.problems.setHint(`${taken}; say what they are, as in ${example}`);
   }
 
   importInputs(): void {

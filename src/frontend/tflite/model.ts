@@ -25,6 +25,8 @@ export interface TfliteTensor {
   readonly name: string;
   readonly type: TensorType;
   readonly shape: readonly number[];
+  /** The shape with -1 for extents that are open; the shape itself has those of an example. Empty where all are known. */
+  readonly signature: readonly number[];
   /** Elements of a constant; undefined for what is computed or fed. */
   readonly bytes: Uint8Array | undefined;
   readonly quantization: TfliteQuantization | undefined;
@@ -155,6 +157,7 @@ function readTensor(table: FlatTable, index: number, context: Context): TfliteTe
     name,
     type,
     shape,
+    signature: table.int32s(TENSOR.shapeSignature),
     bytes: context.buffers[bufferIndex],
     quantization: quantization === undefined ? undefined : readQuantization(quantization, name, loc),
     isVariable: table.bool(TENSOR.isVariable),
