@@ -105,7 +105,7 @@ const WINDOW = [
  * 3 leakyRelu (alpha = lo); 4 sigmoid; 5 tanh; 6 hardSwish; 7 hardSigmoid (alpha = lo, beta = hi); 8 elu (alpha = lo);
  * 9 exp; 10 sqrt; 11 abs; 12 neg; 13 floor; 14 ceil; 15 round; 16 trunc; 17 sign;
  * 18 log; 19 erf; 20 gelu; 21 geluTanh; 22 sin; 23 cos; 24 rsqrt; 25 reciprocal; 26 softplus; 27 softsign; 28 silu; 29 mish;
- * 30 square; 31 selu; 32 not; 33 power. 3..33 float32 only. For integers, lo and hi are stored values (zigzag as any signed field);
+ * 30 square; 31 selu; 32 not; 33 power; 34 atan. 3..34 float32 only. For integers, lo and hi are stored values (zigzag as any signed field);
  * for float32 they are bit patterns.
  */
 const EPILOGUE = [

@@ -89,6 +89,7 @@ export const UNARY_FUNCTIONS = [
   'selu',
   'not',
   'power',
+  'atan',
 ] as const;
 export type UnaryFunction = (typeof UNARY_FUNCTIONS)[number];
 

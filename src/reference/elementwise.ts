@@ -254,6 +254,8 @@ function unaryFunction(fn: UnaryFunction, alpha: number, beta: number): (x: numb
       return (x) => (x === 0 ? 1 : 0);
     case 'power':
       return (x) => x ** alpha;
+    case 'atan':
+      return Math.atan;
     default:
       return assertNever(fn);
   }

@@ -4,7 +4,17 @@ import { unsupported } from '../import-problems.js';
 import { intAttribute } from './attributes.js';
 import type { OpSpec } from './builder.js';
 import { bringTogether, type Part, partOf, togetherView } from './together.js';
-import { computed, emitLike, type NodeContext, outputName, relabelled, settled, type Value, viewOf } from './value.js';
+import {
+  computed,
+  emitLike,
+  type NodeContext,
+  outputName,
+  relabelled,
+  settled,
+  type Value,
+  valueDims,
+  viewOf,
+} from './value.js';
 import type { View } from './view.js';
 
 type BinaryKind = Extract<Op['kind'], 'add' | 'sub' | 'mul'> | BinaryFunction;
@@ -49,6 +59,7 @@ export function importArithmetic(ctx: NodeContext): Value[] {
   if (kind === undefined) throw new Error(`${ctx.node.operator} is no arithmetic`);
   if (kind === 'mod' && intAttribute(ctx.node, 'fmod', 0) !== 0) return signedRemainder(ctx);
   const parts = ctx.operands.map((_, position) => partOf(ctx, position));
+  if (kind === 'prelu') parts.splice(1, 1, slopesOf(ctx, parts[1]));
   const [first] = parts;
   if (first === undefined) return unsupported('no operands');
   if (parts.length === 1) return [relabelled(ctx, 0, viewOf(ctx, 0))];
@@ -56,6 +67,16 @@ export function importArithmetic(ctx: NodeContext): Value[] {
   for (const part of parts.slice(1)) result = { kind: 'view', view: emitBinary(ctx, kind, result, part) };
   if (result.kind === 'constant') throw new Error('constants are folded');
   return [computed(result.view)];
+}
+
+/** Slopes of a PRelu: before opset 7 a list of them has one for each channel. */
+function slopesOf(ctx: NodeContext, part: Part | undefined): Part {
+  const [x, slopes] = [settled(ctx, 0), settled(ctx, 1)];
+  if (part === undefined) return unsupported('no slopes');
+  const [rank, own] = [valueDims(x).length, valueDims(slopes)];
+  const isByChannel = own.length === 1 && own[0] === valueDims(x)[1] && own[0] !== 1 && own[0] !== valueDims(x).at(-1);
+  if (!isByChannel || slopes.kind !== 'constant') return part;
+  return { kind: 'constant', constant: { ...slopes.constant, dims: [...own, ...new Array<number>(rank - 2).fill(1)] } };
 }
 
 /** Mod with fmod: the remainder of the magnitudes, with the sign of the dividend. */

@@ -32,7 +32,7 @@ export function importInput(
     problems.add({
       code: 'SW2008',
       blame: 'unsupported',
-      message: `input '${name}' is ${found}; inputs are of float32, int8, uint8, int32, int64 or bool`,
+      message: `input '${name}' is ${found}; inputs are of float32, integers or bool`,
       loc,
     });
     return undefined;
@@ -63,6 +63,10 @@ const INPUT_TYPES: ReadonlyMap<number, DType> = new Map<number, DType>([
   [6, 'int32'],
   [7, 'int32'],
   [9, 'int32'],
+  [4, 'int32'],
+  [5, 'int32'],
+  [12, 'int32'],
+  [13, 'int32'],
   [10, 'float32'],
   [11, 'float32'],
 ]);

@@ -1,6 +1,6 @@
-/** Elements and slices named by indices: Gather along any axis, GatherElements, GatherND, and the scatters by constant indices. */
+/** Elements and slices named by indices: Gather along any axis, GatherElements, GatherND. */
 import { unsupported } from '../import-problems.js';
-import { intAttribute, normaliseAxis, stringAttribute } from './attributes.js';
+import { intAttribute, normaliseAxis } from './attributes.js';
 import { elementCountOf, shapeText } from './constant.js';
 import { malformed } from './problems.js';
 import {
@@ -50,7 +50,7 @@ export function gatherAlong(ctx: NodeContext, axis: number): Value[] {
 }
 
 /** Positions in the flat data of what constant indices name along an axis; `dims` are those of the indices. */
-function flatPositions(
+export function flatPositions(
   ctx: NodeContext,
   dims: readonly number[],
   data: readonly number[],
@@ -111,7 +111,8 @@ function wrappedIndices(ctx: NodeContext, indices: Value, extent: number): Value
 
 /** Slices by tuples of indices: the axes that a tuple names are one, and so is the tuple. */
 export function importGatherNd(ctx: NodeContext): Value[] {
-  if (intAttribute(ctx.node, 'batch_dims', 0) !== 0) unsupported('batch_dims');
+  const batchDims = intAttribute(ctx.node, 'batch_dims', 0);
+  if (batchDims !== 0) return [gatherNdOfEach(ctx, batchDims)];
   const data = settled(ctx, 0);
   const indices = settled(ctx, 1);
   const [own, dims] = [valueDims(data), valueDims(indices)];
@@ -127,7 +128,26 @@ export function importGatherNd(ctx: NodeContext): Value[] {
   return [ctx.apply('Reshape', [ctx.apply('Gather', [table, positions], { axis: 0 }), wholes(result)])];
 }
 
-function tuplePositions(
+/** With leading axes in common: one after the other. */
+function gatherNdOfEach(ctx: NodeContext, batchDims: number): Value {
+  const [data, indices] = [settled(ctx, 0), settled(ctx, 1)];
+  const common = valueDims(data).slice(0, batchDims);
+  const count = elementCountOf(common);
+  if (count > MOST_IN_COMMON) unsupported(`batch_dims over ${count} parts, at most ${MOST_IN_COMMON}`);
+  const flat = (value: Value): Value =>
+    ctx.apply('Reshape', [value, wholes([count, ...valueDims(value).slice(batchDims)])]);
+  const [parts, names] = [flat(data), flat(indices)];
+  const results = Array.from({ length: count }, (_, i) => {
+    const own = (value: Value): Value => ctx.apply('Gather', [value, wholes([i], [])], { axis: 0 });
+    return ctx.apply('Unsqueeze', [ctx.apply('GatherND', [own(parts), own(names)]), wholes([0])], { axes: [0] });
+  });
+  const joined = ctx.apply('Concat', results, { axis: 0 });
+  return ctx.apply('Reshape', [joined, wholes([...common, ...valueDims(joined).slice(1)])]);
+}
+
+const MOST_IN_COMMON = 64;
+
+export function tuplePositions(
   ctx: NodeContext,
   dims: readonly number[],
   depth: number,
@@ -146,62 +166,12 @@ function tuplePositions(
   });
 }
 
-function computedTuples(ctx: NodeContext, indices: Value, dims: readonly number[], depth: number): Value {
+export function computedTuples(ctx: NodeContext, indices: Value, dims: readonly number[], depth: number): Value {
   const steps = dims.slice(0, depth).map((_, k) => elementCountOf(dims.slice(k + 1, depth)));
   const extents = reals(dims.slice(0, depth));
   const isNegative = ctx.apply('Less', [indices, reals([0], [])]);
   const wrapped = ctx.apply('Where', [isNegative, ctx.apply('Add', [indices, extents]), indices]);
   return ctx.apply('ReduceSum', [ctx.apply('Mul', [wrapped, reals(steps)]), wholes([-1])], { keepdims: 0 });
-}
-
-/** Slices put in the places that constant indices name: rows of the data and of the updates, in the order of the result. */
-export function importScatterNd(ctx: NodeContext): Value[] {
-  noReduction(ctx);
-  const data = settled(ctx, 0);
-  const own = valueDims(data);
-  const indices = requiredConstant(ctx, 1);
-  const depth = indices.dims.at(-1) ?? 0;
-  if (depth < 1 || depth > own.length) malformed('SW2007', ctx.node.loc, `ScatterND by ${shapeText(indices.dims)}`);
-  const positions = tuplePositions(ctx, own, depth, indices.elements());
-  return [replaced(ctx, data, elementCountOf(own.slice(0, depth)), positions)];
-}
-
-/** Single elements put in the places that constant indices name. */
-export function importScatterElements(ctx: NodeContext): Value[] {
-  noReduction(ctx);
-  const data = settled(ctx, 0);
-  const own = valueDims(data);
-  const indices = requiredConstant(ctx, 1);
-  const axis = normaliseAxis(ctx.node, intAttribute(ctx.node, 'axis', 0), own.length);
-  if (indices.dims.length !== own.length) {
-    malformed('SW2007', ctx.node.loc, `${ctx.node.operator} of ${shapeText(own)} by ${shapeText(indices.dims)}`);
-  }
-  const positions = flatPositions(ctx, indices.dims, own, axis, indices.elements());
-  return [replaced(ctx, data, elementCountOf(own), positions)];
-}
-
-function noReduction(ctx: NodeContext): void {
-  const reduction = stringAttribute(ctx.node, 'reduction', 'none');
-  if (reduction !== 'none') unsupported(`reduction '${reduction}'`);
-}
-
-/** The data as `rows` rows, those at `positions` taken from operand 2; the last of several for one place counts. */
-function replaced(ctx: NodeContext, data: Value, rows: number, positions: readonly number[]): Value {
-  if (rows > 2 ** 22) unsupported(`${rows} places`);
-  const dims = valueDims(data);
-  const length = elementCountOf(dims) / Math.max(rows, 1);
-  const updates = settled(ctx, 2);
-  if (elementCountOf(valueDims(updates)) !== positions.length * length) {
-    const text = `${shapeText(valueDims(updates))} for ${positions.length} place(s) of ${length} element(s)`;
-    malformed('SW2007', ctx.node.loc, `${ctx.node.operator}: updates ${text}`);
-  }
-  const from = Array.from({ length: rows }, (_, row) => row);
-  positions.forEach((position, i) => {
-    from[position] = rows + i;
-  });
-  const flat = (value: Value, count: number): Value => ctx.apply('Reshape', [value, wholes([count, length])]);
-  const both = ctx.apply('Concat', [flat(data, rows), flat(updates, positions.length)], { axis: 0 });
-  return ctx.apply('Reshape', [ctx.apply('Gather', [both, wholes(from)], { axis: 0 }), wholes(dims)]);
 }
 
 /** Elements along an axis where a constant says so. */
@@ -230,8 +200,5 @@ export function gatherRows(ctx: NodeContext, axis: number, indices: readonly num
 export const BY_INDEX: readonly (readonly [string, (ctx: NodeContext) => readonly Value[]])[] = [
   ['GatherElements', importGatherElements],
   ['GatherND', importGatherNd],
-  ['ScatterND', importScatterNd],
-  ['ScatterElements', importScatterElements],
-  ['Scatter', importScatterElements],
   ['Compress', importCompress],
 ];

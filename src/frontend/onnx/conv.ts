@@ -23,10 +23,12 @@ import {
   withColumn,
   withoutColumn,
 } from './value.js';
+import { convOfVolume, rankOf } from './volumes.js';
 import { asKernel, placeWindow } from './window.js';
 
 /** Conv of an image [1, C, H, W] with constant weights [M, C / group, KH, KW]. */
 export function importConv(ctx: NodeContext): Value[] {
+  if (rankOf(ctx.operands[0]) === 5) return convOfVolume(ctx);
   const own = paddedActivation(ctx, 0);
   const isTaken = own.pad === undefined || own.pad.fill === 0;
   const given = isTaken ? own : { ...own, view: viewOf(ctx, 0), pad: undefined };

@@ -22,6 +22,7 @@ export function importEachImage(ctx: NodeContext, run: Run): readonly Value[] {
   if (!ON_IMAGES.has(ctx.node.operator) || operand?.kind !== 'activation') return run(ctx);
   const [images = 1, ...rest] = valueDims(operand);
   if (images <= 1 || rest.length < 2 || elementCountOf(rest) < 1) return run(ctx);
+  if (ctx.usesOfOutput(1) > 0) return run(ctx); // indices are those of the whole batch
   if (images > MOST_IMAGES) unsupported(`a batch of ${images} inside the graph, at most ${MOST_IMAGES}`);
   const whole = settled(ctx, 0);
   const parts = ctx.builder.repeat(images, (i) => {

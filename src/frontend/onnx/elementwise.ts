@@ -44,6 +44,7 @@ const UNARY: Readonly<Record<string, { fn: UnaryFunction; alpha?: number; beta?:
   Erf: { fn: 'erf' },
   Sin: { fn: 'sin' },
   Cos: { fn: 'cos' },
+  Atan: { fn: 'atan' },
   Reciprocal: { fn: 'reciprocal' },
   Softplus: { fn: 'softplus' },
   Softsign: { fn: 'softsign' },

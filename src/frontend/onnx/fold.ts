@@ -118,6 +118,12 @@ const MAKERS: Readonly<Record<string, Folder>> = {
   Where: (node, operands) => [
     foldWhere(node, required(node, operands, 0), required(node, operands, 1), required(node, operands, 2)),
   ],
+  Clip: (node, operands) => {
+    const limit = (position: number, name: string, fallback: number): number =>
+      operands[position]?.elements()[0] ?? floatAttribute(node, name, fallback);
+    const [low, high] = [limit(1, 'min', Number.NEGATIVE_INFINITY), limit(2, 'max', Number.POSITIVE_INFINITY)];
+    return [foldUnary(required(node, operands, 0), (x) => Math.min(Math.max(x, low), high))];
+  },
   CumSum: foldCumulativeSum,
   NonZero: foldNonZero,
   EyeLike: foldEyeLike,

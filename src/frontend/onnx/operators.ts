@@ -20,7 +20,9 @@ import {
   importUnary,
   UNARY_OPERATORS,
 } from './elementwise.js';
+import { FUNCTIONS } from './functions.js';
 import { importDepthToSpace, importExpand, importTile } from './gather.js';
+import { importGridSample } from './grid-sample.js';
 import {
   importConcat,
   importGather,
@@ -43,6 +45,9 @@ import {
 } from './reduce.js';
 import { importResize } from './resize.js';
 import { importBatchNormalization } from './scale-shift.js';
+import { SCATTERS } from './scatter.js';
+import { SPECTRA } from './spectra.js';
+import { importMaxUnpool } from './unpool.js';
 import type { NodeContext, Value } from './value.js';
 
 /**
@@ -52,7 +57,9 @@ import type { NodeContext, Value } from './value.js';
 export type Importer = (ctx: NodeContext) => readonly Value[];
 
 /** Operators that also take constants only: what they are spelled out in is computed then. */
-export const COMPOSED: ReadonlySet<string> = new Set([...COMPOSITIONS, ...BY_INDEX].map(([name]) => name));
+export const COMPOSED: ReadonlySet<string> = new Set(
+  [...COMPOSITIONS, ...BY_INDEX, ...FUNCTIONS, ...SPECTRA, ...SCATTERS].map(([name]) => name),
+);
 
 /** The operators on activations, in the order of the standard's families. */
 export const IMPORTERS: ReadonlyMap<string, Importer> = new Map<string, Importer>([
@@ -114,6 +121,11 @@ export const IMPORTERS: ReadonlyMap<string, Importer> = new Map<string, Importer
   ['MatMulInteger', importIntegerProduct(importMatMul)],
   ['ConvInteger', importIntegerProduct(importConv)],
   ...COMPOSITIONS,
+  ...FUNCTIONS,
+  ...SPECTRA,
+  ...SCATTERS,
+  ['GridSample', importGridSample],
+  ['MaxUnpool', importMaxUnpool],
   ...BY_INDEX,
   ...ATTENTION,
   ['Identity', importIdentity],

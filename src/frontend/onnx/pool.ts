@@ -5,6 +5,7 @@ import { POINT_WINDOW } from './conv.js';
 import { malformed } from './problems.js';
 import type { QuantizedType } from './quantization.js';
 import { integerOperand, quantizedResult } from './quantize-linear.js';
+import { maxPoolWithIndices } from './unpool.js';
 import {
   computed,
   emitImage,
@@ -23,6 +24,7 @@ import {
   withoutColumn,
 } from './value.js';
 import type { View } from './view.js';
+import { poolOfVolume, rankOf } from './volumes.js';
 import { asKernel, placeWindow } from './window.js';
 
 /** Pools of sequences run on images of one column. */
@@ -40,7 +42,10 @@ function asImages(run: (ctx: NodeContext) => Value[]): (ctx: NodeContext) => Val
 }
 
 export const importMaxPool = asImages(maxPool);
-export const importAveragePool = asImages(averagePool);
+const poolOfImages = asImages(averagePool);
+export function importAveragePool(ctx: NodeContext): Value[] {
+  return rankOf(ctx.operands[0]) > 4 ? poolOfVolume(ctx) : poolOfImages(ctx);
+}
 export function importGlobalPool(ctx: NodeContext): Value[] {
   const operand = ctx.operands[0];
   const rank = operand === undefined ? 0 : valueDims(operand).length;
@@ -54,7 +59,8 @@ const globalPoolOfImage = asImages(globalPool);
 
 function maxPool(ctx: NodeContext): Value[] {
   const { node } = ctx;
-  if (node.outputs.length > 1 && ctx.usesOfOutput(1) > 0) unsupported('indices as an output');
+  if (rankOf(ctx.operands[0]) > 4) return poolOfVolume(ctx);
+  if (node.outputs.length > 1 && ctx.usesOfOutput(1) > 0) return maxPoolWithIndices(ctx);
   const given = paddedActivation(ctx, 0);
   const isIgnored = given.pad === undefined || maxIgnores(ctx, given.view.tensor, given.pad);
   const value = isIgnored ? given : { ...given, view: viewOf(ctx, 0), pad: undefined };

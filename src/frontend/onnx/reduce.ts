@@ -14,9 +14,12 @@ import {
   imageOf,
   type NodeContext,
   outputName,
+  real,
   relabelled,
   reshapeView,
+  settled,
   type Value,
+  wholes,
 } from './value.js';
 import { atomsInOrder, dimsOf, type View, viewInOrder } from './view.js';
 
@@ -135,10 +138,19 @@ export function importArgument(ctx: NodeContext): Value[] {
   const view = activation(ctx, 0);
   const dims = dimsOf(view);
   const axis = normaliseAxis(node, intAttribute(node, 'axis', 0), dims.length);
-  if (intAttribute(node, 'select_last_index', 0) !== 0) unsupported('select_last_index');
+  if (intAttribute(node, 'select_last_index', 0) !== 0) return lastArgument(ctx, axis, dims[axis] ?? 1);
   if ((view.axes[axis]?.length ?? 0) > 1) unsupported('an axis that is stored in pieces');
   const result = reduced(ctx, view, new Set([axis]), node.operator === 'ArgMax' ? 'argMax' : 'argMin');
   return [computed(keptDims(ctx, result, dims, [axis]))];
+}
+
+/** The last of equals is the first from behind. */
+function lastArgument(ctx: NodeContext, axis: number, size: number): Value[] {
+  const backwards = wholes(Array.from({ length: size }, (_, i) => size - 1 - i));
+  const turned = ctx.apply('Gather', [settled(ctx, 0), backwards], { axis });
+  const attributes = { axis, keepdims: intAttribute(ctx.node, 'keepdims', 1) };
+  const found = ctx.apply(ctx.node.operator, [turned], attributes);
+  return [ctx.apply('Sub', [wholes([size - 1], []), found])];
 }
 
 /** LayerNormalization and RMSNormalization of the axes from `axis` on. */
@@ -148,11 +160,29 @@ export function importLayerNormalization(ctx: NodeContext): Value[] {
   const view = activation(ctx, 0);
   const dims = dimsOf(view);
   const first = normaliseAxis(node, intAttribute(node, 'axis', -1), dims.length);
-  if (node.outputs.some((name, i) => i > 0 && name !== '' && ctx.usesOfOutput(i) > 0))
-    unsupported('statistics as outputs');
   const epsilon = floatAttribute(node, 'epsilon', 1e-5);
   const [gamma, beta] = [constantOperand(ctx, 1), constantOperand(ctx, 2)];
-  return [computed(normalised(ctx, view, first, epsilon, isCentred, gamma, beta))];
+  const result = computed(normalised(ctx, view, first, epsilon, isCentred, gamma, beta));
+  if (!node.outputs.some((name, i) => i > 0 && name !== '' && ctx.usesOfOutput(i) > 0)) return [result];
+  if (!isCentred) return unsupported('statistics as outputs');
+  return [
+    result,
+    ...statistics(
+      ctx,
+      Array.from({ length: dims.length - first }, (_, i) => first + i),
+      epsilon,
+    ),
+  ];
+}
+
+/** The mean, and the reciprocal of the deviation. */
+function statistics(ctx: NodeContext, axes: readonly number[], epsilon: number): Value[] {
+  const x = settled(ctx, 0);
+  const mean = ctx.apply('ReduceMean', [x], { axes, keepdims: 1 });
+  const centred = ctx.apply('Sub', [x, mean]);
+  const variance = ctx.apply('ReduceMean', [ctx.apply('Mul', [centred, centred])], { axes, keepdims: 1 });
+  const deviation = ctx.apply('Sqrt', [ctx.apply('Add', [variance, real(epsilon)])]);
+  return [mean, ctx.apply('Reciprocal', [deviation])];
 }
 
 export function normalised(

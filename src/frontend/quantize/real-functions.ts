@@ -71,6 +71,8 @@ export function unaryFunction(fn: UnaryFunction, alpha: number, beta: number): (
       return (x) => (x === 0 ? 1 : 0);
     case 'power':
       return (x) => x ** alpha;
+    case 'atan':
+      return (x) => Math.atan(x);
     default:
       return assertNever(fn);
   }

@@ -61,6 +61,7 @@ const FROM_THREE: readonly OneFunction[] = [
   (x, alpha, beta) => beta * (x > 0 ? x : alpha * (Math.exp(x) - 1)),
   (x) => (x === 0 ? 1 : 0),
   (x, alpha) => x ** alpha,
+  (x) => Math.atan(x),
 ];
 
 export const ACTIVATION_KINDS = 3 + FROM_THREE.length;
