@@ -1,10 +1,10 @@
 /** `spillway simulate`: executes what compile wrote, and holds its outputs against the reference interpreter. */
 import type { Command } from 'commander';
 import type { DramTraceFormat } from '../simulator/dram-trace.js';
-import type { SimulationResult } from '../simulator/simulate.js';
+import type { ObservedSections, SimulationResult } from '../simulator/simulate.js';
 import { addPair, integerFrom, oneOf, usageError } from './command-options.js';
 import type { RunningReference } from './reference-thread.js';
-import type { DramTraceSummary, TraceFiles } from './trace-files.js';
+import type { DramTraceSummary, TracedRequests, TraceFiles } from './trace-files.js';
 
 interface Flags {
   readonly seed?: number;
@@ -15,6 +15,7 @@ interface Flags {
   readonly trace?: string;
   readonly dramTrace?: string;
   readonly dramFormat?: DramTraceFormat;
+  readonly traceSections?: ObservedSections;
   readonly kernels?: 'plain' | 'simd';
   readonly json?: true;
 }
@@ -88,12 +89,17 @@ export function registerSimulate(program: Command): void {
       'simd: vector instructions where there are some; plain: none of them, the same bits (default: simd)',
       oneOf('--kernels', ['plain', 'simd']),
     )
-    .option('--trace <file>', 'write a Chrome trace of the period, for Perfetto (ui.perfetto.dev)')
-    .option('--dram-trace <file>', 'write the DRAM requests of the period, one per burst')
+    .option('--trace <file>', 'write a Chrome trace of the run, for Perfetto (ui.perfetto.dev)')
+    .option('--dram-trace <file>', 'write the DRAM requests of the run, one per burst')
     .option(
       '--dram-format <format>',
       'of --dram-trace: dramsim3 or ramulator2 (default: dramsim3)',
       oneOf('--dram-format', ['dramsim3', 'ramulator2']),
+    )
+    .option(
+      '--trace-sections <which>',
+      'of the program in both traces: prologue, period or both (default: both)',
+      oneOf('--trace-sections', ['prologue', 'period', 'both']),
     )
     .option('--json', 'print one JSON document, and nothing else, on stdout')
     .addHelpText('after', EXAMPLES)
@@ -103,6 +109,9 @@ export function registerSimulate(program: Command): void {
       }
       if (flags.dramFormat !== undefined && flags.dramTrace === undefined) {
         throw usageError('--dram-format says how --dram-trace is written; give --dram-trace FILE too');
+      }
+      if (flags.traceSections !== undefined && flags.trace === undefined && flags.dramTrace === undefined) {
+        throw usageError('--trace-sections says what traces hold; give --trace FILE or --dram-trace FILE too');
       }
       const report = await runSimulation(directory, flags);
       process.stdout.write(flags.json ? `${JSON.stringify(report, null, 2)}\n` : format(report));
@@ -134,8 +143,8 @@ export async function runSimulation(directory: string, flags: Flags): Promise<Si
     const onPeriod = (_: number, outputs: SimulationResult['outputs']): void => simulated.add(outputs);
     const { TraceFiles: Files } = await import('./trace-files.js');
     traces = new Files(flags, manifest, directory);
-    const { observer } = traces;
-    const watch = observer === undefined ? {} : { observer };
+    const { observer, observed } = traces;
+    const watch = observer === undefined ? {} : { observer, observed };
     const result = simulate(loaded, { seed, inputs, timingOnly, kernels, periods, goesOn: true, onPeriod, ...watch });
     const dramTrace = traces.finish(result);
     traces = undefined;
@@ -213,7 +222,7 @@ function format(report: SimulationReport): string {
     `prologue: ${report.prologueReadBytes} B read`,
     `time: ${report.cycles} cycles, ${(report.seconds * 1e3).toFixed(3)} ms, ${report.framesPerSecond.toFixed(1)} frames/s; MACs busy ${(100 * report.macUtilization).toFixed(1)} %, DRAM ${(100 * report.dramUtilization).toFixed(1)} %`,
     ...(report.periods === 1 ? [] : [`${report.periods} periods were run; the outputs are those of the last`]),
-    ...(report.dramTrace === undefined ? [] : [traceLine(report.dramTrace)]),
+    ...(report.dramTrace === undefined ? [] : traceLines(report.dramTrace)),
     `faults: ${report.faultCount === 0 ? 'none' : report.faultCount}`,
     ...report.outputs.map((out) => `output ${out.name}: ${out.dtype} ${out.shape.join('x')}, sha256 ${out.sha256}`),
   ];
@@ -227,9 +236,14 @@ function format(report: SimulationReport): string {
   return `${lines.join('\n')}\n`;
 }
 
-function traceLine({ file, format, requests, burstBytes, paddingBytes }: DramTraceSummary): string {
-  const bytes = requests * burstBytes;
-  return `${file} (${format}): ${requests} requests of ${burstBytes} B, ${bytes} B together, ${paddingBytes} B of them to fill bursts`;
+function traceLines({ file, format, burstBytes, prologue, period }: DramTraceSummary): string[] {
+  const lineOf = (section: string, traced: TracedRequests | undefined): string[] => {
+    if (traced === undefined) return [];
+    const { requests, paddingBytes } = traced;
+    const bytes = `${requests * burstBytes} B together, ${paddingBytes} B of them to fill bursts`;
+    return [`${file} (${format}), ${section}: ${requests} requests of ${burstBytes} B, ${bytes}`];
+  };
+  return [...lineOf('prologue', prologue), ...lineOf('period', period)];
 }
 
 const SHOWN_FAULTS = 10;

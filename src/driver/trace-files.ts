@@ -1,4 +1,4 @@
-/** `simulate --trace` and `--dram-trace`: what happens in the period, written for other tools while it is simulated. */
+/** `simulate --trace` and `--dram-trace`: what happens in prologue and period, written for other tools while it is simulated. */
 import { closeSync, openSync, readFileSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { SpillwayError } from '../base/diagnostic.js';
@@ -7,20 +7,27 @@ import type { Manifest } from '../commands/manifest.js';
 import { DramTrace, type DramTraceFormat } from '../simulator/dram-trace.js';
 import type { Observer } from '../simulator/observer.js';
 import { PerfettoTrace } from '../simulator/perfetto.js';
-import type { SimulationResult } from '../simulator/simulate.js';
+import type { ObservedSections, SimulationResult } from '../simulator/simulate.js';
 
 export interface TraceFlags {
   readonly trace?: string;
   readonly dramTrace?: string;
   readonly dramFormat?: DramTraceFormat;
+  readonly traceSections?: ObservedSections;
 }
 
 export interface DramTraceSummary {
   readonly file: string;
   readonly format: DramTraceFormat;
-  readonly requests: number;
   readonly burstBytes: number;
-  /** requests x burstBytes = totalBytes + paddingBytes: what of the bursts no command asked for. */
+  /** Of the sections that were traced. */
+  readonly prologue?: TracedRequests;
+  readonly period?: TracedRequests;
+}
+
+export interface TracedRequests {
+  readonly requests: number;
+  /** requests x burstBytes = bytes of the section + paddingBytes: what of the bursts no command asked for. */
   readonly paddingBytes: number;
 }
 
@@ -77,6 +84,7 @@ class TextFile {
 /** The files that were asked for; `observer` writes them. */
 export class TraceFiles {
   readonly observer: Observer | undefined;
+  readonly observed: ObservedSections;
   private readonly perfetto: PerfettoTrace | undefined;
   private readonly dram: DramTrace | undefined;
   private readonly files: { trace?: TextFile; dram?: TextFile } = {};
@@ -87,7 +95,8 @@ export class TraceFiles {
     private readonly manifest: Manifest,
     directory: string,
   ) {
-    const { dramTrace, dramFormat = 'dramsim3', trace } = flags;
+    const { dramTrace, dramFormat = 'dramsim3', trace, traceSections = 'both' } = flags;
+    this.observed = traceSections;
     if (trace !== undefined) {
       this.files.trace = new TextFile(trace);
       this.perfetto = new PerfettoTrace(manifest.sramBytes, layersOf(directory, manifest));
@@ -100,6 +109,10 @@ export class TraceFiles {
     const { perfetto, dram } = this;
     if (perfetto === undefined && dram === undefined) return;
     this.observer = {
+      begins: (section, at) => {
+        dram?.begins(section, at);
+        perfetto?.begins(section, at);
+      },
       ...(dram === undefined
         ? {}
         : {
@@ -118,11 +131,15 @@ export class TraceFiles {
 
   /** Completes the files. @returns what the DRAM trace holds */
   finish(result: SimulationResult): DramTraceSummary | undefined {
-    const { perfetto, dram, manifest, flags } = this;
+    const { perfetto, dram, manifest, flags, observed } = this;
+    const sections = [
+      ...(observed === 'period' ? [] : [{ cycles: result.prologueCycles, timeline: result.prologueTimeline }]),
+      ...(observed === 'prologue' ? [] : [{ cycles: result.cycles, timeline: result.timeline }]),
+    ];
     if (perfetto !== undefined) {
       const { model, chip } = manifest;
       let separator = '{"displayTimeUnit":"ns","traceEvents":[\n';
-      for (const event of perfetto.events(`${model} on ${chip.name}`, result.cycles, chip.clockHz, result.timeline)) {
+      for (const event of perfetto.events(`${model} on ${chip.name}`, chip.clockHz, sections)) {
         this.files.trace?.write(`${separator}${JSON.stringify(event)}`);
         separator = ',\n';
       }
@@ -133,9 +150,20 @@ export class TraceFiles {
     dram.finish();
     this.files.dram?.finish();
     const { burstBytes } = manifest.chip.dram;
-    const { requests } = dram;
-    const paddingBytes = requests * burstBytes - result.dramReadBytes - result.dramWriteBytes;
-    return { file: flags.dramTrace, format: flags.dramFormat ?? 'dramsim3', requests, burstBytes, paddingBytes };
+    const counted = (requests: number, bytes: number): TracedRequests => ({
+      requests,
+      paddingBytes: requests * burstBytes - bytes,
+    });
+    const { prologue, period } = dram.requests;
+    return {
+      file: flags.dramTrace,
+      format: flags.dramFormat ?? 'dramsim3',
+      burstBytes,
+      ...(observed === 'period'
+        ? {}
+        : { prologue: counted(prologue, result.prologueReadBytes + result.prologueWriteBytes) }),
+      ...(observed === 'prologue' ? {} : { period: counted(period, result.dramReadBytes + result.dramWriteBytes) }),
+    };
   }
 
   /** Nothing is left of files that were begun. */

@@ -1,11 +1,12 @@
 /**
- * The DRAM requests of a period in the formats of other simulators, one per burst: as many as the traffic counts. Every run of
+ * The DRAM requests of a section in the formats of other simulators, one per burst: as many as the traffic counts. Every run of
  * bytes asks for the aligned bursts that hold it, but not again for the one that the run before of the same command ended in.
  *
  * - dramsim3: `0x1F40 READ 120`, hexadecimal address, READ or WRITE, cycle; in the order of cycles. A cycle is one of the
  *   chip's clock; the requests of a transfer are spread over the time that its data takes.
  * - ramulator2: `LD 0x1F40` or `ST 0x1F40`, in the same order; that format has no times.
  */
+import type { SectionName } from '../commands/check.js';
 import type { ObservedCommand, Observer } from './observer.js';
 
 export type DramTraceFormat = 'dramsim3' | 'ramulator2';
@@ -26,7 +27,11 @@ interface Cursor {
 }
 
 export class DramTrace implements Observer {
-  requests = 0;
+  /** That were written, by section. */
+  readonly requests: Record<SectionName, number> = { prologue: 0, period: 0 };
+  private section: SectionName = 'period';
+  /** When the section begins. */
+  private beginning = 0;
   private readonly cursors = new Map<ObservedCommand, Cursor>();
   private waiting: Request[] = [];
   private code: Request[] = [];
@@ -38,6 +43,13 @@ export class DramTrace implements Observer {
     private readonly burstBytes: number,
     private readonly write: (text: string) => void,
   ) {}
+
+  begins(section: SectionName, at: number): void {
+    this.finish();
+    this.section = section;
+    this.beginning = at;
+    this.lastCodeBurst = -1;
+  }
 
   fetched(start: number, end: number, time: number): void {
     const { burstBytes } = this;
@@ -88,9 +100,9 @@ export class DramTrace implements Observer {
     list.sort((a, b) => a.time - b.time);
     let text = '';
     for (const { address, isWrite, time } of list) {
-      this.requests += 1;
+      this.requests[this.section] += 1;
       // Code is fetched ahead: what arrived before the last request that was written stands behind it.
-      this.lastCycle = Math.max(this.lastCycle, Math.floor(time));
+      this.lastCycle = Math.max(this.lastCycle, Math.floor(this.beginning + time));
       const hex = `0x${address.toString(16).toUpperCase()}`;
       if (this.format === 'dramsim3') text += `${hex} ${isWrite ? 'WRITE' : 'READ'} ${this.lastCycle}\n`;
       else text += `${isWrite ? 'ST' : 'LD'} ${hex}\n`;

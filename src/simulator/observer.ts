@@ -1,4 +1,5 @@
-/** Whoever wants to know what happens in the period while it is simulated: traces for other tools. */
+/** Whoever wants to know what happens while a program is simulated: traces for other tools. */
+import type { SectionName } from '../commands/check.js';
 import type { QueueId } from './judge.js';
 import type { CodeLine } from './sequencer.js';
 
@@ -15,6 +16,8 @@ export interface ObservedCommand {
 }
 
 export interface Observer {
+  /** From here on times are those of this section, which begins so many cycles after the first one that is looked at. */
+  begins?(section: SectionName, at: number): void;
   /** Code at these DRAM addresses has arrived in the FIFO. Is told ahead of the commands' own times. */
   fetched?(start: number, end: number, time: number): void;
   /** Bytes of SRAM that the command which begins at this time touches. */

@@ -7,6 +7,7 @@
  */
 
 import type { TimeBins } from '../base/time-bins.js';
+import type { SectionName } from '../commands/check.js';
 import { QUEUE_NAMES } from './judge.js';
 import type { ObservedCommand, Observer } from './observer.js';
 
@@ -17,7 +18,8 @@ const COUNTER_BINS = 512;
 interface Slice {
   readonly op: string;
   readonly layer: string;
-  readonly first: number; // index of the command in the period
+  readonly section: SectionName;
+  readonly first: number; // index of the command in its section
   readonly commands: number;
   readonly start: number;
   readonly end: number;
@@ -36,9 +38,16 @@ export interface TraceEvent {
   readonly args: Readonly<Record<string, string | number>>;
 }
 
+export interface TracedSection {
+  readonly cycles: number;
+  readonly timeline: TimeBins;
+}
+
 export class PerfettoTrace implements Observer {
   private readonly slices: [Slice[], Slice[], Slice[]] = [[], [], []];
   private readonly sram: SramOccupancy;
+  /** When the section at hand begins. */
+  private beginning = 0;
 
   /** @param layers of the period's commands, where they are known */
   constructor(
@@ -48,19 +57,26 @@ export class PerfettoTrace implements Observer {
     this.sram = new SramOccupancy(sramBytes);
   }
 
-  touched(start: number, end: number, isWrite: boolean, time: number): void {
-    this.sram.touched(start, end, isWrite, time);
+  begins(section: SectionName, at: number): void {
+    this.beginning = at;
+    this.sram.begins(section);
   }
 
-  completed({ line, queue, start, bytes, macs }: ObservedCommand, end: number): void {
-    const layer = this.layers?.[line.index] ?? '';
+  touched(start: number, end: number, isWrite: boolean, time: number): void {
+    this.sram.touched(start, end, isWrite, this.beginning + time);
+  }
+
+  completed({ line, queue, start: began, bytes, macs }: ObservedCommand, ended: number): void {
+    const { section, index: first } = line;
+    const layer = section === 'period' ? (this.layers?.[first] ?? '') : '';
     const list = this.slices[queue];
-    list.push({ op: line.instruction.name, layer, first: line.index, commands: 1, start, end, bytes, macs });
+    const [start, end] = [this.beginning + began, this.beginning + ended];
+    list.push({ op: line.instruction.name, layer, section, first, commands: 1, start, end, bytes, macs });
     if (list.length >= SLICES_PER_QUEUE) this.slices[queue] = joinPairs(list);
   }
 
-  /** All events, of a period of so many cycles. */
-  *events(model: string, cycles: number, clockHz: number, timeline: TimeBins): Generator<TraceEvent> {
+  /** All events of the sections that were looked at, one after the other. */
+  *events(model: string, clockHz: number, sections: readonly TracedSection[]): Generator<TraceEvent> {
     const micros = (time: number): number => Math.round((time / clockHz) * 1e9) / 1e3;
     yield { name: 'process_name', ph: 'M', pid: 1, args: { name: model } };
     for (const [queue, name] of QUEUE_NAMES.entries()) {
@@ -70,25 +86,30 @@ export class PerfettoTrace implements Observer {
     for (const [queue, list] of this.slices.entries()) {
       // Commands of one queue may overlap where it has several channels; slices of one track do not.
       let free = 0;
-      for (const { op, layer, first, commands, start, end, bytes, macs } of list) {
+      for (const { op, layer, section, first, commands, start, end, bytes, macs } of list) {
         const from = Math.min(end, Math.max(start, free));
         free = end;
         const name = layer === '' ? op : layer;
-        const args = { op, command: first, commands, bytes, macs, cycles: Math.round((end - start) * 1e3) / 1e3 };
+        const cycles = Math.round((end - start) * 1e3) / 1e3;
+        const args = { op, section, command: first, commands, bytes, macs, cycles };
         const [ts, until] = [micros(from), micros(end)];
         const dur = Math.round((until - ts) * 1e3) / 1e3;
         yield { name, ph: 'X', pid: 1, tid: queue + 1, ts, dur, cat: QUEUE_NAMES[queue] ?? '', args };
       }
     }
-    const { binCycles } = timeline;
-    const perSecond = clockHz / binCycles;
-    for (const [bin, read] of timeline.dramReadBytes.entries()) {
-      const ts = micros(bin * binCycles);
-      const write = timeline.dramWriteBytes[bin] ?? 0;
-      const args = { read: rounded(read * perSecond), write: rounded(write * perSecond) };
-      yield { name: 'DRAM bytes per second', ph: 'C', pid: 1, ts, args };
-      const macs = rounded((timeline.macs[bin] ?? 0) / binCycles);
-      yield { name: 'MACs per cycle', ph: 'C', pid: 1, ts, args: { macs } };
+    let cycles = 0;
+    for (const section of sections) {
+      const { binCycles } = section.timeline;
+      const perSecond = clockHz / binCycles;
+      for (const [bin, read] of section.timeline.dramReadBytes.entries()) {
+        const ts = micros(cycles + bin * binCycles);
+        const write = section.timeline.dramWriteBytes[bin] ?? 0;
+        const args = { read: rounded(read * perSecond), write: rounded(write * perSecond) };
+        yield { name: 'DRAM bytes per second', ph: 'C', pid: 1, ts, args };
+        const macs = rounded((section.timeline.macs[bin] ?? 0) / binCycles);
+        yield { name: 'MACs per cycle', ph: 'C', pid: 1, ts, args: { macs } };
+      }
+      cycles += section.cycles;
     }
     const occupied = this.sram.bins(cycles);
     for (const [bin, bytes] of occupied.entries()) {
@@ -112,6 +133,7 @@ function joinPairs(list: readonly Slice[]): Slice[] {
       joined.push({
         op: a.op === b.op ? a.op : 'several',
         layer: a.layer === b.layer ? a.layer : 'several layers',
+        section: a.section,
         first: a.first,
         commands: a.commands + b.commands,
         start: a.start,
@@ -125,9 +147,10 @@ function joinPairs(list: readonly Slice[]): Slice[] {
 
 /** Blocks of SRAM from their first write to their last read before the next content. */
 class SramOccupancy {
-  private readonly since: Float64Array; // when the present content was first written, 0 before the period
+  private readonly since: Float64Array; // when the present content was first written, 0 before all
   private readonly lastRead: Float64Array; // of the present content; -1 while nobody has
-  private readonly isFresh: Uint8Array; // written in this period
+  private readonly written: Uint8Array; // in which section: 0 before those that were looked at
+  private section = 2;
   private readonly intervals: [number, number][] = [];
   private readonly blocks: number;
 
@@ -135,7 +158,11 @@ class SramOccupancy {
     this.blocks = Math.ceil(bytes / BLOCK_BYTES);
     this.since = new Float64Array(this.blocks);
     this.lastRead = new Float64Array(this.blocks).fill(-1);
-    this.isFresh = new Uint8Array(this.blocks);
+    this.written = new Uint8Array(this.blocks);
+  }
+
+  begins(section: SectionName): void {
+    this.section = section === 'prologue' ? 1 : 2;
   }
 
   touched(start: number, end: number, isWrite: boolean, time: number): void {
@@ -143,11 +170,11 @@ class SramOccupancy {
       if (!isWrite) this.lastRead[block] = time;
       else {
         const read = this.lastRead[block] ?? -1;
-        if (read < 0 && this.isFresh[block] === 1) continue; // more of the same content
+        if (read < 0 && this.written[block] === this.section) continue; // more of the same content
         if (read >= 0) this.close(block, read);
         this.since[block] = time;
         this.lastRead[block] = -1;
-        this.isFresh[block] = 1;
+        this.written[block] = this.section;
       }
     }
   }
@@ -157,7 +184,7 @@ class SramOccupancy {
     for (let block = 0; block < this.blocks; block++) {
       const read = this.lastRead[block] ?? -1;
       // What is there from the prologue on and not replaced, the next period needs again.
-      if (read >= 0) this.close(block, this.isFresh[block] === 1 ? read : cycles);
+      if (read >= 0) this.close(block, this.written[block] === 2 ? read : cycles);
       this.lastRead[block] = -1;
     }
     const sums = new Array<number>(cycles === 0 ? 0 : COUNTER_BINS).fill(0);

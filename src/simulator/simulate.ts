@@ -10,7 +10,7 @@ import { Accesses, noTraffic } from './accesses.js';
 import { type Fault, FaultLog } from './faults.js';
 import { runCommand } from './kernels/run-command.js';
 import type { LoadedProgram } from './load-program.js';
-import { Machine, type SectionResult } from './machine.js';
+import { Machine, type SectionResult, type Watch } from './machine.js';
 import { type Kernels, type Memory, makeMemory } from './memory.js';
 import type { Observer } from './observer.js';
 import {
@@ -40,9 +40,13 @@ export interface SimulationOptions {
   readonly goesOn?: boolean;
   /** Told the outputs of each period, from 0. */
   readonly onPeriod?: (period: number, outputs: readonly SimulatedOutput[]) => void;
-  /** Is told what happens in the first period. */
+  /** Is told what happens in the first period, and before it in the prologue where `observed` says so. */
   readonly observer?: Observer;
+  /** period when absent. */
+  readonly observed?: ObservedSections;
 }
+
+export type ObservedSections = 'prologue' | 'period' | 'both';
 
 export interface SimulatedOutput {
   readonly name: string;
@@ -67,6 +71,7 @@ export interface SimulationResult {
   readonly prologueReadBytes: number;
   readonly prologueWriteBytes: number;
   readonly prologueCycles: number;
+  readonly prologueTimeline: SectionResult['timeline'];
   /** Of one period. */
   readonly cycles: number;
   readonly seconds: number;
@@ -100,9 +105,14 @@ export function simulate(loaded: LoadedProgram, options: SimulationOptions = {})
 
   const prologueLines = codeLines('prologue', program.prologue, 0);
   const periodLines = codeLines('period', program.period, prologueLines.length);
-  const prologue = machine.run('prologue', prologueLines);
-  const prologueTraffic = accesses.traffic;
   const headerBytes = program.prologueBytes - prologueLines.reduce((sum, line) => sum + line.bytes, 0);
+  const { observer, observed = 'period' } = options;
+  const codeBase = manifest.code.dramAddress;
+  const ofPrologue = observed === 'period' || observer === undefined ? undefined : observer;
+  ofPrologue?.begins?.('prologue', 0);
+  ofPrologue?.fetched?.(codeBase, codeBase + headerBytes, 0);
+  const prologue = machine.run('prologue', prologueLines, watchOf(ofPrologue, codeBase + headerBytes));
+  const prologueTraffic = accesses.traffic;
 
   accesses.traffic = noTraffic();
   let period: SectionResult | undefined;
@@ -111,10 +121,9 @@ export function simulate(loaded: LoadedProgram, options: SimulationOptions = {})
     if (log.count > 0 && index > 0) break;
     accesses.traffic = noTraffic();
     putInputs(manifest, accesses, memory, frames, options.goesOn === true ? index * manifest.batch : 0);
-    const observer = index === 0 ? options.observer : undefined;
-    const codeAddress = manifest.code.dramAddress + program.prologueBytes;
-    const watch = observer === undefined ? undefined : { observer, codeAddress };
-    const result = machine.run('period', periodLines, watch);
+    const ofPeriod = index > 0 || observed === 'prologue' ? undefined : observer;
+    ofPeriod?.begins?.('period', ofPrologue === undefined ? 0 : prologue.cycles);
+    const result = machine.run('period', periodLines, watchOf(ofPeriod, codeBase + program.prologueBytes));
     period ??= result;
     if (index === 0) traffic = accesses.traffic;
     if (memory !== undefined && options.onPeriod !== undefined) {
@@ -137,6 +146,7 @@ export function simulate(loaded: LoadedProgram, options: SimulationOptions = {})
     prologueReadBytes: prologueTraffic.readBytes + headerBytes + prologue.codeBytes,
     prologueWriteBytes: prologueTraffic.writeBytes,
     prologueCycles: prologue.cycles,
+    prologueTimeline: prologue.timeline,
     cycles: period.cycles,
     seconds: period.cycles / chip.clockHz,
     macs: period.macs,
@@ -148,6 +158,10 @@ export function simulate(loaded: LoadedProgram, options: SimulationOptions = {})
     faults: log.kept,
     faultCount: log.count,
   };
+}
+
+function watchOf(observer: Observer | undefined, codeAddress: number): Watch | undefined {
+  return observer === undefined ? undefined : { observer, codeAddress };
 }
 
 function share(part: number, whole: number): number {
