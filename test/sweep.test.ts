@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
+import type { Objective } from '../src/driver/objective-names.js';
 import {
   addShapes,
   addValues,
@@ -159,18 +160,21 @@ test('objectives and batches are axes; a sweep in which nothing fits ends with 3
     '--sram',
     '3KiB',
     '--objective',
-    'traffic,latency',
+    'traffic,latency,energy',
     '--batch',
     '1,2',
   );
   expect(series.map(({ label, batch }) => [label, batch])).toEqual([
     ['batch 1, traffic', 1],
     ['batch 1, latency', 1],
+    ['batch 1, energy', 1],
     ['batch 2, traffic', 2],
     ['batch 2, latency', 2],
+    ['batch 2, energy', 2],
   ]);
-  const [traffic, latency] = series.map(({ points }) => points[0] as DonePoint);
+  const [traffic, latency, energy] = series.map(({ points }) => points[0] as DonePoint);
   expect(latency?.timing.cycles).toBeLessThanOrEqual(traffic?.timing.cycles ?? 0);
+  expect(energy?.energy.totalPicojoules).toBeLessThanOrEqual(traffic?.energy.totalPicojoules ?? 0);
   const none = spillway('sweep', TINY, '-t', 'chip-a', '--sram', '100B..200B', '--points', '2', '--json');
   expect(none.code).toBe(3);
   expect(sweepSchema.parse(JSON.parse(none.stdout)).series[0]?.points).toHaveLength(2);
@@ -262,10 +266,10 @@ describe('curves are made of single points', () => {
   const model = series.model;
   const chip = loadChip('chip-a');
 
-  /** A sweep of points that move these bytes a period, in these many cycles; undefined: a fault of ours. */
+  /** A sweep of points that move these bytes a period, in these many cycles, for so many picojoules; undefined: a fault of ours. */
   function curve(
-    objective: 'traffic' | 'latency',
-    costs: readonly (readonly [number, number] | undefined)[],
+    objective: Objective,
+    costs: readonly (readonly [number, number, number?] | undefined)[],
   ): SweepPoint[] {
     const tasks = costs.map(
       (___, i): PointTask => ({
@@ -278,7 +282,7 @@ describe('curves are made of single points', () => {
     );
     const finished = costs.map((cost): Finished => {
       if (cost === undefined) return 'something broke';
-      const [totalBytes, cycles] = cost;
+      const [totalBytes, cycles, totalPicojoules = 0] = cost;
       const code = measured.period.byClass.code;
       return {
         status: 'done',
@@ -290,6 +294,7 @@ describe('curves are made of single points', () => {
           period: { ...measured.period, totalBytes },
           bound: { ...measured.bound, solverBytes: 90 + code, gap: 0 },
           timing: { ...measured.timing, cycles, framesPerSecond: 1e6 / cycles },
+          energy: { ...measured.energy, totalPicojoules },
         },
       };
     });
@@ -314,7 +319,12 @@ describe('curves are made of single points', () => {
     );
     expect(points.map(({ perFrameBytes }) => perFrameBytes)).toEqual([5000, 3000, 3000, 3000, 2000]);
     expect(points.map(({ smallerPlan }) => smallerPlan?.sramBytes ?? null)).toEqual([null, null, 2048, 2048, null]);
-    expect(points[2]?.smallerPlan).toEqual({ sramBytes: 2048, ownPerFrameBytes: 4000, ownFramesPerSecond: 2e5 });
+    expect(points[2]?.smallerPlan).toEqual({
+      sramBytes: 2048,
+      ownPerFrameBytes: 4000,
+      ownFramesPerSecond: 2e5,
+      ownPicojoules: 0,
+    });
     expect(points[2]).toMatchObject({ sramBytes: 3072, timing: { cycles: 30 }, sram: { capacityBytes: 3072 } });
   });
 
@@ -328,6 +338,18 @@ describe('curves are made of single points', () => {
     );
     expect(points.map(({ timing }) => timing.cycles)).toEqual([10, 10, 5]);
     expect(points[1]?.smallerPlan).toMatchObject({ sramBytes: 1024, ownPerFrameBytes: 3000 });
+  });
+
+  test('with energy as the objective, picojoules decide', () => {
+    const points = doneOf(
+      curve('energy', [
+        [5000, 10, 7],
+        [3000, 3, 9],
+        [4000, 5, 6],
+      ]),
+    );
+    expect(points.map(({ energy }) => energy.totalPicojoules)).toEqual([7, 7, 6]);
+    expect(points[1]?.smallerPlan).toMatchObject({ sramBytes: 1024, ownPicojoules: 9 });
   });
 
   test('a bound that the smaller plan is below is none', () => {

@@ -1,6 +1,7 @@
 /** `spillway sweep`: one model over SRAM sizes, batches, image sizes, chips and objectives. */
 import type { Command } from 'commander';
 import { addCompilerOptions, integerFrom, oneOf, PLACEMENTS } from './command-options.js';
+import { OBJECTIVES } from './objective-names.js';
 import { addShapes, addValues, integersFrom, manyOf, namesFrom, sramItemsFrom } from './sweep/axes.js';
 import type { SweepFlags } from './sweep/plan.js';
 
@@ -14,6 +15,7 @@ Examples:
   spillway sweep examples/resnet50.model.ts --target chip-a --sram 1MiB..64MiB
   spillway sweep examples/yolov3.model.ts --target chip-a --sram 2MiB..256MiB --points 20 --param size=416,608 -o out/yolo
   spillway sweep net.onnx --target chip-a,chip-b,./mine.json --batch 1,10 --json > sweep.json
+  spillway sweep examples/resnet50.model.ts --target chip-a --sram 2MiB..16MiB --objective traffic,latency,energy
 
 Exit codes: 0 done, 1 the input is at fault, 2 usage, 3 no point fits, 70 a bug of ours, 130 interrupted.
 `;
@@ -35,7 +37,9 @@ export function registerSweep(program: Command): void {
     .option('--batch <list>', "frames per period (default: the model's own, or 1)", integersFrom('--batch', 1, 4096))
     .option('-p, --param <name=list>', 'values of a parameter of a .model.ts file; repeatable', addValues('--param'))
     .option('-i, --input <name=list>', 'shapes of an input with open dimensions; repeatable', addShapes)
-    .option('--objective <list>', 'traffic, latency', manyOf('--objective', ['traffic', 'latency']), ['traffic'])
+    .option('--objective <list>', 'traffic, latency, throughput, energy', manyOf('--objective', OBJECTIVES), [
+      'traffic',
+    ])
     .option('-o, --output <dir>', 'where to write (default: out/<model>-sweep; nothing with --json alone)')
     .option('-j, --jobs <n>', 'threads (default: one for each core)', integerFrom('--jobs', 1, 256));
   addCompilerOptions(command)

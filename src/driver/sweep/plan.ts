@@ -1,6 +1,8 @@
 /** From the flags of `spillway sweep` to the list of its points. */
+
 import { type Chip, loadChip } from '../../target/chip.js';
 import { type CompilerFlags, type PlacementName, searchOptions, usageError } from '../command-options.js';
+import type { Objective } from '../objective-names.js';
 import { combinations, type Density, type SramItem, sramSizes } from './axes.js';
 import type { PointTask, SweepOptions, Variant } from './point.js';
 
@@ -9,7 +11,7 @@ export interface SweepFlags extends CompilerFlags {
   readonly batch?: readonly number[];
   readonly param?: ReadonlyMap<string, readonly string[]>;
   readonly input?: ReadonlyMap<string, readonly (readonly number[])[]>;
-  readonly objective: readonly ('traffic' | 'latency')[];
+  readonly objective: readonly Objective[];
   readonly sram?: readonly SramItem[];
   readonly points?: number;
   readonly perOctave?: number;

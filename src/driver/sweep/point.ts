@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { Chip } from '../../target/chip.js';
 import type { PlacementName } from '../command-options.js';
+import type { Objective } from '../objective-names.js';
 import { type Report, reportSchema } from '../report.js';
 
 /** What all points of a sweep have in common. */
@@ -28,11 +29,11 @@ export interface PointTask {
   readonly variant: Variant;
   readonly chip: Chip; // with the SRAM of this point
   readonly batch: number | undefined; // undefined: the model's own
-  readonly objective: 'traffic' | 'latency';
+  readonly objective: Objective;
   readonly options: SweepOptions;
 }
 
-const { model, period, bound, timing, sram, solver, prologue } = reportSchema.shape;
+const { model, period, bound, timing, energy, sram, solver, prologue } = reportSchema.shape;
 
 /** The numbers of report.json as they are, without the tables, and without seconds that a clock measured. */
 export const measuredSchema = z.strictObject({
@@ -43,6 +44,7 @@ export const measuredSchema = z.strictObject({
   sram: sram.omit({ packing: true }),
   bound: bound.omit({ crossing: true }),
   timing,
+  energy,
   solver: solver.pick({ name: true, status: true, order: true }),
 });
 
@@ -69,7 +71,7 @@ export const outcomeSchema = z.discriminatedUnion('status', [
 export type Outcome = z.infer<typeof outcomeSchema>;
 
 export function measuredOf(report: Report): Measured {
-  const { period, perFrameBytes, groupFrames, prologue, timing } = report;
+  const { period, perFrameBytes, groupFrames, prologue, timing, energy } = report;
   const { packing: _, ...sramBytes } = report.sram;
   const { crossing: __, ...bounds } = report.bound;
   const { name, status, order } = report.solver;
@@ -81,6 +83,7 @@ export function measuredOf(report: Report): Measured {
     sram: sramBytes,
     bound: bounds,
     timing,
+    energy,
     solver: { name, status, order },
   };
 }

@@ -1,5 +1,6 @@
 /** From the answers of single points to curves: sorted, never worse with more SRAM, with their knees. */
 import { modelStem } from '../model-stem.js';
+import type { Objective } from '../objective-names.js';
 import { kneesOf } from './knees.js';
 import type { Measured, Outcome, PointTask } from './point.js';
 import { type DonePoint, isDone, type Sweep, type SweepPoint, type SweepSeries } from './sweep-document.js';
@@ -77,9 +78,9 @@ function pointOf(sramBytes: number, areaMm2PerMiB: number, outcome: Finished): S
  * A plan for less SRAM is one for more: its addresses are all below the smaller limit. So where a larger size came out worse, by what
  * was to be minimised, it takes the plan of the best smaller one.
  */
-function neverWorse(points: readonly SweepPoint[], objective: 'traffic' | 'latency'): SweepPoint[] {
-  const costOf = ({ period, timing }: Measured): number =>
-    objective === 'latency' ? timing.cycles : period.totalBytes;
+function neverWorse(points: readonly SweepPoint[], objective: Objective): SweepPoint[] {
+  const costOf = ({ energy, period, timing }: Measured): number =>
+    objective === 'traffic' ? period.totalBytes : objective === 'energy' ? energy.totalPicojoules : timing.cycles;
   let best: DonePoint | undefined; // with its own plan
   return points.map((point) => {
     if (!isDone(point)) return point;
@@ -115,6 +116,7 @@ function withPlanOf(point: DonePoint, smaller: DonePoint): DonePoint {
       sramBytes: smaller.sramBytes,
       ownPerFrameBytes: point.perFrameBytes,
       ownFramesPerSecond: point.timing.framesPerSecond,
+      ownPicojoules: point.energy.totalPicojoules,
     },
   };
 }

@@ -1,5 +1,6 @@
 /** The sweep as data: what sweep.json and `sweep --json` hold. The table, the CSV file and the page are made from it. */
 import { z } from 'zod';
+import { OBJECTIVES } from '../objective-names.js';
 import { measuredSchema, modelFactsSchema } from './point.js';
 
 const bytes = z.int().nonnegative();
@@ -16,7 +17,12 @@ export const sweepPointSchema = z.discriminatedUnion('status', [
      * point is that of the smaller one, which runs here as it is. What its own plan was is kept here.
      */
     smallerPlan: z
-      .strictObject({ sramBytes: bytes, ownPerFrameBytes: bytes, ownFramesPerSecond: z.number().nonnegative() })
+      .strictObject({
+        sramBytes: bytes,
+        ownPerFrameBytes: bytes,
+        ownFramesPerSecond: z.number().nonnegative(),
+        ownPicojoules: bytes, // of a period
+      })
       .nullable(),
   }),
   z.strictObject({
@@ -34,7 +40,7 @@ export const sweepSeriesSchema = z.strictObject({
   params: z.record(z.string(), z.string()),
   shapes: z.record(z.string(), z.array(z.number())),
   batch: z.int().positive().nullable(), // frames a period; null where no point tells
-  objective: z.enum(['traffic', 'latency']),
+  objective: z.enum(OBJECTIVES),
   target: z.strictObject({
     name: z.string(),
     dramBytesPerSecond: bytes,

@@ -68,11 +68,19 @@ function columnsFor(rows: readonly Row[]): Column<Row>[] {
     column('activations', ({ period }, a) => a(period.byClass.activations)),
     column('compulsory', ({ bound }, a) => a(bound.compulsoryBytes)),
     column('gap', ({ bound }) => (bound.gap === null ? '-' : percent(bound.gap))),
-    column('frames/s (est.)', ({ timing }) => timing.framesPerSecond.toPrecision(4)),
+    column('frames/s (est.)', ({ timing }) => fourDigits(timing.framesPerSecond)),
+    {
+      title: 'uJ a frame',
+      align: 'right',
+      cell: ({ point, frames }) => (isDone(point) ? fourDigits(point.energy.totalPicojoules / frames / 1e6) : '-'),
+    },
   ];
   if (rows.every(({ point }) => remark(point) === '')) return columns;
   return [...columns, { title: '', align: 'left', cell: ({ point }) => remark(point) }];
 }
+
+/** Four digits, and all of those before the point: no powers of ten. */
+const fourDigits = (value: number): string => (value >= 1000 ? value.toFixed(0) : value.toPrecision(4));
 
 const areaText = (mm2: number): string => (mm2 >= 100 ? mm2.toFixed(0) : mm2.toPrecision(3));
 
@@ -105,9 +113,9 @@ function notes({ points, objective }: SweepSeries): string {
   const lines: string[] = [];
   const replaced = done.filter(({ smallerPlan }) => smallerPlan !== null);
   if (replaced.length > 0) {
-    const what = objective === 'latency' ? 'took longer' : 'moved more';
+    const what = objective === 'traffic' ? 'moved more' : objective === 'energy' ? 'took more energy' : 'took longer';
     const more = replaced.map(({ perFrameBytes, smallerPlan }) => (smallerPlan?.ownPerFrameBytes ?? 0) - perFrameBytes);
-    const most = objective === 'latency' ? '' : ` (by up to ${Math.max(...more)} B a frame)`;
+    const most = objective !== 'traffic' ? '' : ` (by up to ${Math.max(...more)} B a frame)`;
     lines.push(
       `${replaced.length} of ${done.length} sizes take the plan of a smaller one, which runs there too: their own ${what}${most}`,
     );

@@ -2,6 +2,7 @@
 import * as Plot from '@observablehq/plot';
 import { h } from '../element.js';
 import { drawAtWidth, type Section, section } from '../figure.js';
+import { joules, tick } from '../format.js';
 import { connectShapes, indexInMark } from '../hover.js';
 import { type DonePoint, hasCurves, isDone, lookOf, nameOf, type Place, placesOf, type Sweep } from './data.js';
 import { areaText, axisBytes, hoverOf, sramText, sramTicks } from './words.js';
@@ -238,9 +239,19 @@ export const TRAFFIC: Quantity = {
 export const SPEED: Quantity = {
   id: 'speed',
   title: 'Frames per second',
-  lead: 'Estimated from the plan. Fewer bytes are mostly, and not always, less time: a plan that saves traffic can run in more and smaller pieces.',
+  lead: 'Predicted from the commands of the period. Fewer bytes are mostly, and not always, less time: a plan that saves traffic can run in more and smaller pieces.',
   valueOf: (point) => point.timing.framesPerSecond,
   text: (value) => (value >= 1000 ? `${(value / 1000).toPrecision(3)} k` : String(Number(value.toPrecision(3)))),
+  marksKnees: false,
+  marksMissing: false,
+};
+
+export const ENERGY: Quantity = {
+  id: 'energy',
+  title: 'Energy a frame',
+  lead: "Predicted: the chip file's picojoules for each byte of DRAM, each byte through the SRAM ports, and each multiply-accumulate. What an SRAM takes by being larger is not in it.",
+  valueOf: (point, frames) => point.energy.totalPicojoules / frames,
+  text: (value) => tick(joules(value)),
   marksKnees: false,
   marksMissing: false,
 };

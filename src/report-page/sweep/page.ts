@@ -3,7 +3,7 @@ import { h } from '../element.js';
 import { opening, type Section } from '../figure.js';
 import { count, decimalBytes, fixed, percent } from '../format.js';
 import { classes } from './classes.js';
-import { curves, SPEED, seriesSwitches, TRAFFIC } from './curves.js';
+import { curves, ENERGY, SPEED, seriesSwitches, TRAFFIC } from './curves.js';
 import { type DonePoint, hasCurves, isDone, nameOf, placesOf, readSweep, type Sweep } from './data.js';
 import { pointsTable } from './points-table.js';
 import { areaText, sramText } from './words.js';
@@ -11,10 +11,19 @@ import { areaText, sramText } from './words.js';
 const sweep = readSweep();
 const shown = new Set(sweep.series.map((_, at) => at));
 const isShown = (at: number): boolean => shown.has(at);
-const plots = [curves(sweep, TRAFFIC, isShown), curves(sweep, SPEED, isShown)];
+const hasEnergy = placesOf(sweep).some(({ point }) => isDone(point) && point.energy.totalPicojoules > 0);
+const quantities = [
+  { name: 'Traffic', quantity: TRAFFIC },
+  { name: 'Speed', quantity: SPEED },
+  ...(hasEnergy ? [{ name: 'Energy', quantity: ENERGY }] : []),
+];
+const plots = quantities.map(({ quantity }) => curves(sweep, quantity, isShown));
 const sections: readonly { readonly id: string; readonly name: string; readonly section: Section }[] = [
   ...(hasCurves(sweep)
-    ? plots.map((section, i) => ({ id: ['traffic', 'speed'][i] ?? '', name: ['Traffic', 'Speed'][i] ?? '', section }))
+    ? quantities.flatMap(({ name, quantity: { id } }, i) => {
+        const section = plots[i];
+        return section === undefined ? [] : [{ id, name, section }];
+      })
     : []),
   { id: 'classes', name: 'Classes', section: classes(sweep) },
   { id: 'points', name: 'Points', section: pointsTable(sweep) },

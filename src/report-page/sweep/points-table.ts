@@ -1,6 +1,6 @@
 /** Every point with its numbers: for the keyboard, for print, and for whoever wants them exactly. */
 import { type Section, section } from '../figure.js';
-import { binaryBytes, decimalBytes, fixed, percent } from '../format.js';
+import { binaryBytes, decimalBytes, fixed, joules, percent } from '../format.js';
 import { type Column, sortedTable } from '../table.js';
 import { type DonePoint, isDone, nameOf, type Place, placesOf, type Sweep } from './data.js';
 import { remarkOf, sramText } from './words.js';
@@ -29,6 +29,7 @@ export function pointsTable(sweep: Sweep): Section {
     number('compulsory', ({ bound }, frames) => bound.compulsoryBytes / frames, decimalBytes),
     number('gap', ({ bound }) => bound.gap ?? -1, percent),
     number('frames/s (est.)', ({ timing }) => timing.framesPerSecond, fixed),
+    number('energy', ({ energy }, frames) => energy.totalPicojoules / frames, joules),
     number('peak SRAM', ({ sram }) => sram.peakBytes, binaryBytes),
   ];
   const table = sortedTable({ label: 'points', rows, columns, onOpen: () => {} });

@@ -1,5 +1,5 @@
 /** What a point says when the pointer is on it. */
-import { decimalBytes, exactBytes, fixed, percent } from '../format.js';
+import { decimalBytes, exactBytes, fixed, joules, percent } from '../format.js';
 import type { HoverText } from '../hover.js';
 import { type DonePoint, isDone, nameOf, type Place } from './data.js';
 
@@ -26,9 +26,10 @@ export function hoverOf({ series, point }: Place): HoverText {
       `${exactBytes(point.perFrameBytes)} a frame${frames > 1 ? ` (${exactBytes(point.period.totalBytes)} for ${frames} frames)` : ''}`,
       `weights ${decimalBytes(byClass.weights / frames)}, activations ${decimalBytes(byClass.activations / frames)}, code ${decimalBytes(byClass.code / frames)}`,
       `compulsory bound ${decimalBytes(point.bound.compulsoryBytes / frames)}${point.bound.gap === null ? '' : `; gap to the solver bound ${percent(point.bound.gap)}`}`,
-      `${fixed(point.timing.framesPerSecond)} frames a second (estimated); MACs busy ${percent(point.timing.macUtilization)}, DRAM ${percent(point.timing.dramUtilization)}`,
+      `${fixed(point.timing.framesPerSecond)} frames a second (predicted); MACs busy ${percent(point.timing.macUtilization)}, DRAM ${percent(point.timing.dramUtilization)}`,
+      `${joules(point.energy.totalPicojoules / frames)} a frame`,
       remarkOf(point),
-      ownText(point),
+      ownText(point, frames),
     ].filter((line) => line !== ''),
   };
 }
@@ -49,9 +50,9 @@ export function remarkOf(point: Place['point']): string {
 const planText = ({ smallerPlan }: DonePoint): string =>
   smallerPlan === null ? '' : `plan of ${sramText(smallerPlan.sramBytes)}`;
 
-function ownText({ smallerPlan }: DonePoint): string {
+function ownText({ smallerPlan }: DonePoint, frames: number): string {
   if (smallerPlan === null) return '';
-  return `its own plan moves ${exactBytes(smallerPlan.ownPerFrameBytes)} a frame, at ${fixed(smallerPlan.ownFramesPerSecond)} frames a second`;
+  return `its own plan moves ${exactBytes(smallerPlan.ownPerFrameBytes)} a frame, at ${fixed(smallerPlan.ownFramesPerSecond)} frames a second, with ${joules(smallerPlan.ownPicojoules / frames)}`;
 }
 
 const UNITS = [
