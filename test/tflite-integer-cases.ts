@@ -70,6 +70,20 @@ function rescalings(): OperatorCase[] {
   ];
 }
 
+/** uint8 is rounded twice, int8 once. */
+function normalizations(): OperatorCase[] {
+  return QUANTISED.flatMap((type) =>
+    [20, 100].map((channels) =>
+      one(
+        `L2_NORMALIZATION ${type} of ${channels}`,
+        { code: 11, optionsType: 12, version: type === 'int8' ? 2 : 1 },
+        [act('x', type, [1, 1, 3, channels], 0.05, 10)],
+        [act('y', type, [1, 1, 3, channels], 1 / 128, 0)],
+      ),
+    ),
+  );
+}
+
 /** Many results near a half, where the order of the four products shows. */
 function resizes(): OperatorCase[] {
   return [
@@ -86,4 +100,10 @@ function resizes(): OperatorCase[] {
   );
 }
 
-export const INTEGER_CASES: readonly OperatorCase[] = [...means(), ...tables(), ...resizes(), ...rescalings()];
+export const INTEGER_CASES: readonly OperatorCase[] = [
+  ...means(),
+  ...tables(),
+  ...resizes(),
+  ...rescalings(),
+  ...normalizations(),
+];

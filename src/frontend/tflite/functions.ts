@@ -102,20 +102,6 @@ export const logSoftmax: Importer = (node) => {
   return [activation(node.reshape(made, x.shape))];
 };
 
-const LEAST_NORM = 1e-6;
-
-/** x divided by the root of the sum of its squares, over the last axis. */
-export const l2Normalization: Importer = (node) => {
-  const x = realInput(node, 0);
-  const image = channelImage(node, x);
-  const norm = node.emit({ kind: 'reduce', fn: 'l2', inputs: [image] });
-  const limited = node.emit({ kind: 'clamp', lo: LEAST_NORM, hi: LARGEST_FLOAT, inputs: [norm] });
-  const made = asDeclared(node, node.emit({ kind: 'binary', fn: 'div', inputs: [image, limited] }));
-  return [activation(node.reshape(made, x.shape))];
-};
-
-const LARGEST_FLOAT = 3.4028234663852886e38;
-
 function channelImage(node: NodeContext, x: Tensor): TensorId {
   const channels = x.shape.at(-1) ?? 1;
   return node.reshape(x.id, [1, elementCountOf(x.shape) / channels, 1, channels]);

@@ -14,13 +14,13 @@ import {
   binaryFunction,
   extremum,
   gelu,
-  l2Normalization,
   logSoftmax,
   select,
   sqrt,
   unaryFunction,
 } from './functions.js';
 import { broadcastTo, embeddingLookup, gather, gatherNd, tile } from './gather.js';
+import { l2Normalization } from './l2-normalization.js';
 import { sigmoid } from './look-up.js';
 import { concatenation, expandDims, pad, reshape, resize, squeeze } from './movement.js';
 import { oneHot } from './one-hot.js';
