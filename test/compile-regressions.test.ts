@@ -47,6 +47,18 @@ const CASES: Readonly<Record<string, FuzzCase>> = {
     },
     { room: 0.2, batch: 2 },
   ),
+  'compute, running ahead of a transposition from DRAM to DRAM, leaves its semaphores alone': fuzzCase(
+    {
+      inputs: [[16, 8, 8]],
+      steps: [
+        ['transpose', 0, 1, 7, 5],
+        ['conv', 1, 3, 7, 5],
+        ['conv', 0, 3, 7, 5],
+      ],
+      outputs: [0, 1, 2, 3],
+    },
+    { room: 0.1, blocks: false, placements: ['none'] },
+  ),
   'an odd end of weights leaves no room for residents in the least SRAM': fuzzCase(
     {
       seed: 331,
