@@ -13,8 +13,19 @@ import { isGathered, type Layer } from './layer.js';
 /** Work that may be done again, as a share of that of the block. */
 const MOST_AGAIN = 0.25;
 
+/** By the heights of stripes that were asked for: a block is asked once for each of its forms and homes. */
+const AGAIN = new WeakMap<BlockShape, Map<number, ReadonlyMap<number, number>>>();
+
 /** Rows above its own that each layer makes again in every stripe, by step; layers that make none are left out. */
 export function rowsMadeAgain(shape: BlockShape, multiple: number): ReadonlyMap<number, number> {
+  const known = AGAIN.get(shape) ?? new Map<number, ReadonlyMap<number, number>>();
+  AGAIN.set(shape, known);
+  const again = known.get(multiple) ?? rowsMadeAgainOf(shape, multiple);
+  known.set(multiple, again);
+  return again;
+}
+
+function rowsMadeAgainOf(shape: BlockShape, multiple: number): ReadonlyMap<number, number> {
   const again = new Map<number, number>();
   const roots = new Map(shape.roots.map((root) => [root.root, root]));
   const allowed = MOST_AGAIN * shape.layers.reduce((total, layer) => total + workOf(layer), 0);

@@ -51,8 +51,19 @@ export interface PieceRoot {
 /** Layers whose instructions know no rings of stripes. */
 const WITHOUT_STRIPES: ReadonlySet<Layer['kind']> = new Set(['select', 'reduce', 'layerNorm']);
 
+/** A block is asked for its flow once for each of its forms and homes. */
+const FLOWS = new WeakMap<BlockShape, { readonly flow: Flow | undefined }>();
+
 /** Undefined where stripes cannot be cut into pieces: rows that are summed up over the image, columns that are all needed by each. */
 export function columnFlow(shape: BlockShape): Flow | undefined {
+  const known = FLOWS.get(shape);
+  if (known !== undefined) return known.flow;
+  const flow = columnFlowOf(shape);
+  FLOWS.set(shape, { flow });
+  return flow;
+}
+
+function columnFlowOf(shape: BlockShape): Flow | undefined {
   if (shape.gathering.size > 0 || shape.roots.length > MOST_RINGS) return undefined;
   if (shape.layers.some(({ kind }) => WITHOUT_STRIPES.has(kind))) return undefined;
   if (shape.layers.some(({ operands }) => operands.some(({ columns }) => columns.stride < 1))) return undefined;
