@@ -52,6 +52,9 @@ export interface BlockCandidate {
 const MOST_LAYERS = 48;
 /** Homes are tried in all combinations: more borders than this are too many for one block. */
 const MOST_BORDERS = 5;
+/** Of the SRAM, by a block part of whose outputs is streamed out. */
+const MOST_WITH_TAILS = 1.25;
+
 export function formBlocks(program: Program, layers: readonly Layer[], options: FormOptions): BlockCandidate[] {
   const facts = rootFacts(program, layers);
   const candidates: BlockCandidate[] = [];
@@ -165,17 +168,21 @@ function candidateOf(one: Formed, mask: number, options: FormOptions): BlockCand
   let workspaceBytes = one.insideBytes + held.roundingBytes;
   let trafficBytes = 0;
   let wholeBytes = 0;
+  let mayBeTakenOverBytes = 0;
   const inSram = new Set<TensorId>();
   for (const [i, border] of borders.entries()) {
     if ((mask & (1 << i)) !== 0) {
       inSram.add(border.root.root);
       wholeBytes += border.wholeBytes;
+      if (border.root.role === 'output') mayBeTakenOverBytes += border.wholeBytes;
       continue;
     }
     if (border.mustBeInSram) return undefined;
     workspaceBytes += border.ringBytes;
     trafficBytes += border.trafficBytes;
   }
+  const mostBytes = options.capacityBytes * MOST_WITH_TAILS;
+  if (workspaceBytes + wholeBytes - mayBeTakenOverBytes + held.bytes > mostBytes) return undefined;
   const inputs = borders.flatMap(({ root }) => (root.role === 'input' ? [root] : []));
   const outputs = borders.flatMap(({ root }) => (root.role === 'output' ? [root] : []));
   const columns = one.form.pieces > 0 ? columnFlow(shape) : undefined;
@@ -197,7 +204,7 @@ function candidateOf(one: Formed, mask: number, options: FormOptions): BlockCand
     wholeBytes -= output.h * output.w * output.c * output.elementBytes;
   }
   const tails = options.canEvict === true ? tailsOf(one, inSram, overwrites) : new Map<TensorId, OutputTail>();
-  const room = options.capacityBytes * (tails.size > 0 ? 1.25 : 1);
+  const room = tails.size > 0 ? mostBytes : options.capacityBytes;
   if (workspaceBytes + wholeBytes + held.bytes > room) return undefined;
   return {
     first: plan.first,
