@@ -16,15 +16,22 @@
  */
 export { type Blame, type Diagnostic, formatDiagnostic, type SourceLoc, SpillwayError } from './base/diagnostic.js';
 export type { Manifest, ManifestPort } from './commands/manifest.js';
+export { diffReports, type ReportDiff } from './driver/diff.js';
 export {
   type Compilation,
   type CompileRequest,
   compile,
+  type Inspected,
+  type InspectRequest,
+  inspect,
   type SimulateOptions,
   type Simulation,
   simulate,
+  type WhatIf,
+  whatIf,
 } from './driver/library.js';
 export type { LayerReport, Report, TensorReport } from './driver/report.js';
+export type { Answer } from './driver/what-if.js';
 export type { Program } from './ir/types.js';
 export type { Fault, FaultKind } from './simulator/faults.js';
 export type { GivenData, PortData } from './simulator/ports.js';

@@ -1,10 +1,11 @@
 /** `import { compile, simulate } from 'spillway'`. */
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, jest, test } from '@jest/globals';
-import { compile, loadChip, SpillwayError, simulate } from '../src/index.js';
+import { compile, diffReports, inspect, loadChip, SpillwayError, simulate, whatIf } from '../src/index.js';
 import { ROOT, scratchDirectory, spillwayJson } from './cli-harness.js';
+import { encodeModel, node, valueInfo } from './onnx-models.js';
 
 jest.setTimeout(120_000);
 
@@ -45,6 +46,57 @@ test('takes data of its own and a chip of its own', async () => {
   const [first, second] = output?.storageFrames ?? [];
   expect(first).toEqual(second);
   expect(await simulate(compiled, { timingOnly: true })).toMatchObject({ matchesReference: null, outputs: [] });
+});
+
+/** A cell that adds its input to what it carries. */
+const carrying = encodeModel({
+  nodes: [node('Add', ['x', 'state'], ['stateN']), node('Relu', ['stateN'], ['y'])],
+  initializers: [],
+  inputs: [valueInfo('x', [1, 4]), valueInfo('state', [1, 4])],
+  outputs: ['y', 'stateN'],
+});
+
+test('carries states from frame to frame, with either kind of kernels, and writes traces', async () => {
+  const model = join(scratch, 'carrying.onnx');
+  writeFileSync(model, carrying);
+  expect((await inspect({ model })).note).toContain('--state state=stateN');
+  const request = { model, target: 'chip-a', states: { state: 'stateN' } };
+  expect((await inspect(request)).note).toBeUndefined();
+  const compiled = await compile(request);
+  const sums: number[] = [];
+  const trace = join(scratch, 'trace.json');
+  const dramTrace = join(scratch, 'requests.trc');
+  const run = await simulate(compiled, {
+    frames: 3,
+    inputs: { x: Float32Array.from([1, 0, 0, 0, 2, 0, 0, 0, 4, 0, 0, 0]) },
+    onPeriod: (_, outputs) => sums.push(Number(outputs[0]?.storageFrames[0]?.[0])),
+    trace,
+    dramTrace,
+    dramFormat: 'ramulator2',
+  });
+  expect(run).toMatchObject({ faultCount: 0, matchesReference: true });
+  expect(sums).toEqual([1, 3, 7]);
+  expect(readFileSync(trace, 'utf8')).toContain('traceEvents');
+  expect(readFileSync(dramTrace, 'utf8')).not.toBe('');
+  const plain = await simulate(compiled, { frames: 3, kernels: 'plain' });
+  const simd = await simulate(compiled, { frames: 3 });
+  expect(plain.outputs).toEqual(simd.outputs);
+  await expect(simulate(await compile({ model: TINY, target: 'chip-a', batch: 2 }), { frames: 3 })).rejects.toThrow(
+    'a period has 2 frames',
+  );
+});
+
+test('asks what would be, and compares', async () => {
+  const compiled = await compile({ model: TINY, target: 'chip-a', sramBytes: 3072 });
+  const name = 'classes (weights)';
+  const { report, diff, unmet } = await whatIf(compiled, { pin: [name], moreSramBytes: 1024 });
+  expect(unmet).toEqual([]);
+  expect(report.target.sramBytes).toBe(4096);
+  expect(report.tensors.find((tensor) => tensor.name === name)?.home).toBe('sram');
+  expect(diff).toEqual(diffReports(compiled.report, report));
+  const { leastSram, totals } = await inspect({ model: TINY, minSram: true });
+  expect(leastSram?.thatCompilesBytes).toBeLessThan(leastSram?.withoutActivationTrafficBytes ?? 0);
+  expect(totals.macs).toBe(compiled.report.model.macs);
 });
 
 test('throws diagnostics for what is at fault', async () => {

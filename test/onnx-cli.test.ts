@@ -82,6 +82,8 @@ test('a condition that the user settles takes its branch, one that is open runs 
 
 test('a state goes from frame to frame, once it is named', () => {
   expect(compile('carrying.onnx').stderr).toContain('--state state=stateN');
+  expect(runCli(['inspect', file('carrying.onnx')]).stderr).toContain('--state state=stateN');
+  expect(runCli(['inspect', file('carrying.onnx'), '--state', 'state=stateN']).stderr).toBe('');
   const done = compile('carrying.onnx', '--state', 'state=stateN', '--json');
   expect(done.code).toBe(0);
   expect(done.stderr).not.toContain('--state');

@@ -122,12 +122,11 @@ async function planOf(directory: string) {
 }
 
 async function ask(directory: string, report: Report, question: Question): Promise<Answer> {
-  const { checkForced, solveAgain } = await import('./what-if.js');
+  const { askedOf, solveAgain } = await import('./what-if.js');
   const { startProgress } = await import('./progress.js');
-  checkForced(report, question);
   const progress = startProgress();
   try {
-    return await solveAgain(directory, report, question, (stage) => progress.stage(stage));
+    return await solveAgain(askedOf(directory, report), question, (stage) => progress.stage(stage));
   } finally {
     progress.done();
   }

@@ -20,8 +20,9 @@ export async function leastSramOf(
   params: ReadonlyMap<string, string>,
   shapes: ReadonlyMap<string, readonly number[]>,
   alignmentBytes: number,
+  states: ReadonlyMap<string, string> = new Map(),
 ): Promise<LeastSram> {
-  const { program } = await importModel(model, { params, shapes, dtype: 'int8' });
+  const { program } = await importModel(model, { params, shapes, states, dtype: 'int8' });
   const optimised = optimise(program, {});
   return {
     withoutActivationTrafficBytes: leastWithoutActivationTraffic(optimised, alignmentBytes),

@@ -6,7 +6,11 @@ import type { GivenData } from '../simulator/ports.js';
 import type { SimulatedOutput, SimulationResult } from '../simulator/simulate.js';
 import type { SearchControl } from '../solver/control.js';
 import type { Chip } from '../target/chip.js';
+import type { Inspection } from './inspection.js';
+import type { LeastSram } from './least-sram.js';
+import { periodsOf } from './periods.js';
 import type { Report } from './report.js';
+import type { Answer } from './what-if.js';
 
 export interface CompileRequest {
   /** Path of a `.model.ts`, `.onnx` or `.tflite` file. */
@@ -21,6 +25,8 @@ export interface CompileRequest {
   readonly params?: Readonly<Record<string, string | number | boolean>>;
   /** Shapes of inputs with open dimensions, by input name. */
   readonly inputShapes?: Readonly<Record<string, readonly number[]>>;
+  /** What an ONNX file carries from frame to frame: its input by name, and the output that is its next value. */
+  readonly states?: Readonly<Record<string, string>>;
   /** Numbers to compute in; int8 when absent. */
   readonly dtype?: 'int8' | 'float32';
   /** Who decides what is in SRAM; ilp when absent. */
@@ -62,10 +68,27 @@ export interface Compilation {
 }
 
 export interface SimulateOptions {
-  /** Data of inputs by name, in the model's own order of axes; the others are drawn from the seed. */
+  /**
+   * Data of inputs by name, in the model's own order of axes, of all frames one behind the other (of a state: its first value); the
+   * others are drawn from the seed.
+   */
   readonly inputs?: Readonly<Record<string, GivenData>>;
   /** 1 when absent. */
   readonly seed?: number;
+  /** Frames to run, period after period, a multiple of the batch; states go from each to the next. One period when absent. */
+  readonly frames?: number;
+  /** Vector instructions where there are some, or none of them: the same bits. simd when absent. */
+  readonly kernels?: 'plain' | 'simd';
+  /** Called after every period, with its outputs; `outputs` of the result are those of the last one. Not with timingOnly. */
+  readonly onPeriod?: (period: number, outputs: readonly SimulatedOutput[]) => void;
+  /** Path of a Chrome trace to write, for Perfetto. */
+  readonly trace?: string;
+  /** Path of a file for the DRAM requests, one per burst. */
+  readonly dramTrace?: string;
+  /** dramsim3 when absent. */
+  readonly dramFormat?: 'dramsim3' | 'ramulator2';
+  /** Of the program in both traces; both when absent. */
+  readonly traceSections?: 'prologue' | 'period' | 'both';
   /** No data is moved or computed; traffic, faults and time are as always. */
   readonly timingOnly?: boolean;
   /** Hold the outputs against the reference interpreter; true when absent. */
@@ -94,6 +117,7 @@ export async function compile(request: CompileRequest): Promise<Compilation> {
     target,
     param: new Map(Object.entries(request.params ?? {}).map(([name, value]) => [name, String(value)])),
     input: new Map(Object.entries(request.inputShapes ?? {})),
+    state: new Map(Object.entries(request.states ?? {})),
     blocks: request.blocks ?? true,
     parts: request.parts ?? true,
     resident: request.resident ?? true,
@@ -128,28 +152,125 @@ export async function compile(request: CompileRequest): Promise<Compilation> {
  * Executes a compiled program: counts every DRAM byte, checks every access, computes the outputs.
  *
  * @param program a compilation, or the path of a directory that was written
- * @throws SpillwayError SW4xxx (files at fault), SW5002 and SW5003 (inputs that do not fit)
+ * @throws SpillwayError SW4xxx (files at fault), SW5002 and SW5003 (inputs that do not fit), SW8001 (frames), SW8005 (traces)
  */
 export async function simulate(program: Compilation | string, options: SimulateOptions = {}): Promise<Simulation> {
   const { loadProgram, loadProgramDirectory } = await import('../simulator/load-program.js');
   const { simulate: run } = await import('../simulator/simulate.js');
-  const { matchesGraph, readGraph } = await import('./reference-check.js');
-  const { seed = 1, timingOnly = false, compare = true } = options;
+  const { readGraph, referenceFrames, SimulatedFrames } = await import('./reference-check.js');
+  const { TraceFiles } = await import('./trace-files.js');
+  const { seed = 1, timingOnly = false, compare = true, kernels = 'simd', onPeriod } = options;
   const inputs = new Map(Object.entries(options.inputs ?? {}));
-  const loaded =
+  const isWritten = typeof program === 'string';
+  const loaded = isWritten
+    ? loadProgramDirectory(program)
+    : loadProgram(
+        program.manifest,
+        binary(program, 'program.bin'),
+        binary(program, 'dram.bin'),
+        program.report.model.name,
+      );
+  const { manifest } = loaded;
+  const periods = periodsOf(options.frames ?? manifest.batch, manifest.batch);
+  const simulated = new SimulatedFrames();
+  const traces = new TraceFiles(options, manifest, isWritten ? program : program.files);
+  const { observer, observed } = traces;
+  try {
+    const result = run(loaded, {
+      seed,
+      inputs,
+      timingOnly,
+      kernels,
+      periods,
+      goesOn: true,
+      onPeriod: (period, outputs) => {
+        if (compare) simulated.add(outputs);
+        onPeriod?.(period, outputs);
+      },
+      ...(observer === undefined ? {} : { observer, observed }),
+    });
+    traces.finish(result);
+    if (timingOnly || !compare) return { ...result, matchesReference: null };
+    const graph = isWritten ? readGraph(program, manifest) : program.graph;
+    if (graph === undefined) return { ...result, matchesReference: null };
+    const expected = referenceFrames(graph, manifest, seed, inputs, periods);
+    return { ...result, matchesReference: simulated.match(expected) };
+  } catch (error) {
+    traces.abandon();
+    throw error;
+  }
+}
+
+/** A question to a compiled program: what would it be like with that changed? Several changes are one question. */
+export interface WhatIf {
+  /** Another SRAM size, in bytes. */
+  readonly sramBytes?: number;
+  /** So much more SRAM than it was compiled for, or less where below zero. */
+  readonly moreSramBytes?: number;
+  /** Names of report.tensors that stay in SRAM: activations between layers, and weights. */
+  readonly pin?: readonly string[];
+  /** Names of report.tensors that go through DRAM. */
+  readonly spill?: readonly string[];
+}
+
+/**
+ * Compiles again with something changed, and compares: `spillway explain --what-if`.
+ *
+ * @param program a compilation, or the path of a directory that was written
+ * @throws SpillwayError SW8001 (what cannot be asked), SW8008 and SW8009 (files at fault), SW3xxx (what does not fit)
+ */
+export async function whatIf(program: Compilation | string, question: WhatIf): Promise<Answer> {
+  const { askedOf, solveAgain } = await import('./what-if.js');
+  const { OPTIONS_FILE, parseRecordedOptions } = await import('./recorded-options.js');
+  const { readReport } = await import('./read-report.js');
+  const { pin = [], spill = [], ...sram } = question;
+  const forced = new Map([
+    ...pin.map((name) => [name, 'sram'] as const),
+    ...spill.map((name) => [name, 'dram'] as const),
+  ]);
+  const asked =
     typeof program === 'string'
-      ? loadProgramDirectory(program)
-      : loadProgram(
-          program.manifest,
-          binary(program, 'program.bin'),
-          binary(program, 'dram.bin'),
-          program.report.model.name,
-        );
-  const result = run(loaded, { seed, inputs, timingOnly });
-  if (timingOnly || !compare) return { ...result, matchesReference: null };
-  const graph = typeof program === 'string' ? readGraph(program, loaded.manifest) : program.graph;
-  const matchesReference = graph === undefined ? null : matchesGraph(graph, loaded.manifest, result, seed, inputs);
-  return { ...result, matchesReference };
+      ? askedOf(program, readReport(program))
+      : {
+          program: program.graph,
+          options: parseRecordedOptions(String(program.files.get(OPTIONS_FILE))),
+          before: program.report,
+        };
+  return solveAgain(asked, { ...sram, forced });
+}
+
+export interface InspectRequest extends Pick<CompileRequest, 'model' | 'params' | 'inputShapes' | 'states'> {
+  /** Says for each layer whether this chip computes or moves for longer. */
+  readonly target?: string | Chip;
+  /** Adds the least SRAM without activation traffic, and the least that compiles at all. */
+  readonly minSram?: boolean;
+}
+
+export type Inspected = Inspection & {
+  readonly leastSram?: LeastSram;
+  /** Where something looks like a state that is not said to be one. */
+  readonly note?: string;
+};
+
+/** What a model is made of, before any decision about memory: `spillway inspect`. @throws SpillwayError SW1xxx, SW2xxx, SW3xxx */
+export async function inspect(request: InspectRequest): Promise<Inspected> {
+  const { readModel } = await import('./import-model.js');
+  const { inspectProgram } = await import('./inspection.js');
+  const { chipOf } = await import('./prepare.js');
+  const { leastSramOf } = await import('./least-sram.js');
+  const { DEFAULT_ALIGNMENT_BYTES } = await import('./inspect-command.js');
+  const { model, target, minSram = false } = request;
+  const params = new Map(Object.entries(request.params ?? {}).map(([name, value]) => [name, String(value)]));
+  const shapes = new Map(Object.entries(request.inputShapes ?? {}));
+  const states = new Map(Object.entries(request.states ?? {}));
+  const chip = target === undefined ? undefined : chipOf(target);
+  const { program, note } = await readModel(model, params, shapes, states);
+  const alignmentBytes = chip?.sram.alignmentBytes ?? DEFAULT_ALIGNMENT_BYTES;
+  return {
+    ...inspectProgram(program, chip),
+    ...(minSram ? { leastSram: await leastSramOf(model, params, shapes, alignmentBytes, states) } : {}),
+    ...(note === undefined ? {} : { note }),
+  };
 }
 
 function binary({ files }: Compilation, name: string): Uint8Array {

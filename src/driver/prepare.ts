@@ -43,7 +43,7 @@ export function refuseBatchOfStates(program: Program, batch: number): void {
 }
 
 /** A chip that is no file is checked like one. */
-function chipOf(target: string | Chip): Chip {
+export function chipOf(target: string | Chip): Chip {
   if (typeof target === 'string') return loadChip(target);
   return parseChip(JSON.stringify(target, null, 2), `target ${target.name}`);
 }

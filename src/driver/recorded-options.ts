@@ -54,17 +54,25 @@ export function optionsText(options: CompileOptions): string {
  *   others of a chip file for the chip in it
  */
 export function readRecordedOptions(directory: string): CompileOptions {
-  const recorded = readCompiledJson(directory, OPTIONS_FILE, optionsSchema, {
-    code: 'SW8008',
-    message: 'these are no options',
-  });
+  return optionsOf(
+    readCompiledJson(directory, OPTIONS_FILE, optionsSchema, { code: 'SW8008', message: 'these are no options' }),
+    join(directory, OPTIONS_FILE),
+  );
+}
+
+/** Of a compilation that was not written. @param text what options.json would hold */
+export function parseRecordedOptions(text: string): CompileOptions {
+  return optionsOf(optionsSchema.parse(JSON.parse(text)), OPTIONS_FILE);
+}
+
+function optionsOf(recorded: z.infer<typeof optionsSchema>, file: string): CompileOptions {
   const { schema: _, disabledPasses, chip, statesInSram, placedShare, ...options } = recorded;
   return {
     ...options,
     ...(statesInSram === undefined ? {} : { statesInSram }),
     ...(placedShare === undefined ? {} : { placedShare }),
     disabledPasses: new Set(disabledPasses),
-    chip: chipIn(chip, join(directory, OPTIONS_FILE)),
+    chip: chipIn(chip, file),
   };
 }
 

@@ -10,7 +10,7 @@ import { interpret } from '../reference/interpret.js';
 import type { Elements } from '../reference/movement.js';
 import { carriedStates, seededInput } from '../reference/seeded-input.js';
 import { type GivenData, givenFrames, type PortData } from '../simulator/ports.js';
-import type { SimulatedOutput, SimulationResult } from '../simulator/simulate.js';
+import type { SimulatedOutput } from '../simulator/simulate.js';
 import { readInputFile } from './read-file.js';
 
 /** Of every frame, the outputs in the graph's order. */
@@ -74,19 +74,6 @@ export class SimulatedFrames {
       expected.every((outputs, frame) => outputs.every((data, i) => sameBits(frames[frame]?.[i], data)))
     );
   }
-}
-
-/** Whether the outputs of every frame of one period are those of the graph, bit for bit. */
-export function matchesGraph(
-  program: Program,
-  manifest: Manifest,
-  result: SimulationResult,
-  seed: number,
-  inputs: ReadonlyMap<string, GivenData>,
-): boolean {
-  const simulated = new SimulatedFrames();
-  simulated.add(result.outputs);
-  return simulated.match(referenceFrames(program, manifest, seed, inputs));
 }
 
 /** @throws SpillwayError SW4022 when a file is not the one that the manifest was written for */

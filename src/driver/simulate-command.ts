@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { DramTraceFormat } from '../simulator/dram-trace.js';
 import type { ObservedSections, SimulationResult } from '../simulator/simulate.js';
 import { addPair, integerFrom, oneOf, usageError } from './command-options.js';
+import { periodsOf } from './periods.js';
 import type { RunningReference } from './reference-thread.js';
 import type { DramTraceSummary, TracedRequests, TraceFiles } from './trace-files.js';
 
@@ -187,12 +188,6 @@ export async function runSimulation(directory: string, flags: Flags): Promise<Si
     await reference?.abandon();
     progress.done();
   }
-}
-
-/** @throws SpillwayError SW8001 for frames that are no whole number of periods */
-function periodsOf(frames: number, batch: number): number {
-  if (frames % batch === 0) return frames / batch;
-  throw usageError(`--frames ${frames}: a period has ${batch} frames`, `give a multiple of ${batch}`);
 }
 
 async function readInputs(files: Flags['input']) {

@@ -31,6 +31,9 @@ export interface TracedRequests {
   readonly paddingBytes: number;
 }
 
+/** Files of a compilation by name. */
+type CompiledFiles = ReadonlyMap<string, string | Uint8Array>;
+
 const CHUNK_CHARACTERS = 1 << 20;
 
 /** A file that is written from its beginning to its end, and takes its name only when it is complete. */
@@ -89,17 +92,20 @@ export class TraceFiles {
   private readonly dram: DramTrace | undefined;
   private readonly files: { trace?: TextFile; dram?: TextFile } = {};
 
-  /** @throws SpillwayError SW8005 when a file cannot be written */
+  /**
+   * @param program a directory, or its files by name
+   * @throws SpillwayError SW8005 when a file cannot be written
+   */
   constructor(
     private readonly flags: TraceFlags,
     private readonly manifest: Manifest,
-    directory: string,
+    program: string | CompiledFiles,
   ) {
     const { dramTrace, dramFormat = 'dramsim3', trace, traceSections = 'both' } = flags;
     this.observed = traceSections;
     if (trace !== undefined) {
       this.files.trace = new TextFile(trace);
-      this.perfetto = new PerfettoTrace(manifest.sramBytes, layersOf(directory, manifest));
+      this.perfetto = new PerfettoTrace(manifest.sramBytes, layersOf(program, manifest));
     }
     if (dramTrace !== undefined) {
       const file = new TextFile(dramTrace);
@@ -173,10 +179,18 @@ export class TraceFiles {
   }
 }
 
-function layersOf(directory: string, manifest: Manifest): readonly string[] | undefined {
+const MAP_FILE = 'program.map.json';
+
+/** Undefined where it was compiled without: slices carry the names of commands. */
+function layersOf(program: string | CompiledFiles, manifest: Manifest): readonly string[] | undefined {
+  const text = typeof program === 'string' ? textOf(join(program, MAP_FILE)) : program.get(MAP_FILE);
+  return typeof text === 'string' ? layersOfPeriod(text, manifest.hashes['program.bin']) : undefined;
+}
+
+function textOf(path: string): string | undefined {
   try {
-    return layersOfPeriod(readFileSync(join(directory, 'program.map.json'), 'utf8'), manifest.hashes['program.bin']);
+    return readFileSync(path, 'utf8');
   } catch {
-    return undefined; // compiled without it: slices carry the names of commands
+    return undefined;
   }
 }

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { SpillwayError } from '../base/diagnostic.js';
 import type { Manifest } from '../commands/manifest.js';
+import type { Program } from '../ir/types.js';
 import { readManifest } from '../simulator/load-program.js';
 import type { ForcedHome } from '../solver/placement/forced.js';
 import { nearestName } from '../target/nearest-name.js';
@@ -27,23 +28,33 @@ export interface Answer {
   readonly unmet: readonly string[];
 }
 
+/** What a question is about: the graph as imported, how it was compiled, and what came of it. */
+export interface Asked {
+  readonly program: Program;
+  readonly options: CompileOptions;
+  readonly before: Report;
+}
+
 /**
  * @param before report.json of the directory
- * @throws SpillwayError SW8009 (blame input) when the directory holds no graph, those of the compiler, and of readRecordedOptions
+ * @throws SpillwayError SW8009 (blame input) when the directory holds no graph, and those of readRecordedOptions
  */
+export function askedOf(directory: string, before: Report): Asked {
+  const options = readRecordedOptions(directory);
+  const program = readGraph(directory, manifestOf(directory));
+  if (program !== undefined) return { program, options, before };
+  const message = 'there is no graph.ir with graph.bin, from which the model could be compiled again';
+  throw new SpillwayError([{ code: 'SW8009', blame: 'input', message, loc: { file: directory } }]);
+}
+
+/** @throws SpillwayError SW8001 for what cannot be asked, and those of the compiler */
 export async function solveAgain(
-  directory: string,
-  before: Report,
+  { program, options: recorded, before }: Asked,
   question: Question,
   onStage: (stage: string) => void = () => {},
 ): Promise<Answer> {
+  checkForced(before, question);
   const { compileProgram } = await import('./compile.js');
-  const recorded = readRecordedOptions(directory);
-  const program = readGraph(directory, manifestOf(directory));
-  if (program === undefined) {
-    const message = 'there is no graph.ir with graph.bin, from which the model could be compiled again';
-    throw new SpillwayError([{ code: 'SW8009', blame: 'input', message, loc: { file: directory } }]);
-  }
   const { chip } = recorded;
   const options: CompileOptions = {
     ...recorded,
@@ -60,7 +71,7 @@ export async function solveAgain(
   }
   return { report, diff: diffReports(before, report), unmet: unmetOf(report, question) };
 
-  async function reportOf(imported: NonNullable<typeof program>, wanted: CompileOptions): Promise<Report> {
+  async function reportOf(imported: Program, wanted: CompileOptions): Promise<Report> {
     return makeReport(await compileProgram(imported, wanted));
   }
 }
@@ -87,7 +98,7 @@ function unmetOf(report: Report, { forced }: Question): string[] {
 }
 
 /** @throws SpillwayError SW8001 for a tensor that cannot be forced */
-export function checkForced({ tensors }: Report, { forced }: Question): void {
+function checkForced({ tensors }: Report, { forced }: Question): void {
   for (const name of forced.keys()) {
     const tensor = tensors.find((one) => one.name === name);
     if (tensor?.class === 'activations' || tensor?.class === 'weights') continue;
