@@ -165,6 +165,7 @@ const event = z.discriminatedUnion('ph', [
 const document = z.strictObject({ displayTimeUnit: z.literal('ns'), traceEvents: z.array(event) });
 
 describe('the command line', () => {
+  const BOTH = ['--trace-sections', 'both'];
   const [directory, trace, requests] = [join(scratch, 'tiny'), join(scratch, 'trace.json'), join(scratch, 'tiny.trc')];
   interface Traced {
     readonly requests: number;
@@ -179,7 +180,7 @@ describe('the command line', () => {
 
   beforeAll(() => {
     expect(spillway('compile', 'examples/tiny.model.ts', '--target', 'chip-a', '-o', directory).code).toBe(0);
-    const done = spillway('simulate', directory, '--json', '--trace', trace, '--dram-trace', requests);
+    const done = spillway('simulate', directory, '--json', '--trace', trace, '--dram-trace', requests, ...BOTH);
     expect(done.code).toBe(0);
     run = JSON.parse(done.stdout);
   });
@@ -214,6 +215,9 @@ describe('the command line', () => {
     expect(readAsDramsim3(readFileSync(requests, 'utf8'))).toHaveLength(prologue.requests + period.requests);
     expect(period.requests * 64).toBe(run.totalBytes + period.paddingBytes);
     expect(prologue.requests * 64).toBe(run.prologueReadBytes + prologue.paddingBytes);
+    const alone = join(scratch, 'period.trc');
+    expect(spillway('simulate', directory, '--timing-only', '--dram-trace', alone).code).toBe(0);
+    expect(readAsDramsim3(readFileSync(alone, 'utf8'))).toHaveLength(period.requests);
     expect(readdirSync(scratch).filter((file) => file.endsWith('.partial'))).toEqual([]);
   });
 

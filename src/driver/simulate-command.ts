@@ -99,8 +99,8 @@ export function registerSimulate(program: Command): void {
     )
     .option(
       '--trace-sections <which>',
-      'of the program in both traces: prologue, period or both (default: both)',
-      oneOf('--trace-sections', ['prologue', 'period', 'both']),
+      'of the program in both traces: period, prologue or both (default: period)',
+      oneOf('--trace-sections', ['period', 'prologue', 'both']),
     )
     .option('--json', 'print one JSON document, and nothing else, on stdout')
     .addHelpText('after', EXAMPLES)

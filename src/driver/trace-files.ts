@@ -101,7 +101,7 @@ export class TraceFiles {
     private readonly manifest: Manifest,
     program: string | CompiledFiles,
   ) {
-    const { dramTrace, dramFormat = 'dramsim3', trace, traceSections = 'both' } = flags;
+    const { dramTrace, dramFormat = 'dramsim3', trace, traceSections = 'period' } = flags;
     this.observed = traceSections;
     if (trace !== undefined) {
       this.files.trace = new TextFile(trace);
