@@ -9,6 +9,7 @@ import { type Diagnostic, SpillwayError } from '../src/base/diagnostic.js';
 import { sizeBytes, tensorOf } from '../src/ir/facts.js';
 import type { Program, TensorId } from '../src/ir/types.js';
 import { planBlock } from '../src/schedule/block.js';
+import { computeWork } from '../src/schedule/compute-work.js';
 import { type Layer, layersOf } from '../src/schedule/layer.js';
 import {
   type PlacementRecord,
@@ -22,6 +23,7 @@ import {
 import {
   alignUp,
   roundResident,
+  roundResidentToPasses,
   type Tiling,
   periodWeightPasses as weightPasses,
   workspaceBuffers,
@@ -41,8 +43,10 @@ import {
   type PlacementItem,
   type PlacementProblem,
   type PlacementStep,
+  type ResidentRounding,
   type Span,
 } from '../src/solver/placement/problem.js';
+import { solvePlacementTime, type TimedPlan, type TimeOutcome } from '../src/solver/placement/time/time-ilp.js';
 import type { Chip } from '../src/target/chip.js';
 import { statesOf } from './carry-states.js';
 import { type BlockCandidate, formBlocks } from './form-blocks.js';
@@ -71,6 +75,8 @@ export interface PlaceOptions {
   readonly chip: Chip;
   readonly control?: SearchControl; // of the ilp's search, in bytes of a group
   readonly cutoffBytes?: number; // only a plan with less traffic a period is of use
+  /** Placed for time instead of traffic: the plan of this rank, 0 being the fastest in the model; ilp only. */
+  readonly timedRank?: number;
 }
 
 /** The problem that a program poses, with what is needed to read the answer. */
@@ -148,6 +154,9 @@ export function poseProblem(
         ? 0
         : layer.output.h * layer.output.w * layer.output.c * layer.output.elementBytes * options.batch,
       weightBytes: layer.weights.totalBytes,
+      ...(options.chip === undefined
+        ? {}
+        : { computeCycles: computeWork(layer, 1, 0, undefined, options.chip).cycles * options.batch }),
       choices: (choices[t] ?? []).map((choice) => ({
         usesFromSram: uses.map(
           (use) => choice.tiling.operandsFromSram[layer.operands.findIndex((o) => o.root === roots[use.item])] === true,
@@ -187,8 +196,10 @@ export function poseProblem(
       return home === undefined ? [] : [[item, home] as const];
     }),
   );
+  const { chip } = options;
+  const speed = chip === undefined ? {} : { bytesPerCycle: chip.dram.bytesPerSecond / chip.clockHz };
   const problem = withForcedWeights(
-    withForcedHomes({ capacityBytes, items, steps, spans: free, canEvict, alignmentBytes }, forced),
+    withForcedHomes({ capacityBytes, items, steps, spans: free, canEvict, alignmentBytes, ...speed }, forced),
     forcedWeights,
   );
   const { spans } = problem;
@@ -295,6 +306,16 @@ export function place(program: Program, options: PlaceOptions): Schedule {
     return toSchedule(program, posed, greedy, record, options);
   }
   const cuts = options.cuts ?? [];
+  if (options.timedRank !== undefined) {
+    const toPasses = (t: number, bytes: number): number => {
+      const layer = posed.layers[t];
+      return layer === undefined || !hasResidents ? 0 : roundResidentToPasses(layer, bytes, options.chip.mac.columns);
+    };
+    const outcome = timedOnce(posed.problem, toPasses, options);
+    const plan = outcome?.plans[options.timedRank];
+    if (outcome === undefined || plan === undefined) throw new SpillwayError([nothingFits(program, options)]);
+    return toSchedule(program, posed, plan, timedRecord(outcome, plan, options), options);
+  }
   const incumbent = cuts.length === 0 ? greedy : (fittedPlan(posed.problem, greedy.placement, round, cuts) ?? none);
   const limits = cutoffBytes === undefined ? options : { ...options, cutoffBytes: Math.ceil(cutoffBytes / groups) };
   const outcome = solvePlacementIlp(posed.problem, incumbent, round, options.solver, limits);
@@ -318,6 +339,37 @@ function recordOf(
     boundBytes: undefined,
     plannedTrafficBytes: result.evaluation.trafficBytes * groups,
     sramValue: [],
+  };
+}
+
+/** Plans of several ranks are asked for one after the other. */
+let lastTimed: { readonly problem: PlacementProblem; readonly outcome: TimeOutcome | undefined } | undefined;
+
+function timedOnce(problem: PlacementProblem, round: ResidentRounding, options: PlaceOptions): TimeOutcome | undefined {
+  const hasCuts = (options.cuts ?? []).length > 0;
+  if (!hasCuts && lastTimed?.problem === problem) return lastTimed.outcome;
+  const outcome = solvePlacementTime(problem, round, options.solver, options);
+  if (!hasCuts) lastTimed = { problem, outcome };
+  return outcome;
+}
+
+function timedRecord(outcome: TimeOutcome, { cycles, evaluation }: TimedPlan, options: PlaceOptions): PlacementRecord {
+  const { groups, solver } = options;
+  const { boundCycles, status, seconds, variables, constraints } = outcome;
+  const time = { plannedCycles: cycles * groups, boundCycles: boundCycles * groups, status, variables, constraints };
+  const { trafficBytes } = evaluation;
+  const plannedTrafficBytes = trafficBytes * groups;
+  const nothing = { boundBytes: undefined, sramValue: [] };
+  return {
+    placement: 'ilp',
+    solver: solver.name,
+    status,
+    seconds,
+    variables,
+    constraints,
+    plannedTrafficBytes,
+    ...nothing,
+    time,
   };
 }
 

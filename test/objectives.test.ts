@@ -56,6 +56,10 @@ test.each([SRAM_BYTES, 4096, 65_536])('in %i B each objective has the plan that 
   expect(forTraffic?.matchesReference).toBe(true);
   expect(forLatency?.matchesReference).toBe(true);
   expect(forLatency?.cycles ?? 0).toBeLessThanOrEqual(forTraffic?.cycles ?? 0);
+  const { bound, cycles } = latency.report.timing;
+  expect(bound?.cycles ?? 0).toBeGreaterThan(0);
+  expect(bound?.cycles ?? 0).toBeLessThanOrEqual(forLatency?.cycles ?? 0);
+  expect(bound?.gap).toBeCloseTo(1 - (bound?.cycles ?? 0) / cycles);
   expect(traffic.report.period.totalBytes).toBeLessThanOrEqual(latency.report.period.totalBytes);
   expect(energy.report.energy.totalPicojoules).toBeLessThanOrEqual(traffic.report.energy.totalPicojoules);
   expect(energy.report.energy.totalPicojoules).toBeLessThanOrEqual(latency.report.energy.totalPicojoules);
@@ -71,4 +75,23 @@ test('the report lists the plans that were made, the chosen one among them as it
     picojoules: report.energy.totalPicojoules,
   });
   expect(Math.min(...report.plans.map(({ cycles }) => cycles))).toBe(report.timing.cycles);
+});
+
+test('a large image is placed for time: faster than by traffic or greedily, and near what no plan beats', async () => {
+  const request = { model: 'examples/vgg-first-five.model.ts', target: 'chip-a', sramBytes: 2 ** 19 };
+  const [traffic, greedy, latency] = await Promise.all([
+    compile({ ...request, objective: 'traffic' }),
+    compile({ ...request, placement: 'greedy', objective: 'traffic' }),
+    compile({ ...request, objective: 'latency' }),
+  ]);
+  const [forTraffic, forGreedy, forLatency] = await Promise.all(
+    [traffic, greedy, latency].map((one) => simulate(one, { timingOnly: true })),
+  );
+  expect(forLatency?.faults).toEqual([]);
+  expect(forLatency?.cycles ?? 0).toBeLessThan(0.7 * (forTraffic?.cycles ?? 0));
+  expect(forLatency?.cycles ?? 0).toBeLessThan(forGreedy?.cycles ?? 0);
+  expect(latency.report.plans.find(({ isChosen }) => isChosen)?.plan).toContain('for time');
+  const boundCycles = latency.report.timing.bound?.cycles ?? 0;
+  expect(boundCycles).toBeLessThanOrEqual(forLatency?.cycles ?? 0);
+  expect(boundCycles).toBeGreaterThan(0.8 * (forLatency?.cycles ?? 0));
 });

@@ -1,8 +1,9 @@
-import { evaluate } from '../src/solver/placement/evaluate.js';
+import { type Evaluation, evaluate } from '../src/solver/placement/evaluate.js';
 import {
   type Choice,
   executionsOf,
   itemEvents,
+  type Placement,
   type PlacementItem,
   type PlacementProblem,
   type PlacementStep,
@@ -160,11 +161,36 @@ export function wideProblem(branches: number): PlacementProblem {
 
 /**
  * The least traffic of any placement that the referee accepts, with resident bytes in whole units; Infinity for none.
- * Tries every cover of the steps, every set of reloads, and every resident share.
  */
 export function leastTraffic(problem: PlacementProblem): number {
-  const events = itemEvents(problem);
   let best = Number.POSITIVE_INFINITY;
+  eachPlacement(
+    problem,
+    (_, { trafficBytes }) => {
+      best = Math.min(best, trafficBytes);
+    },
+    ({ trafficBytes, executions }) => {
+      let most = 0;
+      for (const { first, last, weightPasses } of executions)
+        for (let t = first; t <= last; t += 1) most += weightPasses * (problem.steps[t]?.weightBytes ?? 0);
+      return trafficBytes - most < best;
+    },
+  );
+  return best;
+}
+
+/**
+ * Every placement that the referee accepts, with resident bytes in whole units: every cover of the steps, every set of reloads, and
+ * every resident share. What is visited changes afterwards.
+ *
+ * @param isWanted asked without resident weights, before the shares are gone through
+ */
+export function eachPlacement(
+  problem: PlacementProblem,
+  visit: (placement: Placement, evaluation: Evaluation) => void,
+  isWanted: (evaluation: Evaluation) => boolean = () => true,
+): void {
+  const events = itemEvents(problem);
   const choices = problem.steps.map(() => -1);
   const spans: number[] = [];
   const reloads = problem.steps.map((): number[] => []);
@@ -173,7 +199,7 @@ export function leastTraffic(problem: PlacementProblem): number {
   const withResidents = (t: number): void => {
     if (t === problem.steps.length) {
       const evaluation = evaluate(problem, placement, events);
-      if (evaluation.errors.length === 0) best = Math.min(best, evaluation.trafficBytes);
+      if (evaluation.errors.length === 0) visit(placement, evaluation);
       return;
     }
     for (let bytes = 0; bytes <= (problem.steps[t]?.weightBytes ?? 0); bytes += UNIT_BYTES) {
@@ -185,12 +211,9 @@ export function leastTraffic(problem: PlacementProblem): number {
   const withReloads = (sets: readonly { step: number; items: readonly number[] }[], index: number): void => {
     const set = sets[index];
     if (set === undefined) {
-      const { errors, trafficBytes, executions } = evaluate(problem, placement, events);
-      if (errors.some((error) => !error.startsWith('peak of'))) return;
-      let most = 0;
-      for (const { first, last, weightPasses } of executions)
-        for (let t = first; t <= last; t += 1) most += weightPasses * (problem.steps[t]?.weightBytes ?? 0);
-      if (trafficBytes - most < best) withResidents(0);
+      const evaluation = evaluate(problem, placement, events);
+      if (evaluation.errors.some((error) => !error.startsWith('peak of'))) return;
+      if (isWanted(evaluation)) withResidents(0);
       return;
     }
     for (let mask = 0; mask < 1 << set.items.length; mask += 1) {
@@ -221,5 +244,4 @@ export function leastTraffic(problem: PlacementProblem): number {
     });
   };
   cover(0);
-  return best;
 }

@@ -9,6 +9,7 @@
  */
 
 import type { ColumnRange } from '../schedule/block-tiles.js';
+import { computeWork } from '../schedule/compute-work.js';
 import { asStreamed, isGathered, type Operand } from '../schedule/layer.js';
 import type { Schedule, ScheduledBlock, ScheduledLayer } from '../schedule/schedule.js';
 import {
@@ -20,7 +21,6 @@ import {
   tilingTraffic,
 } from '../schedule/tiling.js';
 import type { Chip } from '../target/chip.js';
-import { computeWork } from './compute-work.js';
 
 export interface LayerTiming {
   readonly cycles: number;

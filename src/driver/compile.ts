@@ -22,9 +22,9 @@ import { cutOf, type PackingCut } from '../solver/placement/cuts.js';
 import type { ForcedHome } from '../solver/placement/forced.js';
 import type { Chip } from '../target/chip.js';
 import { placeBestWay, placeIfItFits, recordOf, type Way } from './best-way.js';
+import { bestOf, type CompileOnce, SIMPLER, withStates } from './choose-plan.js';
 import type { Objective } from './objective-names.js';
-import { comparePlans, type PlanCost, planCost } from './objectives.js';
-import { countTraffic } from './period-bytes.js';
+import type { PlanCost } from './objectives.js';
 import { SPILLWAY_VERSION } from './version.js';
 
 export interface CompileOptions {
@@ -43,6 +43,8 @@ export interface CompileOptions {
   readonly placedShare?: number;
   /** Resident weights go to the layers that wait for theirs; see balance-residents. */
   readonly balanced?: boolean;
+  /** Placed for time: the plan of this rank; see PlaceOptions. In one order of the layers, frames in groups of one size. */
+  readonly timed?: { readonly rank: number; readonly order: string; readonly batch: number };
   readonly gap: number;
   readonly timeLimitSeconds: number;
   readonly disabledPasses?: ReadonlySet<string>;
@@ -99,26 +101,6 @@ export async function compileProgram(imported: Program, options: CompileOptions)
   return { ...best, schedule: { ...best.schedule, record } };
 }
 
-/** What the model carries from frame to frame is in SRAM for ever, or in DRAM: whichever costs less. */
-function withStates(imported: Program, compile: (inSram: boolean) => Compiled, options: CompileOptions): Compiled {
-  const { statesInSram, placement } = options;
-  const hasStates = (imported.states ?? []).length > 0;
-  if (!hasStates || statesInSram !== undefined || placement === 'none') return compile(statesInSram ?? false);
-  const inDram = compile(false);
-  const inSram = unlessTooLarge(() => compile(true));
-  if (inSram === undefined) return inDram;
-  const isBetter = comparePlans(options.objective ?? 'traffic', costOf('', inSram), costOf('', inDram)) < 0;
-  const [best, other] = isBetter ? [inSram, inDram] : [inDram, inSram];
-  const plansOf = ({ plans }: Compiled, where: string): PlanCost[] =>
-    plans.map((cost) => ({ ...cost, plan: `${cost.plan}, states in ${where}` }));
-  const others = plansOf(other, isBetter ? 'DRAM' : 'SRAM').map((cost) => ({ ...cost, isChosen: false }));
-  const plans = [...plansOf(best, isBetter ? 'SRAM' : 'DRAM'), ...others];
-  // What was proven is about plans with the states in one of the two places.
-  const [mine, theirs] = [best.schedule.record.boundBytes, other.schedule.record.boundBytes];
-  const boundBytes = mine === undefined || theirs === undefined ? undefined : Math.min(mine, theirs);
-  return { ...best, plans, schedule: { ...best.schedule, record: { ...best.schedule.record, boundBytes } } };
-}
-
 /** The program in the order that the passes gave it, then in those that placement may prefer. */
 function ordersOf(imported: Program, options: CompileOptions): OrderVariant[] {
   let given: Program | undefined; // as it came to the pass that orders it
@@ -133,79 +115,6 @@ function ordersOf(imported: Program, options: CompileOptions): OrderVariant[] {
   return variants.map((variant) => ({ ...variant, program: carryStates(variant.program) }));
 }
 
-type CompileOnce = (placement: CompileOptions['placement'], change?: Partial<CompileOptions>) => Compiled;
-
-const SIMPLER = { ilp: ['greedy', 'none'], greedy: ['none'], none: [] } as const;
-
-/** Plans that move more and may take less time, where time or energy is what counts. */
-const OTHER_WAYS: readonly { readonly name: string; readonly change: Partial<CompileOptions> }[] = [
-  // Pieces of columns move less, and fill the array more often.
-  { name: 'whole rows', change: { pieces: false } },
-  { name: 'whole rows, placed in 3/4 of the SRAM', change: { pieces: false, placedShare: 0.75 } },
-  { name: 'layer by layer', change: { blocks: false } },
-  { name: 'layer by layer, residents balanced', change: { blocks: false, balanced: true } },
-];
-
-/**
- * Placement weighs traffic without code. A simpler placement whose code is shorter can come out better in the end, and is
- * taken then, so that ilp <= greedy <= none holds for the totals too. Where traffic is not what counts, all of these plans and some
- * more are made, and the best by the objective is taken: it is never worse than the plan for traffic.
- */
-function bestOf(first: Compiled, compile: CompileOnce, options: CompileOptions): Compiled {
-  const { objective = 'traffic', placement } = options;
-  const { record } = first.schedule;
-  let best = { compiled: first, cost: costOf(placement, first) };
-  const costs = [best.cost];
-  const consider = (plan: string, compiled: Compiled | undefined): void => {
-    if (compiled === undefined) return;
-    const cost = costOf(plan, compiled);
-    costs.push(cost);
-    if (comparePlans(objective, cost, best.cost) < 0) best = { compiled, cost };
-  };
-  for (const simpler of SIMPLER[placement]) {
-    // What it moves without its code is known: mostly enough to see that it cannot win.
-    const atLeast = record.simplerTrafficBytes?.[simpler] ?? 0;
-    if (objective === 'traffic' && atLeast >= best.cost.bytes) continue;
-    consider(simpler, compile(simpler));
-  }
-  if (objective !== 'traffic' && placement !== 'none') {
-    for (const { name, change } of OTHER_WAYS) {
-      if (options.control?.isStopped()) break;
-      if (change.blocks === false && options.blocks === false) continue;
-      consider(
-        `${placement}, ${name}`,
-        unlessTooLarge(() => compile(placement, change)),
-      );
-    }
-  }
-  const plans = costs.map((cost) => ({ ...cost, isChosen: cost === best.cost }));
-  if (best.compiled === first) return { ...first, plans };
-  // What was proven is about one order of the layers, and groups of one size.
-  const { plannedTrafficBytes, order } = best.compiled.schedule.record;
-  const isSameKind = order === record.order && best.compiled.schedule.groups === first.schedule.groups;
-  const boundBytes =
-    isSameKind && record.boundBytes !== undefined ? Math.min(record.boundBytes, plannedTrafficBytes) : undefined;
-  const isProven = boundBytes !== undefined && boundBytes >= plannedTrafficBytes * (1 - options.gap);
-  const status = record.status === 'optimal' && !isProven ? 'incumbent' : record.status;
-  const taken = { ...record, status, plannedTrafficBytes, boundBytes, ...(order === undefined ? {} : { order }) };
-  return { ...best.compiled, plans, schedule: { ...best.compiled.schedule, record: taken } };
-}
-
-function costOf(plan: string, { schedule, emitted, options }: Compiled): Omit<PlanCost, 'isChosen'> {
-  return planCost(plan, emitted, countTraffic(schedule, emitted).period.totalBytes, options.chip);
-}
-
-/** Undefined where the layers do not fit as they are asked for. */
-function unlessTooLarge(compile: () => Compiled): Compiled | undefined {
-  try {
-    return compile();
-  } catch (error) {
-    if (error instanceof SpillwayError && error.diagnostics.every(({ code }) => /^SW300[12]$/.test(code)))
-      return undefined;
-    throw error;
-  }
-}
-
 async function loadSolver(name: 'glpk' | 'highs'): Promise<LinearSolver> {
   return name === 'glpk' ? loadGlpk() : loadHighs();
 }
@@ -218,7 +127,9 @@ function scheduleProgram(
   stage: (name: string) => void,
 ): Schedule {
   const { chip } = options;
-  for (const placement of [options.placement, ...SIMPLER[options.placement]]) {
+  // A plan for time that cannot be packed is left out: the simpler ones are looked at anyway.
+  const simpler = options.timed === undefined ? SIMPLER[options.placement] : [];
+  for (const placement of [options.placement, ...simpler]) {
     const schedule = packedSchedule(programs, solver, { ...options, placement }, stage);
     if (schedule !== undefined) return schedule;
   }
@@ -243,17 +154,37 @@ function packedSchedule(
   options: CompileOptions,
   stage: (name: string) => void,
 ): Schedule | undefined {
-  const first = placeBestWay(programs, placeOptionsOf(options, solver, options.parts ?? true, 0), stage);
+  const placeOptions = placeOptionsOf(options, solver, options.parts ?? true, 0);
+  const first =
+    options.timed === undefined
+      ? placeBestWay(programs, placeOptions, stage)
+      : timedWay(programs, placeOptions, options.timed, stage);
   const proof: Proof = { boundBytes: undefined };
   const withParts = packInRounds(first, solver, options, options.parts ?? true, proof, stage);
   const isSettled = withParts?.rounds === 1 || options.parts === false;
   const whole = isSettled
     ? undefined
     : packInRounds({ ...first, placed: undefined }, solver, options, false, { boundBytes: undefined }, stage);
-  const trafficOf = (packed: Packed | undefined): number =>
-    packed?.schedule.record.plannedTrafficBytes ?? Number.POSITIVE_INFINITY;
-  const best = whole !== undefined && trafficOf(whole) <= trafficOf(withParts) ? whole : withParts;
+  const costOfPacked = (packed: Packed | undefined): number => {
+    const { time, plannedTrafficBytes = Number.POSITIVE_INFINITY } = packed?.schedule.record ?? {};
+    return time?.plannedCycles ?? plannedTrafficBytes;
+  };
+  const best = whole !== undefined && costOfPacked(whole) <= costOfPacked(withParts) ? whole : withParts;
   return best === undefined ? undefined : withBound(best.schedule, proof.boundBytes, options.gap);
+}
+
+/** The way that a plan for time takes: as the plan for traffic. */
+function timedWay(
+  programs: readonly OrderVariant[],
+  options: PlaceOptions,
+  { order, batch }: NonNullable<CompileOptions['timed']>,
+  stage: (name: string) => void,
+): Way {
+  stage('place, for time');
+  const variant = programs.find((one) => one.order === order) ?? programs[0];
+  if (variant === undefined) throw new Error('there is no order');
+  const groups = (options.batch * options.groups) / batch;
+  return { ...variant, batch, groups, placed: undefined, simplerTrafficBytes: undefined };
 }
 
 interface Packed {
@@ -319,7 +250,12 @@ function packInRounds(
     const fresh: PackingCut[] = [];
     for (const share of [1, 0.5, 0]) {
       const grown = withCapacity(
-        growTiles(options.balanced === true ? balanceResidents(placed, chip) : placed, share, chip),
+        growTiles(
+          options.balanced === true ? balanceResidents(placed, chip) : placed,
+          share,
+          chip,
+          options.timed !== undefined,
+        ),
         chip.sram.bytes,
       );
       const result = assignAddresses(grown, share > 0 ? ALLOCATOR_NODES / 4 : ALLOCATOR_NODES);
@@ -367,6 +303,7 @@ function placeOptionsOf(
     gap: options.gap,
     timeLimitSeconds: options.timeLimitSeconds,
     chip,
+    ...(options.timed === undefined ? {} : { timedRank: options.timed.rank }),
     ...(options.control === undefined ? {} : { control: options.control }),
     ...(options.forced === undefined ? {} : { forced: options.forced }),
   };

@@ -101,7 +101,14 @@ function timingLine(report: Report): string {
   const milliseconds = (timing.seconds * 1e3).toFixed(3);
   return `predicted time: ${timing.cycles} cycles, ${milliseconds} ms a period, ${timing.framesPerSecond.toFixed(1)} frames/s; MACs busy ${percent(timing.macUtilization)}, DRAM ${percent(timing.dramUtilization)}
   of it the layers alone, each in one command, take ${timing.floors.computeCycles}; the compulsory bytes alone ${timing.floors.compulsoryCycles}
-${energyLine(report)}${plansTable(report)}`;
+${timeBoundLine(report)}${energyLine(report)}${plansTable(report)}`;
+}
+
+function timeBoundLine({ timing, solver }: Report): string {
+  if (timing.bound === null) return '';
+  const { cycles, gap, plannedCycles, status, variables, constraints } = timing.bound;
+  const search = `${solver.name}: ${status}, ${variables} variables, ${constraints} constraints`;
+  return `time bound ${cycles} cycles, in the model of placement, where the best plan takes ${plannedCycles} (${search}); gap of the predicted time ${percent(gap)}\n`;
 }
 
 function energyLine({ energy, batch }: Report): string {

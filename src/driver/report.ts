@@ -2,10 +2,10 @@
 
 import { z } from 'zod';
 import { neededInputBytes } from '../backend/compulsory.js';
-import { computeFloorCycles } from '../backend/compute-work.js';
 import { crossingBoundOf } from '../backend/crossing-bound.js';
 import { type PredictedTiming, predictTiming } from '../backend/predict-timing.js';
 import { periodTimeline } from '../backend/timeline.js';
+import { computeFloorCycles } from '../schedule/compute-work.js';
 import type { Schedule } from '../schedule/schedule.js';
 import type { Chip } from '../target/chip.js';
 import type { Compiled } from './compile.js';
@@ -112,6 +112,17 @@ export const reportSchema = z.strictObject({
     dramUtilization: z.number().min(0).max(1),
     /** No schedule is faster than either: each layer in one command and nothing else; the compulsory bytes and nothing else. */
     floors: z.strictObject({ computeCycles: bytes, compulsoryCycles: bytes }),
+    /** What the ILP for time has proven in its model (docs/timing.md); null where time was not what counts. */
+    bound: z
+      .strictObject({
+        cycles: bytes,
+        gap: z.number(),
+        plannedCycles: bytes,
+        status: z.string(),
+        variables: bytes,
+        constraints: bytes,
+      })
+      .nullable(),
   }),
   /** Of a period; a chip without numbers for SRAM or MACs counts 0 for them. */
   energy: z.strictObject({
@@ -191,7 +202,11 @@ export function makeReport(compiled: Compiled): Report {
     },
     budget: budgetOf(schedule, emitted, period),
     bound,
-    timing: { ...timingOf(timeline.cycles, period, macs, batch, chip), floors: floorsOf(schedule, bound, batch, chip) },
+    timing: {
+      ...timingOf(timeline.cycles, period, macs, batch, chip),
+      floors: floorsOf(schedule, bound, batch, chip),
+      bound: timeBoundOf(schedule, timeline.cycles),
+    },
     energy: energyFields(energyOf(emitted.programBytes, period.totalBytes, chip)),
     plans: [...compiled.plans],
     solver: {
@@ -256,7 +271,7 @@ function timingOf(
   macs: number,
   batch: number,
   chip: Chip,
-): Omit<Report['timing'], 'floors'> {
+): Omit<Report['timing'], 'floors' | 'bound'> {
   const bytesPerCycle = chip.dram.bytesPerSecond / chip.clockHz;
   const seconds = cycles / chip.clockHz;
   const share = (part: number, whole: number): number => (whole === 0 ? 0 : Math.min(1, part / whole));
@@ -267,6 +282,12 @@ function timingOf(
     macUtilization: share(macs * batch, cycles * chip.mac.rows * chip.mac.columns),
     dramUtilization: share(period.totalBytes / bytesPerCycle, cycles),
   };
+}
+
+function timeBoundOf({ record }: Schedule, cycles: number): Report['timing']['bound'] {
+  if (record.time === undefined) return null;
+  const { boundCycles, plannedCycles, status, variables, constraints } = record.time;
+  return { cycles: boundCycles, gap: (cycles - boundCycles) / cycles, plannedCycles, status, variables, constraints };
 }
 
 function energyFields({ dram, sram, mac, total }: Energy): Report['energy'] {

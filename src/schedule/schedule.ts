@@ -109,6 +109,16 @@ export interface PlacementRecord {
   readonly simplerTrafficBytes?: Readonly<Partial<Record<'greedy' | 'none', number>>>;
   /** Per step: traffic that one more byte of SRAM would save there (duals of the relaxation); empty where not solved. */
   readonly sramValue: readonly number[];
+  readonly time?: TimeRecord; // where a plan was looked for by time
+}
+
+/** What the ILP for time found, in cycles of its model; see solver/placement/time. */
+export interface TimeRecord {
+  readonly plannedCycles: number;
+  readonly boundCycles: number; // proven in the model, for all that the candidates can express
+  readonly status: string;
+  readonly variables: number;
+  readonly constraints: number;
 }
 
 export interface AllocationRecord {

@@ -201,3 +201,12 @@ export function roundResident(layer: Layer, bytes: number): number {
   const channels = Math.floor((bytes - headerBytes) / recordBytes / granule) * granule;
   return channels === 0 ? 0 : headerBytes + channels * recordBytes;
 }
+
+/** As roundResident, and whole passes of the array's columns: what is left over of one computes as long as all of it. */
+export function roundResidentToPasses(layer: Layer, bytes: number, columns: number): number {
+  const { headerBytes, recordBytes, channels } = layer.weights;
+  const resident = roundResident(layer, bytes);
+  if (resident === 0 || resident === layer.weights.totalBytes || channels <= columns) return resident;
+  const whole = Math.floor((resident - headerBytes) / recordBytes / columns) * columns;
+  return whole === 0 ? 0 : headerBytes + whole * recordBytes;
+}

@@ -54,6 +54,8 @@ export interface PlacementStep {
   readonly outputDramBytes: number; // DRAM bytes of the part of the item that this step writes
   readonly weightBytes: number; // as moved
   readonly choices: readonly Choice[];
+  /** The least that any machine-filling way to run the step computes for, of all frames; 0 when absent. */
+  readonly computeCycles?: number;
 }
 
 /**
@@ -88,6 +90,7 @@ export interface PlacementProblem {
   /** Tensors may be out of SRAM in part; see evictions.ts. */
   readonly canEvict?: boolean;
   readonly alignmentBytes?: number; // of buffers in SRAM; 1 when absent
+  readonly bytesPerCycle?: number; // of the DRAM interface; absent where time does not matter
 }
 
 /** A decision. Everything else (what is kept, what is spilled) follows from it; see evaluate.ts. */

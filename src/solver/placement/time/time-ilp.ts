@@ -1,0 +1,214 @@
+import type { SearchControl } from '../../control.js';
+import type { LinearSolver } from '../../linear/model.js';
+import { type PackingCut, runsOf, wasteOfRuns } from '../cuts.js';
+import { evaluate, type SearchResult } from '../evaluate.js';
+import { fittedPlan } from '../ilp.js';
+import { itemEvents, type PlacementProblem, type ResidentRounding } from '../problem.js';
+import { buildStateGraph, planOf } from '../state-graph.js';
+import { relaxTime } from './column-generation.js';
+import { Pricer } from './prices.js';
+import { type TimeGraph, timeGraphOf } from './time-graph.js';
+import { buildTimeModel, KIB, type TimeModel } from './time-model.js';
+
+/** A plan with the time that the model says it takes. */
+export interface TimedPlan extends SearchResult {
+  readonly cycles: number;
+}
+
+export interface TimeOutcome {
+  readonly plans: readonly TimedPlan[]; // each other than the ones before; fastest first
+  /** No plan that the choices and spans can express takes less in the model. */
+  readonly boundCycles: number;
+  readonly status: 'optimal' | 'time-limit' | 'incumbent'; // of the first plan, as for traffic
+  readonly seconds: number;
+  readonly variables: number;
+  readonly constraints: number;
+}
+
+export interface TimeOptions {
+  readonly gap: number; // relative
+  readonly timeLimitSeconds: number; // of one call of the solver
+  readonly control?: SearchControl | undefined;
+  readonly cuts?: readonly PackingCut[] | undefined; // plans that could not be packed
+}
+
+/** What a byte of traffic costs beside its time, in bytes' time: it decides between plans that take equally long. */
+const TRAFFIC_WEIGHT = 1e-3;
+const MOST_ROUNDS = 30;
+const AS_PLANNED = { trafficWeight: TRAFFIC_WEIGHT, isAsRun: true };
+/** On one path: loads ahead only where they are worth something, for what is waited for anyway is simpler. */
+const ON_ONE_PATH = {
+  trafficWeight: TRAFFIC_WEIGHT,
+  aheadWeight: 0.002,
+  waitingWeight: 0.02,
+  isAsRun: true,
+};
+/** Of residents to whole channels, with less room each time. */
+const MOST_ROUNDINGS = 6;
+/** Arcs that are handed to the solver as integers. */
+const MOST_ILP_ARCS = 2000;
+
+/**
+ * Decides the placement for time: the sum over layers and blocks of the larger of what they compute and what the DMA moves
+ * meanwhile, loads ahead and late stores included, which need room beside what runs.
+ *
+ *   1. all plans become paths through the graph of states, as for traffic (state-graph.ts);
+ *   2. the relaxation of the model over all arcs gives a bound, and paths that are good plans (column-generation.ts);
+ *   3. the ILP over the arcs that can be part of a better plan decides; where they are too many, over those of the relaxation.
+ *
+ * @returns undefined where the graph is too large, or the problem does not know times
+ */
+export function solvePlacementTime(
+  problem: PlacementProblem,
+  roundResident: ResidentRounding,
+  solver: LinearSolver,
+  options: TimeOptions,
+): TimeOutcome | undefined {
+  const started = process.hrtime.bigint();
+  const graph = buildStateGraph(problem);
+  const time = graph === undefined ? undefined : timeGraphOf(graph);
+  if (time === undefined) return undefined;
+  const weightBytes = problem.steps.reduce((sum, step) => sum + step.weightBytes, 0);
+  const most = Math.min(problem.capacityBytes, weightBytes);
+  const pricer = new Pricer(time, most);
+  const { timeLimitSeconds, control } = options;
+  const { bytesPerCycle = 1 } = problem;
+  const limits = {
+    gap: options.gap / 4,
+    mostRounds: MOST_ROUNDS,
+    trafficWeight: TRAFFIC_WEIGHT,
+    timeLimitSeconds,
+    control,
+  };
+  const relaxed = relaxTime(time, pricer, solver, most, limits);
+  if (relaxed === undefined) return undefined;
+  const plans = planCollector(time, solver, most, roundResident, options);
+  for (const path of relaxed.paths) plans.add(path);
+  const priced = pricer.price(relaxed.prices, TRAFFIC_WEIGHT);
+  const incumbent = plans.bestBytes();
+  const wanted = arcsBelow(priced.excess, incumbent - priced.boundBytes);
+  const isWhole = wanted.length <= MOST_ILP_ARCS;
+  const arcs = isWhole
+    ? wanted
+    : relaxed.arcs.filter((arc) => priced.boundBytes + (priced.excess[arc] ?? 0) < incumbent);
+  const { boundBytes } = relaxed;
+  let size = { variables: 0, constraints: 0 };
+  let isCutShort = control?.isStopped() === true;
+  if (incumbent - boundBytes > options.gap * incumbent && arcs.length > 0 && !isCutShort) {
+    const model = buildTimeModel(time, arcs, most, AS_PLANNED);
+    size = { variables: model.model.columns.length, constraints: model.model.rows.length };
+    const answer = solver.solve(model.model, { relax: false, gap: options.gap / 2, timeLimitSeconds });
+    isCutShort = answer.status === 'feasible' || answer.status === 'none';
+    if (answer.status === 'optimal') {
+      plans.add(arcs.filter((_, column) => (answer.values[column] ?? 0) > 0.5));
+    }
+  }
+  const best = plans.sorted();
+  const first = best[0];
+  if (first === undefined) return undefined;
+  // Of any plan the time is at least its traffic: the weight adds no more than itself.
+  const pureBytes = Math.max(pricer.price(relaxed.prices, 0).boundBytes, boundBytes / (1 + TRAFFIC_WEIGHT));
+  const boundCycles = Math.min(Math.floor(pureBytes / bytesPerCycle), first.cycles);
+  const isProven = boundCycles >= first.cycles * (1 - options.gap) - 1;
+  return {
+    plans: best,
+    boundCycles,
+    status: isProven ? 'optimal' : isCutShort ? 'time-limit' : 'incumbent',
+    seconds: Number(process.hrtime.bigint() - started) / 1e9,
+    ...size,
+  };
+}
+
+interface PlanCollector {
+  add(path: readonly number[]): void;
+  /** Time with the weighted traffic of the best plan; Infinity without one. */
+  bestBytes(): number;
+  sorted(): TimedPlan[];
+}
+
+/** Plans of paths: what is resident is decided by the relaxation over a path alone, and rounded to whole channels. */
+function planCollector(
+  time: TimeGraph,
+  solver: LinearSolver,
+  mostResidentBytes: number,
+  roundResident: ResidentRounding,
+  { timeLimitSeconds, cuts = [] }: TimeOptions,
+): PlanCollector {
+  const { problem } = time.graph;
+  const events = itemEvents(problem);
+  const found = new Map<string, { plan: TimedPlan; bytes: number }>();
+  const sorted = (): { plan: TimedPlan; bytes: number }[] => [...found.values()].sort((a, b) => a.bytes - b.bytes);
+  return {
+    add(path) {
+      const partial = planOf(time.graph, path);
+      let first: { model: TimeModel; values: Float64Array; bytes: number } | undefined;
+      let spareBytes = 0;
+      for (let attempt = 0; attempt < MOST_ROUNDINGS; attempt += 1) {
+        const model = buildTimeModel(time, path, mostResidentBytes, { ...ON_ONE_PATH, spareBytes });
+        const answer = solver.solve(model.model, { relax: true, gap: 0, timeLimitSeconds });
+        if (answer.status !== 'optimal') return;
+        first ??= { model, values: answer.values, bytes: answer.objective * KIB };
+        const residentBytes = residentsOf(time, model, answer.values, roundResident);
+        const placement = { ...partial, residentBytes };
+        const evaluation = evaluate(problem, placement, events);
+        const wasteBytes = cuts.length === 0 ? 0 : wasteOfRuns(cuts, runsOf(placement, evaluation));
+        const excessBytes = evaluation.peakBytes + wasteBytes - problem.capacityBytes;
+        // Weights that are held and not resident take room twice as it were: rounding some down asks for more.
+        const isLast = attempt === MOST_ROUNDINGS - 1;
+        const result =
+          excessBytes <= 0
+            ? { placement, evaluation }
+            : isLast
+              ? fittedPlan(problem, partial, roundResident, cuts, events)
+              : undefined;
+        spareBytes += Math.max(0, excessBytes);
+        if (result === undefined) continue;
+        if (result.evaluation.errors.length > 0) return;
+        const key = JSON.stringify(result.placement);
+        const cycles = Math.ceil(timeOf(first.model, first.values) / (problem.bytesPerCycle ?? 1));
+        if (!found.has(key)) found.set(key, { plan: { ...result, cycles }, bytes: first.bytes });
+        return;
+      }
+    },
+    bestBytes: () => sorted()[0]?.bytes ?? Number.POSITIVE_INFINITY,
+    sorted: () => sorted().map(({ plan }) => plan),
+  };
+}
+
+/** By step; a span's bytes go to its steps in order. */
+function residentsOf(
+  { graph }: TimeGraph,
+  { residents }: TimeModel,
+  values: Float64Array,
+  roundResident: ResidentRounding,
+): number[] {
+  const { problem } = graph;
+  const residentBytes = problem.steps.map(() => 0);
+  let left = 0; // what rounding leaves of one layer is for the next that wants some
+  for (const { column, arc } of residents) {
+    const bytes = (values[column] ?? 0) * KIB;
+    if (bytes < 1) continue;
+    left += bytes;
+    const execution = graph.edges[graph.arcEdge[arc] ?? -1]?.execution;
+    if (execution === undefined) continue;
+    for (let t = execution.first; t <= execution.last; t += 1) {
+      if (execution.streamedSteps?.includes(t) === true) continue;
+      const kept = roundResident(t, Math.min(left, problem.steps[t]?.weightBytes ?? 0));
+      residentBytes[t] = kept;
+      left -= kept;
+    }
+  }
+  return residentBytes;
+}
+
+function timeOf({ model }: TimeModel, values: Float64Array): number {
+  return (
+    model.columns.reduce((sum, { name }, column) => sum + (name.startsWith('T') ? (values[column] ?? 0) : 0), 0) * KIB
+  );
+}
+
+function arcsBelow(excess: Float64Array, limit: number): number[] {
+  const arcs: number[] = [];
+  for (let arc = 0; arc < excess.length; arc += 1) if ((excess[arc] as number) < limit) arcs.push(arc);
+  return arcs;
+}
