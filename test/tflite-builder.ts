@@ -9,6 +9,7 @@ const TYPE_CODES = {
   int64: 4,
   bool: 6,
   complex64: 8,
+  resource: 13,
   int16: 7,
   int8: 9,
 } as const;
@@ -45,6 +46,7 @@ export type OptionValue =
   | { readonly i8: number }
   | { readonly i32: number }
   | { readonly f32: number }
+  | { readonly text: string }
   | { readonly i32s: readonly number[] };
 
 export interface FileOperator {
@@ -230,7 +232,12 @@ function writeOperator(b: Builder, op: FileOperator, codeIndex: number): number 
 
 function writeOptions(b: Builder, options: Readonly<Record<number, OptionValue>>): number {
   const entries = Object.entries(options).map(([field, value]) => [Number(field), value] as const);
-  const vectors = new Map(entries.flatMap(([field, v]) => ('i32s' in v ? [[field, int32s(b, v.i32s)] as const] : [])));
+  const vectors = new Map(
+    entries.flatMap(([field, v]) => {
+      if ('text' in v) return [[field, b.createString(v.text)] as const];
+      return 'i32s' in v ? [[field, int32s(b, v.i32s)] as const] : [];
+    }),
+  );
   b.startObject(Math.max(1, ...entries.map(([field]) => field + 1)));
   for (const [field, value] of entries) {
     if ('i8' in value) b.addFieldInt8(field, value.i8, 0);

@@ -13,6 +13,7 @@ import { MAX_ELEMENTS, type TfliteGraph, type TfliteModel, type TfliteOperator, 
 import { IMPORTERS } from './operators.js';
 import { malformed } from './problems.js';
 import { StateKeeper } from './state.js';
+import { withVariables } from './variables.js';
 
 /**
  * The first graph of a file as a program. Activations keep the file's shapes and its quantisation.
@@ -25,7 +26,7 @@ export function importGraph(
   problems: ProblemList,
   shapes: InputShapes = new Map(),
 ): Program {
-  const graph = inlineGraphs(model);
+  const graph = withVariables(model, inlineGraphs(model));
   refuseUnknown(graph, problems); // before any work
   const importer = new GraphImporter(model, graph, name, problems, shapes);
   importer.checkGivenShapes();

@@ -31,6 +31,7 @@ import { argument, reduce } from './reductions.js';
 import { mirrorPad, pack, slice, split, splitV, stridedSlice, unpack } from './slicing.js';
 import { transposeConv } from './transpose-conv.js';
 import { dynamicUpdateSlice } from './update-slice.js';
+import { assignVariable, callOnce, readVariable } from './variables.js';
 
 export const IMPORTERS: ReadonlyMap<string, Importer> = new Map<string, Importer>([
   ['ABS', abs],
@@ -38,10 +39,12 @@ export const IMPORTERS: ReadonlyMap<string, Importer> = new Map<string, Importer
   ['ADD_N', addMany],
   ['ARG_MAX', argument('argMax')],
   ['ARG_MIN', argument('argMin')],
+  ['ASSIGN_VARIABLE', assignVariable],
   ['AVERAGE_POOL_2D', pool('avgPool')],
   ['BATCH_MATMUL', batchMatMul],
   ['BATCH_TO_SPACE_ND', batchToSpace],
   ['BROADCAST_TO', broadcastTo],
+  ['CALL_ONCE', callOnce],
   ['CAST', cast],
   ['CEIL', unaryFunction('ceil')],
   ['COMPLEX_ABS', magnitude],
@@ -100,6 +103,7 @@ export const IMPORTERS: ReadonlyMap<string, Importer> = new Map<string, Importer
   ['PRELU', prelu],
   ['QUANTIZE', quantize],
   ['RANK', rank],
+  ['READ_VARIABLE', readVariable],
   ['REAL', realPart],
   ['REDUCE_ALL', reduce('min')],
   ['REDUCE_ANY', reduce('max')],
