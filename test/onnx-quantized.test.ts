@@ -124,6 +124,20 @@ type Build = (graph: Graph) => void;
 
 /** Between DequantizeLinear and QuantizeLinear. */
 const QDQ: Readonly<Record<string, Build>> = {
+  'MatMul of activations': (graph) => {
+    const a = graph.input('a', [2, 5, 24], X);
+    const b = graph.input('b', [2, 24, 7], Y);
+    graph.nodes.push(node('MatMul', [graph.real(a.q, a.type), graph.real(b.q, b.type)], ['r']));
+    graph.result('r', { scale: 0.09, zero: 120 });
+  },
+  'MatMul of an activation and its transpose': (graph) => {
+    const a = graph.input('a', [1, 6, 16], X);
+    graph.nodes.push(
+      node('Transpose', [graph.real(a.q, a.type)], ['t'], { perm: [0, 2, 1] }),
+      node('MatMul', [graph.real(a.q, a.type), 't'], ['r']),
+    );
+    graph.result('r', { scale: 0.04, zero: 20 });
+  },
   'Conv per channel': (g) => {
     const x = g.input('x', IMAGE, X);
     const [w, s, z] = g.weights('w', [6, 4, 3, 3]);

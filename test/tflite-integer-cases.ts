@@ -70,6 +70,27 @@ function rescalings(): OperatorCase[] {
   ];
 }
 
+/** Products of two activations; those of dense layers are rounded once. */
+function products(): OperatorCase[] {
+  const product = (name: string, code: number, type: number, a: number[], b: number[], y: number[], turned = 0) =>
+    one(
+      `${name} int8 of ${b.join('x')}`,
+      {
+        code,
+        optionsType: type,
+        options: code === 126 ? { 1: i8(turned) } : { 0: i8(1) },
+        version: code === 126 ? 2 : 4,
+      },
+      [act('a', 'int8', a, 0.05, 10), act('b', 'int8', b, 0.021, code === 126 ? -7 : 0)],
+      [act('y', 'int8', y, 0.13, -5)],
+    );
+  return [
+    product('BATCH_MATMUL', 126, 101, [2, 3, 5, 24], [2, 3, 24, 7], [2, 3, 5, 7]),
+    product('BATCH_MATMUL turned,', 126, 101, [3, 5, 24], [1, 9, 24], [3, 5, 9], 1),
+    product('FULLY_CONNECTED relu of computed weights,', 9, 8, [5, 24], [9, 24], [5, 9]),
+  ];
+}
+
 /** uint8 is rounded twice, int8 once. */
 function normalizations(): OperatorCase[] {
   return QUANTISED.flatMap((type) =>
@@ -106,4 +127,5 @@ export const INTEGER_CASES: readonly OperatorCase[] = [
   ...resizes(),
   ...rescalings(),
   ...normalizations(),
+  ...products(),
 ];

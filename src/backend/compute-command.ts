@@ -9,6 +9,7 @@ import {
   epilogueFields,
   type Fields,
   floatBits,
+  productFields,
   rescaleFields,
   sumFields,
   windowFields,
@@ -285,7 +286,8 @@ export function commandAt(site: ComputeSite, run: RecordRun | undefined): { op: 
       if (op.kind !== 'matmul') break;
       const views = { ...viewFields('a', site.operandView(0)), ...viewFields('b', site.operandView(1)) };
       const bRepeat = repeatMask({ ...site.operand(1), w: 0, c: 0 }, layer);
-      return { op: 'matmul', fields: { ...views, ...common, inC: main.c, mode: op.transposeB ? 1 : 0, bRepeat } };
+      const own = { inC: main.c, mode: op.transposeB ? 1 : 0, bRepeat, ...productFields(program, op) };
+      return { op: 'matmul', fields: { ...views, ...common, ...own } };
     }
     case 'gather': {
       const table = site.operand(1);

@@ -5,6 +5,7 @@ import type {
   ConvertOp,
   DType,
   EpilogueStage,
+  MatMulOp,
   Op,
   Program,
   RealRescale,
@@ -50,6 +51,20 @@ export function sumFields(op: SumPoolOp): Fields {
   if (op.scale !== undefined) return { form: 1, multiplier: floatBits(op.scale) };
   const zeros: Fields = op.offset === undefined ? {} : { inZero: 0, outZero: op.offset };
   return { multiplier: op.multiplier, shift: op.shift, ...zeros };
+}
+
+/** The fields of integer matrix products. */
+export function productFields(program: Program, op: MatMulOp): Fields {
+  const { rescale } = op;
+  if (rescale === undefined) return {};
+  const zeros = {
+    aZero: zeroPointOf(program, op.inputs[0]),
+    bZero: zeroPointOf(program, op.inputs[1]),
+    outZero: anchorZeroPointOf(op, program),
+  };
+  if (rescale.scale !== undefined) return { ...zeros, form: 1, multiplier: floatBits(rescale.scale) };
+  const form = rescale.rounding === 'once' ? 2 : 0;
+  return { ...zeros, form, multiplier: rescale.multiplier, shift: rescale.shift };
 }
 
 const FLOAT_BITS = new DataView(new ArrayBuffer(4));

@@ -22,6 +22,7 @@ import type {
   ResizeOp,
   StateLink,
   StorageSlice,
+  SumRescale,
   Tensor,
   TensorId,
   UnaryFunction,
@@ -285,7 +286,7 @@ const KINDS: Readonly<Record<OpKind, (s: Scanner, kind: OpKind) => Body>> = {
     const isCentred = !s.acceptWord('rms');
     return { kind: 'layerNorm', isCentred, epsilon: labelled(s, 'epsilon') };
   },
-  matmul: (s) => ({ kind: 'matmul', transposeB: s.acceptWord('transposed') }),
+  matmul: (s) => ({ kind: 'matmul', transposeB: s.acceptWord('transposed'), ...parseSumRescale(s) }),
   gather: () => ({ kind: 'gather' }),
   recurrent: (s) => {
     const cell = oneOf(s, ['lstm', 'gru'] as const);
@@ -402,6 +403,14 @@ function parseResize(s: Scanner): Body<ResizeOp> {
   const coordinates = RESIZE_COORDINATES.find((name) => name === word);
   if (coordinates === undefined) throw new ScanError(`'${word}' is none of ${RESIZE_COORDINATES.join(', ')}`, column);
   return { kind: 'resize', mode, size, coordinates };
+}
+
+function parseSumRescale(s: Scanner): { rescale?: SumRescale } {
+  if (s.acceptWord('real')) return { rescale: { multiplier: 0, shift: 0, scale: s.number('a scale') } };
+  if (!s.acceptWord('by')) return {};
+  const multiplier = s.integer('a multiplier');
+  s.expect(':');
+  return { rescale: { multiplier, shift: s.integer('a shift'), ...parseRounding(s) } };
 }
 
 function parseRounding(s: Scanner): { rounding?: 'once' } {

@@ -27,6 +27,7 @@ import type {
   PoolOp,
   Program,
   RealRescale,
+  SumRescale,
   Tensor,
   TensorId,
   Window2d,
@@ -158,7 +159,7 @@ function printAttributes(op: Op): string {
       return `${op.cell} hidden ${op.hidden}${flags}`;
     }
     case 'matmul':
-      return op.transposeB ? 'transposed' : '';
+      return [op.transposeB ? 'transposed' : '', printSumRescale(op.rescale)].filter((part) => part !== '').join(' ');
     case 'clamp':
       return printLimits(op.lo, op.hi);
     case 'unary':
@@ -241,4 +242,10 @@ function printStage(stage: EpilogueStage): string {
     default:
       return assertNever(stage);
   }
+}
+
+function printSumRescale(rescale: SumRescale | undefined): string {
+  if (rescale === undefined) return '';
+  if (rescale.scale !== undefined) return `real ${printNumber(rescale.scale)}`;
+  return `by ${rescale.multiplier}:${rescale.shift}${rescale.rounding === 'once' ? ' once' : ''}`;
 }

@@ -85,7 +85,8 @@ function inferLayerNorm([, gamma, beta]: readonly Operand[], x: Operand): Inferr
 
 function inferMatMul(transposeB: boolean, inputs: readonly Operand[], a: Operand): Inferred {
   const b = inputs[1] ?? a;
-  if (a.dtype !== 'float32' || b.dtype !== 'float32') return fail(`operands of matmul are ${a.dtype} and ${b.dtype}`);
+  const isKnown = a.dtype === 'float32' || a.dtype === 'int8' || a.dtype === 'uint8';
+  if (!isKnown || a.dtype !== b.dtype) return fail(`operands of matmul are ${a.dtype} and ${b.dtype}`);
   const isValid = a.shape.length === 4 && b.shape.length === 4 && a.shape[0] === 1 && b.shape[0] === 1;
   const [, batch = 0, rows = 0, inner = 0] = a.shape;
   const [, batchB = 0, first = 0, second = 0] = b.shape;
@@ -93,7 +94,7 @@ function inferMatMul(transposeB: boolean, inputs: readonly Operand[], a: Operand
   if (!isValid || innerB !== inner || (batchB !== batch && batchB !== 1)) {
     return fail(`operands of matmul do not go together: ${describe('a', a)}, ${describe('b', b)}`);
   }
-  return done([1, batch, rows, columns], 'float32');
+  return done([1, batch, rows, columns], a.dtype);
 }
 
 function inferGather([, indices]: readonly Operand[], table: Operand): Inferred {

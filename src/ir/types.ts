@@ -255,11 +255,20 @@ export interface LayerNormOp extends OpBase {
   readonly isCentred: boolean;
 }
 /**
- * inputs: a [1,B,M,K], b [1,B,K,N], or [1,B,N,K] with transposeB; [1,1,..] is repeated. Both may be activations. float32.
+ * inputs: a [1,B,M,K], b [1,B,K,N], or [1,B,N,K] with transposeB; [1,1,..] is repeated. Both may be activations. float32, or int8 or
+ * uint8 throughout.
  */
 export interface MatMulOp extends OpBase {
   readonly kind: 'matmul';
   readonly transposeB: boolean;
+  readonly rescale?: SumRescale; // integer only
+}
+/** Of sums of integer products: in fixed point, or by a float32 scale (multiplier and shift 0). */
+export interface SumRescale {
+  readonly multiplier: number; // in [2^30, 2^31), or 0
+  readonly shift: number;
+  readonly rounding?: Rounding; // in fixed point only
+  readonly scale?: number; // real rescaling
 }
 /**
  * inputs: table [V,D], a constant or an activation, and int32 indices [1,N,1]; result [1,N,D]. Row i of the result is the row of the

@@ -11,6 +11,7 @@ import type {
   Quantization,
   QuantizedDType,
   RealRescale,
+  SumRescale,
   Tensor,
 } from './types.js';
 import { isReal } from './types.js';
@@ -96,6 +97,7 @@ function quantizedProblems(op: Op, output: Tensor, dtype: QuantizedDType, progra
   if (offset !== undefined && (isRealSum || !(Number.isInteger(offset) && Math.abs(offset) < 2 ** 24))) {
     problems.push(`offset ${offset} is out of range`);
   }
+  if (op.kind === 'matmul') problems.push(...sumRescaleProblems(op.rescale));
   if (op.kind === 'unary') problems.push('unary is for float32 only');
   if (op.kind === 'clamp') problems.push(...limitProblems(op.lo, op.hi, dtype));
   if (op.kind === 'add' || op.kind === 'sub' || op.kind === 'mul') problems.push(...rescaleProblems(op.rescale));
@@ -143,6 +145,13 @@ function rescaleProblems(r: BinaryRescale | RealRescale | undefined): string[] {
   const problems = bad.map(([multiplier, shift]) => `rescaling ${multiplier}:${shift} is out of range`);
   if (!Number.isInteger(r.leftShift) || r.leftShift < 0 || r.leftShift > 30) problems.push(`left shift ${r.leftShift}`);
   return problems;
+}
+
+function sumRescaleProblems(rescale: SumRescale | undefined): string[] {
+  if (rescale === undefined) return ['integer sums have no rescaling'];
+  const { multiplier, shift, scale } = rescale;
+  const isValid = scale === undefined ? isMultiplier(multiplier) && isShift(shift) : isScale(scale) && multiplier === 0;
+  return isValid ? [] : [`rescaling ${multiplier}:${shift}, ${scale} is out of range`];
 }
 
 function requantProblems(op: Op, program: Program): string[] {

@@ -1,7 +1,8 @@
 /** Functions of several operands, reductions, normalisation and matrix products on real numbers; docs/numerics.md. */
 import { assertNever } from '../base/assert-never.js';
 import { elementCountOf } from '../ir/facts.js';
-import type { BinaryFunction, FloatOp, LayerNormOp, MatMulOp, Reduction, Tensor } from '../ir/types.js';
+import type { BinaryFunction, FloatOp, LayerNormOp, MatMulOp, Reduction, SumRescale, Tensor } from '../ir/types.js';
+import { limit, limitsOf, mbqm, mbqmOnce, rescaleReal, type Stored } from './fixed-point.js';
 import { type Elements, emptyLike } from './movement.js';
 import { recurrent } from './recurrent.js';
 
@@ -10,8 +11,16 @@ interface Operand {
   readonly data: Elements;
 }
 
-/** @param input the operand at a position */
-export function runFloatOp(op: FloatOp, input: (position: number) => Operand, output: Tensor): Elements {
+/**
+ * @param input the operand at a position
+ * @param zeroPoint of an integer result, before the epilogue
+ */
+export function runFloatOp(
+  op: FloatOp,
+  input: (position: number) => Operand,
+  output: Tensor,
+  zeroPoint: number,
+): Elements {
   const x = input(0);
   const all = (position: number): Elements => {
     const operand = input(position);
@@ -31,7 +40,7 @@ export function runFloatOp(op: FloatOp, input: (position: number) => Operand, ou
     case 'layerNorm':
       return layerNorm(op, x.data, input(1).data, input(2).data);
     case 'matmul':
-      return matMul(op, x, input(1));
+      return matMul(op, x, input(1), zeroPoint);
     case 'gather':
       return gather(x, input(1).data);
     case 'recurrent':
@@ -183,12 +192,14 @@ function layerNorm(op: LayerNormOp, x: Elements, gamma: Elements, beta: Elements
   return out;
 }
 
-function matMul(op: MatMulOp, a: Operand, b: Operand): Float32Array {
+function matMul(op: MatMulOp, a: Operand, b: Operand, zeroPoint: number): Elements {
   const [, batch = 1, rows = 1, inner = 1] = a.tensor.shape;
   const [, batchB = 1] = b.tensor.shape;
   const columns = (op.transposeB ? b.tensor.shape[2] : b.tensor.shape[3]) ?? 1;
   const [columnStep, innerStep] = op.transposeB ? [inner, 1] : [1, columns];
-  const out = new Float32Array(batch * rows * columns);
+  const out = emptyLike(a.data, batch * rows * columns);
+  const [zeroA, zeroB] = [a.tensor.quant?.zeroPoint ?? 0, b.tensor.quant?.zeroPoint ?? 0];
+  const finish = op.rescale === undefined ? undefined : rescaling(op.rescale, out, zeroPoint);
   let to = 0;
   for (let h = 0; h < batch; h++) {
     const startB = batchB === 1 ? 0 : h * inner * columns;
@@ -197,11 +208,23 @@ function matMul(op: MatMulOp, a: Operand, b: Operand): Float32Array {
       for (let n = 0; n < columns; n++) {
         let sum = 0;
         for (let k = 0, at = startB + n * columnStep; k < inner; k++, at += innerStep) {
-          sum += (a.data[startA + k] as number) * (b.data[at] as number);
+          sum += ((a.data[startA + k] as number) - zeroA) * ((b.data[at] as number) - zeroB);
         }
-        out[to++] = sum;
+        out[to++] = finish === undefined ? sum : finish(sum);
       }
     }
   }
   return out;
+}
+
+/** Stored integers of exact sums. */
+function rescaling(rescale: SumRescale, like: Elements, zeroPoint: number): (sum: number) => number {
+  const { multiplier, shift, scale, rounding } = rescale;
+  const { lo, hi } = limitsOf(like as Stored);
+  return (sum) => {
+    const wrapped = sum | 0;
+    const fixed = rounding === 'once' ? mbqmOnce : mbqm;
+    const scaled = scale === undefined ? fixed(wrapped, multiplier, shift) : rescaleReal(wrapped, scale);
+    return limit(scaled + zeroPoint, lo, hi);
+  };
 }

@@ -65,7 +65,12 @@ export function runOp(op: Op, operands: Operands): Elements {
 
 function runAnchor(op: Op, operands: Operands): Elements {
   if (isFloatOp(op))
-    return runFloatOp(op, (position) => input(op, position, operands), tensorOf(operands.program, op.output));
+    return runFloatOp(
+      op,
+      (position) => input(op, position, operands),
+      tensorOf(operands.program, op.output),
+      anchorZeroPointOf(op, operands.program),
+    );
   const x = input(op, 0, operands);
   switch (op.kind) {
     case 'conv2d':

@@ -97,6 +97,9 @@ export interface ImagePart extends ImageRange {
   readonly out: View;
 }
 
+/** Codes of int8 and uint8. */
+const BYTE_TYPES: readonly number[] = [0, 2];
+
 /** What all compute commands on images have in common. */
 export interface ImageTask extends ImagePart {
   readonly dtype: number;
@@ -356,7 +359,10 @@ export function illegalValue(op: string, fields: Fields): string | undefined {
     return (
       limit('mode', 1) ??
       limit('bRepeat', 1) ??
-      (at(fields, 'dtype') === 1 ? undefined : `${op} exists for float32 only`)
+      (at(fields, 'dtype') === 1 || (op === 'matmul' && BYTE_TYPES.includes(at(fields, 'dtype')))
+        ? undefined
+        : `${op} exists for float32${op === 'matmul' ? ', int8 and uint8' : ''} only`) ??
+      (op === 'matmul' ? limit('form', 2) : undefined)
     );
   }
   if (op === 'recurrent') return recurrentProblem(fields) ?? limit('mode', 7) ?? least('hidden');

@@ -375,22 +375,28 @@ function touchRecurrent(accesses: Accesses, line: CodeLine, fields: Fields, task
 }
 
 /** The rows of a that become rows of the product, and all of b that goes with them. */
-function touchProduct(accesses: Accesses, line: CodeLine, fields: Fields, task: ImagePart): void {
+function touchProduct(
+  accesses: Accesses,
+  line: CodeLine,
+  fields: Fields,
+  task: ImagePart & { readonly elementBytes: number },
+): void {
   const inner = at(fields, 'inC');
   const columns = lengthOf(task.channels);
   const isTransposed = at(fields, 'mode') === 1;
+  const size = task.elementBytes;
   accesses.sramImage(
-    imageOperand(line, 'a', 4, 'input'),
+    imageOperand(line, 'a', size, 'input'),
     viewIn(line, fields, 'a'),
     task.rows,
     task.cols,
-    { lo: 0, hi: inner * 4 },
+    { lo: 0, hi: inner * size },
     false,
   );
   const rows = (at(fields, 'bRepeat') & 1) === 0 ? task.rows : { lo: 0, hi: 1 };
   const width = { lo: 0, hi: isTransposed ? columns : inner };
-  const bytes = { lo: 0, hi: (isTransposed ? inner : columns) * 4 };
-  accesses.sramImage(imageOperand(line, 'b', 4, 'weights'), viewIn(line, fields, 'b'), rows, width, bytes, false);
+  const bytes = { lo: 0, hi: (isTransposed ? inner : columns) * size };
+  accesses.sramImage(imageOperand(line, 'b', size, 'weights'), viewIn(line, fields, 'b'), rows, width, bytes, false);
 }
 
 /** The rows and columns from the first neighbour to the last. */

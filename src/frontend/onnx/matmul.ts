@@ -1,10 +1,13 @@
 /** Products of two activations, and of a constant and an activation from the left. */
 
+import type { SumRescale } from '../../ir/types.js';
 import { unsupported } from '../import-problems.js';
 import { emitBinary, scalar } from './arithmetic.js';
 import { floatAttribute, intAttribute } from './attributes.js';
 import { elementCountOf, shapeText } from './constant.js';
 import { malformed } from './problems.js';
+import { type QuantizedType, quantizationOf } from './quantization.js';
+import { integerOperand, quantizedResult } from './quantize-linear.js';
 import { bringTogether, expanded, type Part, partOf } from './together.js';
 import { activation, computed, type NodeContext, outputName, type Value } from './value.js';
 import { atomsInOrder, dimsOf, isStored, transposed, type View, viewInOrder } from './view.js';
@@ -17,11 +20,25 @@ const swapped = (view: View): View => {
 /** MatMul whose right operand is computed. */
 export function importProduct(ctx: NodeContext): Value[] {
   const [a, b] = ctx.operands;
+  const integer = integerProduct(ctx);
+  if (integer !== undefined) return [integer];
   if (b?.kind === 'constant') {
     return [computed(product(ctx, activation(ctx, 0), constantView(ctx, 1)))];
   }
   if (a?.kind === 'constant') return [computed(product(ctx, constantView(ctx, 0), activation(ctx, 1)))];
   return [computed(product(ctx, activation(ctx, 0), activation(ctx, 1)))];
+}
+
+/** Two quantised activations of the type that the product is quantised to. */
+function integerProduct(ctx: NodeContext): Value | undefined {
+  const to = ctx.resultType();
+  const [a, b] = [0, 1].map((position) =>
+    ctx.operands[position]?.kind === 'activation' ? integerOperand(ctx, position) : undefined,
+  );
+  if (to === undefined || a?.type.dtype !== to.dtype || b?.type.dtype !== to.dtype) return undefined;
+  const scale = Math.fround(Math.fround(a.type.scale * b.type.scale) / to.scale);
+  const rescale = { multiplier: 0, shift: 0, scale };
+  return quantizedResult(product(ctx, a.view, b.view, { rescale, to }), to);
 }
 
 /** A constant as a tensor of the graph. */
@@ -58,12 +75,17 @@ export function importActivationGemm(ctx: NodeContext): Value[] {
   return [computed(result.view)];
 }
 
+interface IntegerProduct {
+  readonly rescale: SumRescale;
+  readonly to: QuantizedType;
+}
+
 /** a [.., M, K] times b [.., K, N]; the axes before the last two repeat as in arithmetic. */
-export function product(ctx: NodeContext, a: View, b: View): View {
+export function product(ctx: NodeContext, a: View, b: View, integer?: IntegerProduct): View {
   const isRow = a.axes.length === 1;
   const isColumn = b.axes.length === 1;
-  if (isRow) return withoutAxis(product(ctx, { ...a, axes: [[], ...a.axes] }, b), isColumn ? -1 : -2);
-  if (isColumn) return withoutAxis(product(ctx, a, { ...b, axes: [...b.axes, []] }), -1);
+  if (isRow) return withoutAxis(product(ctx, { ...a, axes: [[], ...a.axes] }, b, integer), isColumn ? -1 : -2);
+  if (isColumn) return withoutAxis(product(ctx, a, { ...b, axes: [...b.axes, []] }, integer), -1);
   const [dimsA, dimsB] = [dimsOf(a), dimsOf(b)];
   const [rows = 1, inner = 1] = dimsA.slice(-2);
   const [innerB = 1, columns = 1] = dimsB.slice(-2);
@@ -94,8 +116,10 @@ export function product(ctx: NodeContext, a: View, b: View): View {
   const ownA = left.axes.map((_, axis) => axis);
   const storedA = ctx.builder.materialise(left, atomsInOrder(left, ownA), ctx.origin);
   const tensorA = ctx.builder.asShape(storedA.tensor, [1, count, rows, inner], ctx.origin);
-  const spec = { kind: 'matmul' as const, inputs: [tensorA, tensorB], transposeB: isFlipped };
-  const tensor = ctx.builder.emit(spec, outputName(ctx), [1, count, rows, columns], ctx.origin);
+  const plain = { kind: 'matmul' as const, inputs: [tensorA, tensorB], transposeB: isFlipped };
+  const spec = integer === undefined ? plain : { ...plain, rescale: integer.rescale };
+  const quant = integer === undefined ? undefined : quantizationOf(integer.to);
+  const tensor = ctx.builder.emit(spec, outputName(ctx), [1, count, rows, columns], ctx.origin, quant);
   const dims = [...batch, rows, columns];
   return viewInOrder(
     tensor,

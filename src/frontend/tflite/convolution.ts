@@ -7,6 +7,7 @@ import { wholeImage } from './batches-of-space.js';
 import { POINT } from './binary-constant.js';
 import type { Constant } from './constant.js';
 import { activation, type Importer, type NodeContext } from './context.js';
+import { productRescale } from './functions.js';
 import { hybridLayer, isHybrid } from './hybrid.js';
 import { malformed } from './problems.js';
 import { asDeclared, realInput } from './real-numbers.js';
@@ -194,7 +195,8 @@ function roundingOf(x: Tensor): { readonly rounding?: 'once' } {
 
 /** Weights that are an activation: a matrix product on real numbers. */
 function computedDense(node: NodeContext): ReturnType<typeof activation> {
-  const [x, weights] = [realInput(node, 0), realInput(node, 1)];
+  const stored = !node.has(2) && [0, 1].every((at) => node.input(at).dtype === 'int8') && node.result.type === 'int8';
+  const [x, weights] = stored ? [node.input(0), node.input(1)] : [realInput(node, 0), realInput(node, 1)];
   const [m = 1, k = 1] = weights.shape;
   const elements = elementCountOf(x.shape);
   if (weights.shape.length !== 2 || k === 0 || elements % k !== 0) {
@@ -202,7 +204,10 @@ function computedDense(node: NodeContext): ReturnType<typeof activation> {
   }
   const rows = elements / k;
   const inputs = [node.reshape(x.id, [1, 1, rows, k]), node.reshape(weights.id, [1, 1, m, k])];
-  const product = node.emit({ kind: 'matmul', transposeB: true, inputs });
+  const spec = { kind: 'matmul', transposeB: true, inputs } as const;
+  const product = stored
+    ? node.emit({ ...spec, rescale: { ...productRescale(node, x, weights), ...roundingOf(x) } }, resultOf(node, x))
+    : node.emit(spec);
   const bias = node.has(2) ? [product, node.reshape(realInput(node, 2).id, [1, 1, 1, m])] : undefined;
   const sum = bias === undefined ? product : node.emit({ kind: 'add', inputs: bias });
   const shape = node.options.bool(DENSE.keepDims) ? [...x.shape.slice(0, -1), m] : [rows, m];

@@ -1,6 +1,6 @@
 /** Functions of one or several float32 values; for 8 bits, tables and what keeps the stored order. */
 import { elementCountOf, isQuantized } from '../../ir/facts.js';
-import type { BinaryFunction, Tensor, TensorId, UnaryFunction } from '../../ir/types.js';
+import type { BinaryFunction, SumRescale, Tensor, TensorId, UnaryFunction } from '../../ir/types.js';
 import { sameQuantization } from '../../ir/verify-numbers.js';
 import { unsupported } from '../import-problems.js';
 import { unaryFunction as realFunction } from '../quantize/real-functions.js';
@@ -113,8 +113,10 @@ const MATMUL = { transposeA: 0, transposeB: 1 } as const;
 export const batchMatMul: Importer = (node) => {
   const transposeA = node.node.options?.bool(MATMUL.transposeA) ?? false;
   const transposeB = node.node.options?.bool(MATMUL.transposeB) ?? false;
-  const [first, b] = [transposeA ? swapped(node, 0) : node.input(0), realInput(node, 1)];
-  const a = node.builder.tensor(realOf(node, first));
+  const stored = [node.input(0), node.input(1)].every(({ dtype }) => dtype === 'int8') && node.result.type === 'int8';
+  const first = transposeA ? swapped(node, 0) : node.input(0);
+  const a = stored ? first : node.builder.tensor(realOf(node, first));
+  const b = stored ? node.input(1) : realInput(node, 1);
   const outer = (x: Tensor): readonly number[] => x.shape.slice(0, -2);
   const count = (shape: readonly number[]): number => shape.reduce((n, extent) => n * extent, 1);
   const [batchA, batchB] = [count(outer(a)), count(outer(b))];
@@ -125,11 +127,21 @@ export const batchMatMul: Importer = (node) => {
     node.reshape(a.id, [1, batchA, ...a.shape.slice(-2)]),
     node.reshape(b.id, [1, batchB, ...b.shape.slice(-2)]),
   ];
-  const id = asDeclared(node, node.emit({ kind: 'matmul', transposeB, inputs }));
+  const spec = { kind: 'matmul', transposeB, inputs } as const;
+  const id = stored
+    ? node.emit({ ...spec, rescale: productRescale(node, a, b) }, { quant: node.resultQuant() })
+    : asDeclared(node, node.emit(spec));
   const made = node.builder.tensor(id).shape;
   const lead = a.shape.length >= b.shape.length ? outer(a) : outer(b);
   return [activation(node.reshape(id, [...lead, ...made.slice(-2)]))];
 };
+
+/** Of the sums of a product of stored integers. */
+export function productRescale(node: NodeContext, a: Tensor, b: Tensor): SumRescale {
+  if (a.quant === undefined || b.quant === undefined) return unsupported('operands without quantisation');
+  const factor = (scaleOf(a.quant) * scaleOf(b.quant)) / scaleOf(node.resultQuant());
+  return fixedPoint(factor);
+}
 
 /** An operand with its last two axes exchanged. */
 function swapped(node: NodeContext, position: number): Tensor {

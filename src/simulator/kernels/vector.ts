@@ -13,6 +13,7 @@ import {
 } from '../geometry.js';
 import { elementsOf, type Memory } from '../memory.js';
 import type { Fields } from '../sequencer.js';
+import { floatFromBits, limit, mbqm, mbqmOnce, timesScale } from './fixed-point.js';
 import { REDUCE_MODES } from './functions.js';
 import { floatField, forEachLine, type Line, makeLine } from './line.js';
 
@@ -98,6 +99,17 @@ export function runLayerNorm(memory: Memory, fields: Fields): void {
   });
 }
 
+/** What is stored of an integer sum. */
+function sumOfProducts(fields: Fields, task: ImageTask): (sum: number) => number {
+  const [form, multiplier, shift] = [at(fields, 'form'), at(fields, 'multiplier'), at(fields, 'shift')];
+  const scale = floatFromBits(multiplier);
+  const fixed = form === 2 ? mbqmOnce : mbqm;
+  return (sum) => {
+    const scaled = form === 1 ? timesScale(sum | 0, scale) : fixed(sum | 0, multiplier, shift);
+    return limit(scaled + at(fields, 'outZero'), task.lo, task.hi);
+  };
+}
+
 export function runMatMul(memory: Memory, fields: Fields): void {
   const task = imageTask(fields);
   if (isEmpty(task)) return;
@@ -106,7 +118,9 @@ export function runMatMul(memory: Memory, fields: Fields): void {
   const isTransposed = at(fields, 'mode') === 1;
   const isShared = (at(fields, 'bRepeat') & ROWS) !== 0;
   const columns = lengthOf(task.channels);
-  const { float32 } = memory;
+  const source = elementsOf(memory, task.dtype);
+  const [aZero, bZero] = [at(fields, 'aZero'), at(fields, 'bZero')];
+  const finish = task.isFloat ? Math.fround : sumOfProducts(fields, task);
   // b as [inner][columns], whichever way it lies.
   const matrix = new Float64Array(inner * columns);
   const vector = new Float64Array(inner);
@@ -118,17 +132,17 @@ export function runMatMul(memory: Memory, fields: Fields): void {
     const outer = isTransposed ? columns : inner;
     const length = isTransposed ? inner : columns;
     for (let i = 0; i < outer; i++) {
-      const from = pixelAddress(b, row, i) / 4;
+      const from = pixelAddress(b, row, i) / task.elementBytes;
       for (let j = 0; j < length; j++) {
-        matrix[isTransposed ? j * columns + i : i * columns + j] = float32[from + j] ?? 0;
+        matrix[isTransposed ? j * columns + i : i * columns + j] = (source[from + j] ?? 0) - bZero;
       }
     }
   };
   forEachLine(memory, task, (row, line) => {
     load(isShared ? 0 : row);
     for (let x = task.cols.lo; x < task.cols.hi; x++) {
-      const from = pixelAddress(a, row, x) / 4;
-      for (let k = 0; k < inner; k++) vector[k] = float32[from + k] ?? 0;
+      const from = pixelAddress(a, row, x) / task.elementBytes;
+      for (let k = 0; k < inner; k++) vector[k] = (source[from + k] ?? 0) - aZero;
       sums.fill(0);
       for (let k = 0; k < inner; k++) {
         const value = vector[k] ?? 0;
@@ -136,7 +150,7 @@ export function runMatMul(memory: Memory, fields: Fields): void {
         for (let n = 0; n < columns; n++) sums[n] = (sums[n] ?? 0) + value * (matrix[start + n] ?? 0);
       }
       const to = (x - task.cols.lo) * columns;
-      for (let n = 0; n < columns; n++) line[to + n] = Math.fround(sums[n] ?? 0);
+      for (let n = 0; n < columns; n++) line[to + n] = finish(sums[n] ?? 0);
     }
   });
 }
