@@ -232,6 +232,14 @@ const MAKERS: readonly ((p: RandomProgram, x: number, other: number, parameter: 
       p.quant(other),
     );
   },
+  function product(p, index, other) {
+    const x = p.pick(index, (t) => isImage(t) && (t.shape[2] ?? 1) <= 8);
+    if (x === undefined) return;
+    const inputs = [x.id, x.id];
+    const fixed = { multiplier: 2 ** 30 + 128 * other, shift: -7 - (other % 4), ...p.rounding(other) };
+    const rescale = other % 3 === 0 ? { multiplier: 0, shift: 0, scale: Math.fround(0.001 * (1 + other)) } : fixed;
+    p.add({ kind: 'matmul', inputs, transposeB: true, ...(p.dtype === 'int8' ? { rescale } : {}) }, p.quant(other));
+  },
   function copy(p, index) {
     const x = p.pick(index);
     if (x !== undefined) p.add({ kind: 'copy', inputs: [x.id] });
