@@ -30,6 +30,7 @@ import type { Layer } from '../src/schedule/layer.js';
 import { alignUp } from '../src/schedule/tiling.js';
 import type { OutputTail } from '../src/solver/placement/evictions.js';
 import { type FormOptions, formsOf, heldWeights, MOST_LAYERS_STREAMED } from './block-forms.js';
+import { extraCyclesOf } from './grow-blocks.js';
 
 /** A block with its homes. */
 export interface BlockCandidate {
@@ -47,6 +48,7 @@ export interface BlockCandidate {
   readonly heldWeightBytes: number; // all weights of the block that are not streamed, each layer's rounded up
   readonly trafficBytes: number; // of activations
   readonly streamedWeightBytes: number; // of one frame
+  readonly extraCycles: number; // see solver/placement/problem.ts
 }
 
 const MOST_LAYERS = 48;
@@ -65,7 +67,7 @@ export function formBlocks(program: Program, layers: readonly Layer[], options: 
       if (last === first) continue;
       const shape = shapeBlock(layers, facts, first, last);
       if (shape === undefined) continue;
-      const forms = formsOf(shape, options).map((form) => formed(shape, form, options.alignmentBytes));
+      const forms = formsOf(shape, options).map((form) => formed(shape, form, options));
       const fitting = forms.filter(({ insideBytes, held }) => insideBytes + held.bytes <= options.capacityBytes);
       if (fitting.length === 0) {
         if (last - first >= MOST_LAYERS_STREAMED) break;
@@ -96,10 +98,11 @@ interface Formed {
   readonly insideBytes: number; // of what is there whatever the homes are
   readonly held: { readonly bytes: number; readonly roundingBytes: number };
   readonly streamedWeightBytes: number;
+  readonly extraCycles: number;
   readonly alignmentBytes: number;
 }
 
-function formed(shape: BlockShape, form: BlockForm, alignmentBytes: number): Formed {
+function formed(shape: BlockShape, form: BlockForm, { alignmentBytes, chip }: FormOptions): Formed {
   const plan = planBlock(shape, form, alignmentBytes);
   const borders = shape.roots.flatMap((root) => (root.role === 'internal' ? [] : [borderOf(shape, root, plan)]));
   const insideBytes = plan.workspaceBytes - borders.reduce((total, border) => total + border.ringBytes, 0);
@@ -113,6 +116,7 @@ function formed(shape: BlockShape, form: BlockForm, alignmentBytes: number): For
     insideBytes,
     held: heldWeights(shape, form, alignmentBytes),
     streamedWeightBytes,
+    extraCycles: chip === undefined ? 0 : extraCyclesOf(plan, shape, chip),
     alignmentBytes,
   };
 }
@@ -219,6 +223,7 @@ function candidateOf(one: Formed, mask: number, options: FormOptions): BlockCand
     heldWeightBytes: held.bytes,
     trafficBytes,
     streamedWeightBytes: one.streamedWeightBytes,
+    extraCycles: one.extraCycles,
   };
 }
 

@@ -93,8 +93,38 @@ function cyclesOf(plan: BlockPlan, shape: BlockShape, chip: Chip): number {
   return cycles + waits * steps * (dma.setupCycles + dram.latencyCycles);
 }
 
+/** Stripes and pieces mostly grow about fourfold, with the room that placement leaves. */
+const GROWTH = 4;
+
+/** Cycles that a block computes beyond its layers in one command each, once it has grown: fills of the array, rows made again. */
+export function extraCyclesOf(
+  plan: BlockPlan,
+  shape: BlockShape,
+  { mac, vector }: Pick<Chip, 'mac' | 'vector'>,
+): number {
+  let cycles = 0;
+  for (const { step, rowsPerIteration, againRows } of plan.layers) {
+    const layer = shape.layers.find((one) => one.step === step);
+    if (layer?.kind !== 'conv') continue;
+    const { h, w } = layer.output;
+    const perPiece = plan.pieces?.layers.get(step)?.perPiece ?? Number.POSITIVE_INFINITY;
+    const commands = Math.ceil(h / rowsPerIteration) * Math.max(1, Math.ceil(w / perPiece)) * plan.tiles.length;
+    if (!isDepthwise(layer)) cycles += (commands / GROWTH) * (mac.rows + mac.columns);
+    if (againRows > 0) cycles += (workCycles(layer, { mac, vector }) * againRows) / (GROWTH * rowsPerIteration);
+  }
+  return cycles;
+}
+
+/** The vector unit computes it, which has no array to fill. */
+function isDepthwise({ op, operands }: Layer): boolean {
+  return op.kind === 'conv2d' && op.groups > 1 && op.groups === operands[0]?.c;
+}
+
 /** Cycles of all of a layer in one command. */
-export function workCycles({ op, kind, output, operands }: Layer, { mac, vector }: Chip): number {
+export function workCycles(
+  { op, kind, output, operands }: Layer,
+  { mac, vector }: Pick<Chip, 'mac' | 'vector'>,
+): number {
   const pixels = output.h * output.w;
   if (kind !== 'conv') return (pixels * output.c) / vector.lanes;
   const groups = op.kind === 'conv2d' ? op.groups : 1;

@@ -48,6 +48,7 @@ import {
 } from '../src/solver/placement/problem.js';
 import { solvePlacementTime, type TimedPlan, type TimeOutcome } from '../src/solver/placement/time/time-ilp.js';
 import type { Chip } from '../src/target/chip.js';
+import type { FormOptions } from './block-forms.js';
 import { statesOf } from './carry-states.js';
 import { type BlockCandidate, formBlocks } from './form-blocks.js';
 import { enumerateTilings, type TilingChoice } from './tile.js';
@@ -96,6 +97,7 @@ export function poseProblem(
     readonly statesInSram?: boolean;
     readonly pieces?: boolean;
     readonly leastRoom?: boolean; // see FormOptions
+    readonly isForTime?: boolean; // see PlacementProblem
     readonly forced?: ReadonlyMap<string, ForcedHome>;
   },
 ): PosedProblem {
@@ -169,6 +171,7 @@ export function poseProblem(
         // Tables are read once, however often the weights behind them are.
         trafficBytes: choice.trafficBytes * options.batch - rereadTableBytes(layer, choice, options.batch),
         rereadTableBytes: rereadTableBytes(layer, choice, options.batch),
+        extraCycles: choice.extraCycles * options.batch,
       })),
     };
   });
@@ -180,7 +183,7 @@ export function poseProblem(
   const stateOutputs = new Set(states.map(({ output }) => output));
   // Blocks are formed with all of their weights held; those that are there anyway come off later.
   const forBlocks = { ...options, canEvict, capacityBytes: capacityBytes + keptWeightBytes(layers, options) };
-  const formed = options.blocks ? formBlocks(program, layers, forBlocks) : [];
+  const formed = options.blocks ? formedOnce(program, layers, forBlocks) : [];
   const blocks = formed.filter(
     ({ inputs, outputs, form }) =>
       ![...form.streamed.keys()].some(isKept) &&
@@ -199,7 +202,19 @@ export function poseProblem(
   const { chip } = options;
   const speed = chip === undefined ? {} : { bytesPerCycle: chip.dram.bytesPerSecond / chip.clockHz };
   const problem = withForcedWeights(
-    withForcedHomes({ capacityBytes, items, steps, spans: free, canEvict, alignmentBytes, ...speed }, forced),
+    withForcedHomes(
+      {
+        capacityBytes,
+        items,
+        steps,
+        spans: free,
+        canEvict,
+        alignmentBytes,
+        isForTime: options.isForTime === true,
+        ...speed,
+      },
+      forced,
+    ),
     forcedWeights,
   );
   const { spans } = problem;
@@ -209,19 +224,33 @@ export function poseProblem(
   return { problem: { ...problem, spans: kept }, layers, choices, blocks: keptBlocks, roots };
 }
 
+/** Blocks are the same whether they are placed for traffic or for time. */
+const lastFormed = new WeakMap<Program, { readonly key: string; readonly blocks: readonly BlockCandidate[] }>();
+
+function formedOnce(program: Program, layers: readonly Layer[], options: FormOptions): readonly BlockCandidate[] {
+  const { capacityBytes, alignmentBytes, canEvict, pieces, leastRoom, chip } = options;
+  const key = JSON.stringify([capacityBytes, alignmentBytes, canEvict, pieces, leastRoom, chip]);
+  const last = lastFormed.get(program);
+  if (last?.key === key) return last.blocks;
+  const blocks = formBlocks(program, layers, options);
+  lastFormed.set(program, { key, blocks });
+  return blocks;
+}
+
 /** The problem of a program is asked for again when a plan could not be packed: what is cut off is no part of it. */
 const lastPosed = new WeakMap<Program, { readonly key: string; readonly posed: PosedProblem }>();
 
 function posedOnce(program: Program, options: PlaceOptions): PosedProblem {
   const { capacityBytes, alignmentBytes, batch, blocks, parts, pieces, resident, chip, statesInSram } = options;
+  const isForTime = options.timedRank !== undefined;
   const key = JSON.stringify([
-    [capacityBytes, alignmentBytes, batch, blocks, parts, pieces, resident, statesInSram],
+    [capacityBytes, alignmentBytes, batch, blocks, parts, pieces, resident, statesInSram, isForTime],
     [...(options.forced ?? [])],
     chip,
   ]);
   const last = lastPosed.get(program);
   if (last?.key === key) return last.posed;
-  const posed = poseProblem(program, options);
+  const posed = poseProblem(program, { ...options, isForTime });
   lastPosed.set(program, { key, posed });
   return posed;
 }
@@ -457,6 +486,7 @@ function spanOf(
     workspaceBytes: block.workspaceBytes,
     heldWeightBytes: block.heldWeightBytes,
     trafficBytes: (block.trafficBytes + block.streamedWeightBytes) * batch + tableBytes,
+    extraCycles: block.extraCycles * batch,
     streamedSteps: [...block.form.streamed.keys()].sort((a, b) => a - b),
   };
 }

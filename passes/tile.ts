@@ -10,8 +10,17 @@
  *
  * Only tilings that no other one beats in both are kept (dominance), so that the ILP stays small.
  */
+import { computeWork } from '../src/schedule/compute-work.js';
 import type { Layer } from '../src/schedule/layer.js';
-import { isStreaming, type Tiling, tilingTraffic, workspaceBuffers } from '../src/schedule/tiling.js';
+import {
+  chunkCount,
+  columnTiles,
+  isStreaming,
+  stripeCount,
+  type Tiling,
+  tilingTraffic,
+  workspaceBuffers,
+} from '../src/schedule/tiling.js';
 import type { Chip } from '../src/target/chip.js';
 
 export interface TileOptions {
@@ -21,6 +30,8 @@ export interface TileOptions {
   readonly narrowest?: boolean;
   /** The machine, for widths of weight chunks that do not keep its MAC array waiting; absent where only bytes matter. */
   readonly chip?: Chip;
+  /** Also what needs more room for the same traffic and computes less. */
+  readonly isForTime?: boolean;
 }
 
 /** A tiling with what placement needs to know of it. */
@@ -30,6 +41,7 @@ export interface TilingChoice {
   readonly heldWeightBytes: number;
   readonly weightPasses: number;
   readonly trafficBytes: number; // activations
+  readonly extraCycles: number; // see solver/placement/problem.ts; 0 where only bytes matter
 }
 
 const PASS_COUNTS = [2, 3, 4, 5, 6, 8, 12, 16, 24, 32];
@@ -43,7 +55,7 @@ export function enumerateTilings(layer: Layer, options: TileOptions): TilingChoi
     // A table is never in SRAM: only the rows that are used are.
     if (layer.kind === 'gather' && operandsFromSram[1] === true) continue;
     const toSram = (mask & (1 << roots.length)) !== 0;
-    all.push(...undominated(tilingsFor(layer, operandsFromSram, toSram, options)));
+    all.push(...undominated(tilingsFor(layer, operandsFromSram, toSram, options), options.isForTime === true));
   }
   return all;
 }
@@ -118,11 +130,14 @@ function withWeights(layer: Layer, base: Tiling, streaming: boolean, options: Ti
   const list: Tiling[] = [{ ...base, weights: 'held' }];
   if (weights.channels === 0) return list;
   const streamed = streamedIn(layer, base, options);
+  const busy = options.isForTime === true ? busyArray(layer, streamed, options) : undefined;
+  if (busy !== undefined) list.push({ ...busy, stripeRows: output.h });
   if (streaming) {
     const scale = leastStripe(layer);
     for (const passes of PASS_COUNTS) {
       const stripeRows = Math.ceil(output.h / passes / scale) * scale;
       if (stripeRows < output.h) list.push({ ...streamed, depth: 1, stripeRows });
+      if (stripeRows < output.h && busy !== undefined) list.push({ ...busy, depth: 1, stripeRows });
     }
   }
   list.push({ ...streamed, stripeRows: output.h }); // all rows at once: weights are read once
@@ -150,6 +165,15 @@ function streamedIn(layer: Layer, base: Tiling, options: TileOptions): Tiling {
   const tiling: Tiling = { ...least, chunkChannels, depth: chunkChannels < channels ? 2 : 1 };
   const bytes = sum(workspaceBuffers(layer, tiling, options.alignmentBytes, 0).map((b) => b.sizeBytes));
   return bytes > options.capacityBytes ? least : tiling;
+}
+
+/** The tiling with chunks as wide as the array, where those it has are narrower. */
+function busyArray(layer: Layer, streamed: Tiling, { chip }: TileOptions): Tiling | undefined {
+  const { channels } = layer.weights;
+  const chunkChannels = Math.min(channels, chip?.mac.columns ?? 0);
+  return chunkChannels <= streamed.chunkChannels
+    ? undefined
+    : { ...streamed, chunkChannels, depth: chunkChannels < channels ? 2 : 1 };
 }
 
 /** Channels of a chunk of streamed weights; see streamedIn. */
@@ -186,17 +210,32 @@ function measure(layer: Layer, list: readonly Tiling[], options: TileOptions): T
       heldWeightBytes,
       weightPasses: traffic.weightPasses,
       trafficBytes: sum(traffic.operandReadBytes) + traffic.outputWriteBytes,
+      extraCycles: extraCyclesOf(layer, tiling, options),
     });
   }
   return choices;
 }
 
+/** Stripes mostly grow about fourfold, with the room that placement leaves. */
+const GROWTH = 4;
+
+function extraCyclesOf(layer: Layer, tiling: Tiling, { chip, isForTime }: TileOptions): number {
+  if (chip === undefined || isForTime !== true) return 0;
+  const chunks = chunkCount(layer, tiling, 0);
+  const stripes = isStreaming(tiling) ? Math.ceil(stripeCount(layer, tiling) / GROWTH) : stripeCount(layer, tiling);
+  const rounds = stripes * columnTiles(layer, tiling).length;
+  const inChunks = chunks > 0 ? { count: chunks, channels: tiling.chunkChannels } : undefined;
+  const { cycles } = computeWork(layer, rounds, 0, inChunks, chip);
+  return Math.max(0, cycles - computeWork(layer, 1, 0, undefined, chip).cycles);
+}
+
 /** Drops what another tiling beats or equals in room, weight passes and traffic; earlier ones win ties. */
-function undominated(choices: readonly TilingChoice[]): TilingChoice[] {
+function undominated(choices: readonly TilingChoice[], isForTime: boolean): TilingChoice[] {
   const cost = (choice: TilingChoice): number[] => [
     choice.workspaceBytes + choice.heldWeightBytes,
     choice.weightPasses,
     choice.trafficBytes,
+    isForTime ? choice.extraCycles : 0,
     choice.tiling.weights === 'held' ? 0 : 1, // held weights may be resident, which then saves their room
   ];
   const costs = choices.map(cost);

@@ -3,6 +3,7 @@ import { periodTimeline } from '../src/backend/timeline.js';
 import { trafficOf } from '../src/backend/traffic.js';
 import { SpillwayError } from '../src/base/diagnostic.js';
 import { type Compiled, type CompileOptions, compileProgram } from '../src/driver/compile.js';
+import type { Objective } from '../src/driver/objective-names.js';
 import { pagePlan } from '../src/driver/page-plan.js';
 import { countTraffic } from '../src/driver/period-bytes.js';
 import { sameBits } from '../src/driver/reference-check.js';
@@ -29,6 +30,7 @@ export interface FuzzCase {
   readonly carries?: boolean; // a tensor that looks like an input becomes what the next frame finds there
   readonly blocks: boolean;
   readonly twice: boolean; // compile twice, and compare the bytes
+  readonly objective?: Objective; // traffic when absent
   readonly placements: readonly ('none' | 'greedy' | 'ilp')[];
 }
 
@@ -70,6 +72,7 @@ export async function fuzzProblems(
     solver: 'glpk',
     gap: 0,
     timeLimitSeconds: 20,
+    objective: fuzz.objective ?? 'traffic',
   };
   if (program.ops.length === 0) return [];
   const least = await leastSramBytes(program, options, fuzz);
@@ -91,6 +94,10 @@ export async function fuzzProblems(
     }
     totals.set(placement, countTraffic(compiled.schedule, compiled.emitted).period.totalBytes);
     observe(compiled);
+    const { time } = compiled.schedule.record;
+    const { cycles } = periodTimeline(compiled.emitted.programBytes, chip);
+    if (time !== undefined && time.boundCycles > cycles)
+      say(`takes ${cycles} cycles, below the bound of ${time.boundCycles}`);
     problemsOf(compiled, expected, chip, say);
     if (!fuzz.twice) continue;
     const again = await compileProgram(program, { ...options, placement, chip });
@@ -108,6 +115,7 @@ export async function fuzzProblems(
     });
     problemsOf(balanced, expected, chip, (text) => problems.push(`balanced with ${sram} B (least ${least}): ${text}`));
   }
+  if ((fuzz.objective ?? 'traffic') !== 'traffic') return problems;
   const order = ['ilp', 'greedy', 'none'].filter((placement) => totals.has(placement));
   order.slice(1).forEach((worse, i) => {
     const better = order[i] ?? worse;

@@ -31,6 +31,7 @@ const fuzzCase: fc.Arbitrary<FuzzCase> = fc.record({
   carries: fc.nat(5).map((n) => n === 0),
   blocks: fc.constantFrom(true, true, true, false),
   twice: fc.nat(7).map((n) => n === 0),
+  objective: fc.constantFrom('traffic' as const, 'traffic' as const, 'traffic' as const, 'latency' as const),
   placements,
 });
 

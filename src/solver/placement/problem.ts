@@ -45,6 +45,8 @@ export interface Choice {
    * with the tables, and then the passes count right. Leaving that out makes a plan look better, never worse: bounds hold.
    */
   readonly rereadTableBytes?: number;
+  /** Cycles that the way it runs adds to the step's computeCycles: narrow chunks, fills of the array; an estimate. 0 when absent. */
+  readonly extraCycles?: number;
 }
 
 export interface PlacementStep {
@@ -80,6 +82,7 @@ export interface Span {
   /** Steps whose weights are streamed, all of them and as often as trafficBytes says: none is held or resident. */
   readonly streamedSteps?: readonly number[];
   readonly residency?: 'none'; // any when absent
+  readonly extraCycles?: number; // see Choice
 }
 
 export interface PlacementProblem {
@@ -91,6 +94,7 @@ export interface PlacementProblem {
   readonly canEvict?: boolean;
   readonly alignmentBytes?: number; // of buffers in SRAM; 1 when absent
   readonly bytesPerCycle?: number; // of the DRAM interface; absent where time does not matter
+  readonly isForTime?: boolean; // ways that compute less are kept, though others need less room for the same traffic
 }
 
 /** A decision. Everything else (what is kept, what is spilled) follows from it; see evaluate.ts. */
@@ -126,6 +130,7 @@ export interface Execution {
   readonly trafficBytes: number;
   readonly rereadTableBytes?: number; // see Choice
   readonly streamedSteps?: readonly number[]; // see Span
+  readonly extraCycles?: number; // see Choice
 }
 
 /** Weights of the execution that may be resident, and are read weightPasses times otherwise. */
@@ -179,6 +184,7 @@ export function stepExecution(problem: PlacementProblem, t: number, index: numbe
     residency: choice.residency,
     trafficBytes: choice.trafficBytes,
     rereadTableBytes: choice.rereadTableBytes ?? 0,
+    extraCycles: choice.extraCycles ?? 0,
   };
 }
 

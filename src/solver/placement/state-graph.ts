@@ -409,7 +409,7 @@ function addGroup(draft: Draft, executions: readonly Execution[]): void {
   }
   if (candidates.length === 0) return;
   const edges: number[] = [];
-  for (const edge of undominated(candidates)) {
+  for (const edge of undominated(candidates, problem.isForTime === true)) {
     edges.push(draft.edges.length);
     draft.edges.push(edge);
     draft.edgeOwnBytes.push(edge.ownBytes);
@@ -462,12 +462,15 @@ function touchedBytes(problem: PlacementProblem, events: readonly ItemEvents[], 
 }
 
 /** Without those that another of the same kind beats in room and traffic. */
-function undominated(candidates: readonly Candidate[]): Candidate[] {
+function undominated(candidates: readonly Candidate[], isForTime: boolean): Candidate[] {
   const sorted = [...candidates].sort((a, b) => a.cost - b.cost || a.ownBytes - b.ownBytes);
   const least = new Map<string, number>();
   return sorted.filter((candidate) => {
     const hasTail = candidate.execution.outputs.some(({ tail }) => tail !== undefined);
-    const kind = `${candidate.weightBytes} ${candidate.weightPasses} ${candidate.isHeld} ${hasTail}`;
+    const { extraCycles = 0 } = candidate.execution;
+    // Those that compute less are a kind of their own: a few, as cycles are told apart by their size only.
+    const speed = isForTime ? Math.ceil(4 * Math.log2(1 + extraCycles)) : 0;
+    const kind = `${candidate.weightBytes} ${candidate.weightPasses} ${candidate.isHeld} ${hasTail} ${speed}`;
     if (candidate.ownBytes >= (least.get(kind) ?? Number.POSITIVE_INFINITY)) return false;
     least.set(kind, candidate.ownBytes);
     return true;

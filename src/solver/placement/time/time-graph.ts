@@ -13,7 +13,8 @@ export interface TimeGraph {
   readonly steps: number;
   readonly arcCut: Int32Array; // per arc: the cut that it leaves, which is its first step
   readonly arcEnd: Int32Array; // per arc: the cut that it reaches; of a drop, the one that it leaves
-  readonly computeBytes: Float64Array; // per arc
+  readonly computeBytes: Float64Array; // per arc: the least
+  readonly slowBytes: Float64Array; // per arc: what it computes beyond that, as it runs
   readonly nodeItemBytes: Float64Array; // per node: items in SRAM there
   readonly weightBytes: Float64Array; // per arc: that may be resident
   readonly weightPasses: Float64Array;
@@ -23,6 +24,12 @@ export interface TimeGraph {
    * or late at cuts [from, to] without room of their own.
    */
   readonly roomless: { readonly bytes: Float64Array; readonly from: Int32Array; readonly to: Int32Array };
+}
+
+/** The same graph, whose arcs compute as long as they do as they run. */
+export function asItRuns(time: TimeGraph): TimeGraph {
+  const computeBytes = time.computeBytes.map((bytes, arc) => bytes + (time.slowBytes[arc] as number));
+  return { ...time, computeBytes };
 }
 
 /** @returns undefined where the problem does not say how long its steps compute */
@@ -39,6 +46,7 @@ export function timeGraphOf(graph: StateGraph): TimeGraph | undefined {
     arcCut: new Int32Array(count),
     arcEnd: new Int32Array(count),
     computeBytes: new Float64Array(count),
+    slowBytes: new Float64Array(count),
     nodeItemBytes: new Float64Array(graph.nodeCount),
     weightBytes: new Float64Array(count),
     weightPasses: new Float64Array(count),
@@ -66,6 +74,7 @@ export function timeGraphOf(graph: StateGraph): TimeGraph | undefined {
     roomless.to[arc] = end;
     if (edge === undefined) continue;
     time.computeBytes[arc] = (before[end] ?? 0) - (before[cut] ?? 0);
+    time.slowBytes[arc] = (edge.execution.extraCycles ?? 0) * bytesPerCycle;
     time.weightBytes[arc] = edge.weightBytes;
     time.weightPasses[arc] = edge.weightPasses;
     time.isHeld[arc] = edge.isHeld ? 1 : 0;

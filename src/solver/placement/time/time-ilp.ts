@@ -7,7 +7,7 @@ import { itemEvents, type PlacementProblem, type ResidentRounding } from '../pro
 import { buildStateGraph, planOf } from '../state-graph.js';
 import { relaxTime } from './column-generation.js';
 import { Pricer } from './prices.js';
-import { type TimeGraph, timeGraphOf } from './time-graph.js';
+import { asItRuns, type TimeGraph, timeGraphOf } from './time-graph.js';
 import { buildTimeModel, KIB, type TimeModel } from './time-model.js';
 
 /** A plan with the time that the model says it takes. */
@@ -70,7 +70,8 @@ export function solvePlacementTime(
   if (time === undefined) return undefined;
   const weightBytes = problem.steps.reduce((sum, step) => sum + step.weightBytes, 0);
   const most = Math.min(problem.capacityBytes, weightBytes);
-  const pricer = new Pricer(time, most);
+  const running = asItRuns(time);
+  const [floors, pricer] = [new Pricer(time, most), new Pricer(running, most)];
   const { timeLimitSeconds, control } = options;
   const { bytesPerCycle = 1 } = problem;
   const limits = {
@@ -80,10 +81,11 @@ export function solvePlacementTime(
     timeLimitSeconds,
     control,
   };
-  const relaxed = relaxTime(time, pricer, solver, most, limits);
-  if (relaxed === undefined) return undefined;
-  const plans = planCollector(time, solver, most, roundResident, options);
-  for (const path of relaxed.paths) plans.add(path);
+  const proven = relaxTime(time, floors, solver, most, limits);
+  const relaxed = relaxTime(running, pricer, solver, most, limits);
+  if (proven === undefined || relaxed === undefined) return undefined;
+  const plans = planCollector(running, solver, most, roundResident, options);
+  for (const path of [...relaxed.paths, ...proven.paths]) plans.add(path);
   const priced = pricer.price(relaxed.prices, TRAFFIC_WEIGHT);
   const incumbent = plans.bestBytes();
   const wanted = arcsBelow(priced.excess, incumbent - priced.boundBytes);
@@ -95,7 +97,7 @@ export function solvePlacementTime(
   let size = { variables: 0, constraints: 0 };
   let isCutShort = control?.isStopped() === true;
   if (incumbent - boundBytes > options.gap * incumbent && arcs.length > 0 && !isCutShort) {
-    const model = buildTimeModel(time, arcs, most, AS_PLANNED);
+    const model = buildTimeModel(running, arcs, most, AS_PLANNED);
     size = { variables: model.model.columns.length, constraints: model.model.rows.length };
     const answer = solver.solve(model.model, { relax: false, gap: options.gap / 2, timeLimitSeconds });
     isCutShort = answer.status === 'feasible' || answer.status === 'none';
@@ -107,7 +109,7 @@ export function solvePlacementTime(
   const first = best[0];
   if (first === undefined) return undefined;
   // Of any plan the time is at least its traffic: the weight adds no more than itself.
-  const pureBytes = Math.max(pricer.price(relaxed.prices, 0).boundBytes, boundBytes / (1 + TRAFFIC_WEIGHT));
+  const pureBytes = Math.max(floors.price(proven.prices, 0).boundBytes, proven.boundBytes / (1 + TRAFFIC_WEIGHT));
   const boundCycles = Math.min(Math.floor(pureBytes / bytesPerCycle), first.cycles);
   const isProven = boundCycles >= first.cycles * (1 - options.gap) - 1;
   return {
