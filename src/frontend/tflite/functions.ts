@@ -5,8 +5,9 @@ import { sameQuantization } from '../../ir/verify-numbers.js';
 import { unsupported } from '../import-problems.js';
 import { unaryFunction as realFunction } from '../quantize/real-functions.js';
 import { withFused } from './activation.js';
-import { together } from './broadcast.js';
+import { broadcastShape, together } from './broadcast.js';
 import { activation, type Importer, type NodeContext } from './context.js';
+import { repeated } from './gather.js';
 import { asOrdered, lookUpInto, realTable } from './look-up.js';
 import { fixedPoint, scaleOf } from './numbers.js';
 import { asDeclared, realInput, realOf } from './real-numbers.js';
@@ -109,20 +110,22 @@ function channelImage(node: NodeContext, x: Tensor): TensorId {
 
 const MATMUL = { transposeA: 0, transposeB: 1 } as const;
 
-/** BATCH_MATMUL: the last two axes; those before are one for each product, or 1 in the second operand. */
+/** BATCH_MATMUL: the last two axes; those before are one for each product, or 1 and repeated. */
 export const batchMatMul: Importer = (node) => {
   const transposeA = node.node.options?.bool(MATMUL.transposeA) ?? false;
   const transposeB = node.node.options?.bool(MATMUL.transposeB) ?? false;
   const stored = [node.input(0), node.input(1)].every(({ dtype }) => dtype === 'int8') && node.result.type === 'int8';
   const first = transposeA ? swapped(node, 0) : node.input(0);
-  const a = stored ? first : node.builder.tensor(realOf(node, first));
-  const b = stored ? node.input(1) : realInput(node, 1);
+  const given = {
+    a: stored ? first : node.builder.tensor(realOf(node, first)),
+    b: stored ? node.input(1) : realInput(node, 1),
+  };
   const outer = (x: Tensor): readonly number[] => x.shape.slice(0, -2);
-  const count = (shape: readonly number[]): number => shape.reduce((n, extent) => n * extent, 1);
-  const [batchA, batchB] = [count(outer(a)), count(outer(b))];
-  if (batchB !== 1 && (batchA !== batchB || outer(a).join() !== outer(b).join())) {
-    return unsupported(`of [${a.shape.join(', ')}] and [${b.shape.join(', ')}]`);
-  }
+  const lead = broadcastShape(node, [outer(given.a), outer(given.b)]);
+  const a = repeatedTo(node, given.a, lead);
+  // The machine repeats a second operand that has one matrix in all.
+  const b = elementCountOf(outer(given.b)) === 1 ? given.b : repeatedTo(node, given.b, lead);
+  const [batchA, batchB] = [elementCountOf(outer(a)), elementCountOf(outer(b))];
   const inputs = [
     node.reshape(a.id, [1, batchA, ...a.shape.slice(-2)]),
     node.reshape(b.id, [1, batchB, ...b.shape.slice(-2)]),
@@ -132,9 +135,17 @@ export const batchMatMul: Importer = (node) => {
     ? node.emit({ ...spec, rescale: productRescale(node, a, b) }, { quant: node.resultQuant() })
     : asDeclared(node, node.emit(spec));
   const made = node.builder.tensor(id).shape;
-  const lead = a.shape.length >= b.shape.length ? outer(a) : outer(b);
   return [activation(node.reshape(id, [...lead, ...made.slice(-2)]))];
 };
+
+/** Matrices repeated so that there is one for each product. */
+function repeatedTo(node: NodeContext, x: Tensor, lead: readonly number[]): Tensor {
+  const missing = lead.length - (x.shape.length - 2);
+  const times = lead.map((extent, axis) => extent / (x.shape[axis - missing] ?? 1));
+  if (times.every((count) => count === 1)) return x;
+  const before = node.builder.tensor(node.reshape(x.id, [...new Array<number>(missing).fill(1), ...x.shape]));
+  return node.builder.tensor(repeated(node, before, [...times, 1, 1], 0));
+}
 
 /** Of the sums of a product of stored integers. */
 export function productRescale(node: NodeContext, a: Tensor, b: Tensor): SumRescale {

@@ -128,7 +128,7 @@ export const tile: Importer = (node) => {
 };
 
 /** One axis after the other: the tensor beside itself. @param lead axes of extent 1 before the tensor's own */
-function repeated(node: NodeContext, x: Tensor, times: readonly number[], lead: number): TensorId {
+export function repeated(node: NodeContext, x: Tensor, times: readonly number[], lead: number): TensorId {
   let id = node.reshape(x.id, [...new Array<number>(lead).fill(1), ...x.shape]);
   for (const [axis, count] of times.entries()) {
     if (count === 1) continue;
