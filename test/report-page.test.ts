@@ -201,6 +201,18 @@ if (CHROMIUM === undefined) console.warn('there is no chromium here: report.html
     await page.close();
   });
 
+  test('the plans that were made are listed with their costs', async () => {
+    const [plan] = report.plans;
+    if (plan === undefined) throw new Error('there is no plan');
+    const plans = [plan, { plan: 'greedy', bytes: 123_456, cycles: 7890, picojoules: 4_500_000, isChosen: false }];
+    const page = await openChanged('plans.html', { ...report, plans });
+    const numbers = await numbersOf(page.locator('#plans tbody td.number'));
+    expect(numbers).toEqual(plans.flatMap(({ bytes, cycles, picojoules }) => [bytes, cycles, picojoules]));
+    expect(await page.locator('#plans tbody td', { hasText: /^taken$/ }).count()).toBe(1);
+    expect(complaints).toEqual([]);
+    await page.close();
+  });
+
   test('a buffer says what it is when pointed at, and all about it when clicked', async () => {
     const page = await openReport();
     const largest = plan.buffers.reduce((a, b) =>

@@ -134,6 +134,10 @@ export function plotBuffers(
         y: ({ buffer }: NamedBuffer) => middleOf(buffer.offsetBytes, buffer.offsetBytes + buffer.sizeBytes, y),
         text: 'text',
         fontSize: 11,
+        fill: {
+          value: named.map(({ buffer }) => (buffer.kind === 'resident' ? 'var(--on-resident)' : '#000')),
+          scale: null,
+        },
       }),
       Plot.ruleX(borders, { stroke: 'currentColor', strokeOpacity: 0.6, strokeDasharray: '3 3' }),
       Plot.text(labelled, {

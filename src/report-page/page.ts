@@ -7,6 +7,7 @@ import { graph } from './graph.js';
 import { headline } from './headline.js';
 import { kinds } from './kinds.js';
 import { memoryMap } from './memory-map.js';
+import { plans } from './plans.js';
 import { roofline } from './roofline.js';
 import { Selection } from './selection.js';
 import { layerTable, tensorTable } from './tables.js';
@@ -21,6 +22,7 @@ const makers: readonly { readonly id: string; readonly name: string; readonly ma
   { id: 'traffic', name: 'Traffic', make: () => traffic(documents, selection) },
   { id: 'kinds', name: 'Bytes', make: () => kinds(documents.report) },
   { id: 'time', name: 'Time', make: () => time(documents) },
+  ...(documents.report.plans.length > 1 ? [{ id: 'plans', name: 'Plans', make: () => plans(documents.report) }] : []),
   { id: 'roofline', name: 'Roofline', make: () => roofline(documents, selection) },
   { id: 'graph', name: 'Graph', make: () => graph(documents, selection) },
   { id: 'layers', name: 'Layers', make: () => layerTable(documents, selection) },

@@ -115,10 +115,19 @@ function shown<Row>(row: Row, column: Column<Row>): string {
   return typeof value === 'number' ? integer(value) : value;
 }
 
+/** A long name may go on in the next line behind a point or a slash, rather than anywhere. */
+function breakable(name: string): (string | HTMLElement)[] {
+  return name.split(/(?<=[./:])/).flatMap((part, i) => (i === 0 ? [part] : [h('wbr'), part]));
+}
+
 function cell<Row>(row: Row, column: Column<Row>, isNumber: boolean, onOpen: () => void): HTMLElement {
   const text = shown(row, column);
   const value = column.value(row);
-  if (column.isName) return h('td', { class: 'name' }, button(text, onOpen, { class: 'link' }));
+  if (column.isName) {
+    const link = button('', onOpen, { class: 'link' });
+    link.append(...breakable(text));
+    return h('td', { class: 'name' }, link);
+  }
   if (isNumber) return h('td', { class: 'number', 'data-value': value }, text);
   return h('td', { class: column.isWords ? 'words' : undefined }, text);
 }
