@@ -1,6 +1,6 @@
 /** One small model for each rarer form of an operator that the ONNX front end takes. */
 import { type BeyondCase, beyond } from './onnx-beyond-cases.js';
-import { floats, ints, node, product, randomFloats } from './onnx-models.js';
+import { floats, int8s, ints, node, product, randomFloats, uint8s } from './onnx-models.js';
 
 type Dims = readonly number[];
 type Attributes = Parameters<typeof node>[3];
@@ -251,6 +251,45 @@ const FUNCTIONS: readonly BeyondCase[] = [
   ),
 ];
 
+const whole = (count: number, size: number): Float32Array =>
+  randomFloats(count, seed++).map((v) => Math.floor((v + 1) * 0.5 * size));
+
+const QUANTISED: readonly BeyondCase[] = [
+  beyond(
+    'MatMulNBits of 4 bits, zero points',
+    [node('MatMulNBits', ['x', 'w', 's', 'z'], ['y'], { K: 40, N: 6, bits: 4, block_size: 16 }, 'com.microsoft')],
+    {
+      dims: [[1, 3, 40]],
+      initializers: [
+        uint8s('w', [6, 3, 8], whole(144, 256)),
+        floats(
+          's',
+          [18],
+          whole(18, 50).map((v) => (v + 1) / 400),
+        ),
+        uint8s('z', [12], whole(12, 256)),
+      ],
+    },
+  ),
+  beyond(
+    'DynamicQuantizeMatMul with a bias',
+    [node('DynamicQuantizeMatMul', ['x', 'w', 's', 'z', 'b'], ['y'], {}, 'com.microsoft')],
+    {
+      dims: [[1, 3, 20]],
+      initializers: [
+        int8s(
+          'w',
+          [20, 6],
+          whole(120, 120).map((v) => v - 60),
+        ),
+        floats('s', [], [0.01]),
+        int8s('z', [], [0]),
+        random('b', [6]),
+      ],
+    },
+  ),
+];
+
 /** Of so many operators that compiling them takes longer than it shows: held against onnxruntime only. */
 export const LONG_CASES: readonly BeyondCase[] = [
   one('GridSample', { mode: 'bicubic', padding_mode: 'zeros', align_corners: 1 }, [places], { opset: 16 }),
@@ -267,4 +306,5 @@ export const FORM_CASES: readonly BeyondCase[] = [
   ...POSITIONS,
   ...SPECTRA,
   ...FUNCTIONS,
+  ...QUANTISED,
 ];

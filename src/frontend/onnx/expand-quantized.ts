@@ -35,6 +35,11 @@ const EXPANSIONS: ReadonlyMap<string, Expansion> = new Map<string, Expansion>([
   ['com.microsoft::QuantizeLinear', (from) => from.same('QuantizeLinear')],
   ['com.microsoft::DequantizeLinear', (from) => from.same('DequantizeLinear')],
   ['com.microsoft::Gelu', (from) => from.same('Gelu')],
+  ['com.microsoft::DynamicQuantizeMatMul', expandDynamicQuantizeMatMul],
+  [
+    'com.microsoft::MatMulIntegerToFloat',
+    (from) => expandScaledProduct(from, { a: from.input(0), scaleA: from.input(2), zeroA: from.input(4) }, [3, 5, 6]),
+  ],
   ['com.microsoft::FusedConv', expandFusedConv],
   ['com.microsoft::FusedGemm', expandFusedGemm],
   ['com.microsoft::BiasGelu', (from) => from.last('Gelu', [from.plain('Add', [from.input(0), from.input(1)])])],
@@ -125,6 +130,22 @@ class Expander {
   /** A plain operator on the way, with the node's attributes if it is asked for. */
   plain(operator: string, inputs: readonly string[], attributes?: ReadonlyMap<string, AttributeMessage>): string {
     return this.emit(operator, inputs, `${operator}${this.nodes.length}`, attributes);
+  }
+
+  /** An operator of several results. */
+  several(operator: string, inputs: readonly string[], count: number): string[] {
+    const { name, loc, outputs: own } = this.node;
+    const outputs = Array.from({ length: count }, (_, i) => `${own[0] ?? name}:${operator}${i}`);
+    this.nodes.push({
+      name: `${name}:${operator}`,
+      operator,
+      inputs,
+      outputs,
+      attributes: new Map(),
+      captured: [],
+      loc,
+    });
+    return outputs;
   }
 
   /** The last operator, which makes the node's results. */
@@ -246,4 +267,23 @@ function expandFusedMatMul(from: Expander): void {
   const operands = [from.input(0), from.input(1)];
   if (isPlain && (given.get('alpha')?.f ?? 1) === 1) from.last('MatMul', operands);
   else from.same('com.microsoft::FusedMatMul'); // transposed by its shapes, which are not known here
+}
+
+/** The operand is brought to 8 bits while the model runs. */
+function expandDynamicQuantizeMatMul(from: Expander): void {
+  const [a = '', scaleA = '', zeroA = ''] = from.several('DynamicQuantizeLinear', [from.input(0)], 3);
+  expandScaledProduct(from, { a, scaleA, zeroA }, [2, 3, 4]);
+}
+
+/** A product of integers as real numbers. @param at operands: scale and zero point of the weights, bias */
+function expandScaledProduct(
+  from: Expander,
+  left: { readonly a: string; readonly scaleA: string; readonly zeroA: string },
+  at: readonly [number, number, number],
+): void {
+  const [scaleB, zeroB, bias] = at.map((position) => from.input(position));
+  const sums = from.plain('MatMulInteger', [left.a, from.input(1), left.zeroA, zeroB ?? '']);
+  const scale = from.product(left.scaleA, scaleB ?? '');
+  if (bias === undefined || bias === '') from.last('Mul', [sums, scale]);
+  else from.last('Add', [from.plain('Mul', [sums, scale]), bias]);
 }

@@ -1,5 +1,6 @@
 import { ARITHMETIC_OPERATORS, importArithmetic, importMean, importWhere } from './arithmetic.js';
 import { ATTENTION } from './attention.js';
+import { importMatMulNBits } from './block-quantized.js';
 import { BY_INDEX } from './by-index.js';
 import { COMPOSITIONS } from './compositions.js';
 import { importConv } from './conv.js';
@@ -124,6 +125,7 @@ export const IMPORTERS: ReadonlyMap<string, Importer> = new Map<string, Importer
   ...FUNCTIONS,
   ...SPECTRA,
   ...SCATTERS,
+  ['com.microsoft::MatMulNBits', importMatMulNBits],
   ['GridSample', importGridSample],
   ['MaxUnpool', importMaxUnpool],
   ...BY_INDEX,
