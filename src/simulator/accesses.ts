@@ -29,7 +29,7 @@ export function noTraffic(): Traffic {
 }
 
 /** Reads of at least so many bytes, of weights as a rule, are looked at once as long as they stay the same. */
-const LONG_READ_BYTES = 4096;
+const LONG_READ_BYTES = 512;
 
 /**
  * Both memories as far as their contents are not concerned: which bytes a command touches, whether it may, and how many
