@@ -19,6 +19,7 @@ import { INTEGER_CASES } from './tflite-integer-cases.js';
 import { conversions, movements } from './tflite-movement-cases.js';
 import { positions } from './tflite-position-cases.js';
 import { signals } from './tflite-signal-cases.js';
+import { scatters, volumes } from './tflite-volume-cases.js';
 
 /** Weights of a convolution, and a bias; int8 with a scale for each output channel. */
 function weights(type: Kind, shape: readonly number[], axis: number): FileTensor[] {
@@ -325,4 +326,6 @@ export const OPERATOR_CASES: readonly OperatorCase[] = [
   ...transposedConvolutions(),
   ...functions(),
   ...INTEGER_CASES,
+  ...volumes(),
+  ...scatters(),
 ];

@@ -4,6 +4,7 @@ import { batchToSpace, spaceToBatch } from './batches-of-space.js';
 import { addMany, cumulativeSum, localResponseNormalization, reverse, topK } from './by-position.js';
 import { imaginaryPart, magnitude, realPart, rfft } from './complex.js';
 import type { Importer } from './context.js';
+import { conv3d } from './conv-3d.js';
 import { conv2d, depthwiseConv2d, fullyConnected } from './convolution.js';
 import { detectionPostProcess } from './detection.js';
 import { binary, cast, densify, dequantize, quantize, softmax } from './elementwise.js';
@@ -28,6 +29,7 @@ import { l2Pool, pool } from './pool.js';
 import { depthToSpace, spaceToDepth, transpose } from './rearranging.js';
 import { lstm, svdf } from './recurrent.js';
 import { argument, reduce } from './reductions.js';
+import { scatterNd, sparseToDense } from './scatter.js';
 import { mirrorPad, pack, slice, split, splitV, stridedSlice, unpack } from './slicing.js';
 import { transposeConv } from './transpose-conv.js';
 import { dynamicUpdateSlice } from './update-slice.js';
@@ -50,6 +52,7 @@ export const IMPORTERS: ReadonlyMap<string, Importer> = new Map<string, Importer
   ['COMPLEX_ABS', magnitude],
   ['CONCATENATION', concatenation],
   ['CONV_2D', conv2d],
+  ['CONV_3D', conv3d],
   ['COS', unaryFunction('cos')],
   ['CUSTOM:TFLite_Detection_PostProcess', detectionPostProcess],
   ['CUMSUM', cumulativeSum],
@@ -121,6 +124,7 @@ export const IMPORTERS: ReadonlyMap<string, Importer> = new Map<string, Importer
   ['RFFT2D', rfft],
   ['ROUND', unaryFunction('round')],
   ['RSQRT', unaryFunction('rsqrt')],
+  ['SCATTER_ND', scatterNd],
   ['SELECT', select],
   ['SELECT_V2', select],
   ['SHAPE', shape],
@@ -130,6 +134,7 @@ export const IMPORTERS: ReadonlyMap<string, Importer> = new Map<string, Importer
   ['SOFTMAX', softmax],
   ['SPACE_TO_BATCH_ND', spaceToBatch],
   ['SPACE_TO_DEPTH', spaceToDepth],
+  ['SPARSE_TO_DENSE', sparseToDense],
   ['SPLIT', split],
   ['SPLIT_V', splitV],
   ['SQRT', sqrt],
