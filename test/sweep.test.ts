@@ -273,7 +273,7 @@ describe('curves are made of single points', () => {
   ): SweepPoint[] {
     const tasks = costs.map(
       (___, i): PointTask => ({
-        variant: { model: TINY, params: new Map(), shapes: new Map() },
+        variant: { model: TINY, params: new Map(), shapes: new Map(), states: new Map() },
         chip: { ...chip, sram: { ...chip.sram, bytes: 1024 * (i + 1) } },
         batch: 1,
         objective,

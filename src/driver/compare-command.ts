@@ -23,7 +23,7 @@ export function registerCompare(program: Command): void {
     .command('compare')
     .summary('compare placements: none, greedy, ilp')
     .description(
-      'Compiles the model with each placement and shows their DRAM traffic beside the bounds, their speed and their energy; for one target or several.',
+      'Compiles the model with each placement and shows their DRAM traffic beside the bounds, their speed and their energy; for one target or several, with commas.',
     )
     .argument('<model>', 'a .model.ts, .onnx or .tflite file');
   addCompileOptions(command)

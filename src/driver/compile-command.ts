@@ -29,6 +29,8 @@ reference interpreter needs). Nothing is written when the compilation fails.
 
 Examples:
   spillway compile examples/resnet50.model.ts --target chip-a -o out/resnet50
+  spillway compile net.onnx --target chip-a --input images=1x3x640x640 --objective latency
+  spillway compile keyword.onnx --target chip-1m --state h0=hn -o out/keyword
   spillway compile net.onnx --target chip-a --sram 512KiB --json > report.json
   spillway compile examples/yolov3.model.ts --target chip-b --param size=608 --batch 4 -o out/yolo
   spillway compile examples/tiny.model.ts --target chip-a --print-ir-after fuse --stop-after fuse

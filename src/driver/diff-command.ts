@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type { Delta, ReportDiff, TensorDiff } from './diff.js';
 
 const EXAMPLES = `
-Reads report.json of both. Bytes and cycles are those of a frame, so that batches compare; cycles are estimated.
+Reads report.json of both. Bytes and cycles are those of a frame, so that batches compare; cycles are predicted.
 
 Examples:
   spillway diff out/resnet50-8MiB out/resnet50-4MiB

@@ -87,7 +87,7 @@ export interface SimulateOptions {
   readonly dramTrace?: string;
   /** dramsim3 when absent. */
   readonly dramFormat?: 'dramsim3' | 'ramulator2';
-  /** Of the program in both traces; both when absent. */
+  /** Of the program in both traces; period when absent. */
   readonly traceSections?: 'prologue' | 'period' | 'both';
   /** No data is moved or computed; traffic, faults and time are as always. */
   readonly timingOnly?: boolean;

@@ -1,6 +1,6 @@
 /** `spillway sweep`: one model over SRAM sizes, batches, image sizes, chips and objectives. */
-import type { Command } from 'commander';
-import { addCompilerOptions, integerFrom, oneOf, PLACEMENTS } from './command-options.js';
+import { type Command, Option } from 'commander';
+import { addCompilerOptions, addPair, integerFrom, oneOf, PLACEMENTS } from './command-options.js';
 import { OBJECTIVES } from './objective-names.js';
 import { addShapes, addValues, integersFrom, manyOf, namesFrom, sramItemsFrom } from './sweep/axes.js';
 import type { SweepFlags } from './sweep/plan.js';
@@ -24,7 +24,9 @@ export function registerSweep(program: Command): void {
   const command = program
     .command('sweep')
     .summary('compile a model over SRAM sizes, batches, chips ...')
-    .description('Compiles a model for every point of a range and shows traffic and frames per second against SRAM.')
+    .description(
+      'Compiles a model for every point of a range and shows traffic, frames per second and energy against SRAM.',
+    )
     .argument('<model>', 'a .model.ts, .onnx or .tflite file')
     .option('-t, --target <targets>', 'needed: chips in targets/, or paths of chip files', namesFrom('--target'))
     .option(
@@ -37,9 +39,16 @@ export function registerSweep(program: Command): void {
     .option('--batch <list>', "frames per period (default: the model's own, or 1)", integersFrom('--batch', 1, 4096))
     .option('-p, --param <name=list>', 'values of a parameter of a .model.ts file; repeatable', addValues('--param'))
     .option('-i, --input <name=list>', 'shapes of an input with open dimensions; repeatable', addShapes)
-    .option('--objective <list>', 'traffic, latency, throughput, energy', manyOf('--objective', OBJECTIVES), [
-      'traffic',
-    ])
+    .option(
+      '--state <input=output>',
+      'an input of an ONNX file that carries this output over from the frame before, at every point; repeatable',
+      addPair('--state'),
+    )
+    .addOption(
+      new Option('--objective <list>', 'traffic, latency, throughput, energy')
+        .argParser(manyOf('--objective', OBJECTIVES))
+        .default(['traffic'], 'traffic'),
+    )
     .option('-o, --output <dir>', 'where to write (default: out/<model>-sweep; nothing with --json alone)')
     .option('-j, --jobs <n>', 'threads (default: one for each core)', integerFrom('--jobs', 1, 256));
   addCompilerOptions(command)

@@ -11,6 +11,7 @@ export interface SweepFlags extends CompilerFlags {
   readonly batch?: readonly number[];
   readonly param?: ReadonlyMap<string, readonly string[]>;
   readonly input?: ReadonlyMap<string, readonly (readonly number[])[]>;
+  readonly state?: ReadonlyMap<string, string>;
   readonly objective: readonly Objective[];
   readonly sram?: readonly SramItem[];
   readonly points?: number;
@@ -41,7 +42,9 @@ export function sweepTasks(model: string, flags: SweepFlags): PointTask[] {
     disabledPasses: [...(flags.disablePass ?? [])].sort(),
   };
   const variants = combinations(flags.param ?? new Map()).flatMap((params) =>
-    combinations(flags.input ?? new Map()).map((shapes): Variant => ({ model, params, shapes })),
+    combinations(flags.input ?? new Map()).map(
+      (shapes): Variant => ({ model, params, shapes, states: flags.state ?? new Map() }),
+    ),
   );
   const tasks: PointTask[] = [];
   for (const variant of variants) {

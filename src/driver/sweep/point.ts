@@ -23,6 +23,7 @@ export interface Variant {
   readonly model: string; // path
   readonly params: ReadonlyMap<string, string>;
   readonly shapes: ReadonlyMap<string, readonly number[]>; // of inputs with open dimensions
+  readonly states: ReadonlyMap<string, string>; // of ONNX files: input to output
 }
 
 export interface PointTask {

@@ -29,11 +29,11 @@ interface Imported {
 /** One model at a time: points come model by model. */
 let last: Imported | undefined;
 
-async function imported({ model, params, shapes }: Variant, dtype: 'int8' | 'float32'): Promise<Imported> {
-  const id = JSON.stringify([model, [...params], [...shapes], dtype]);
+async function imported({ model, params, shapes, states }: Variant, dtype: 'int8' | 'float32'): Promise<Imported> {
+  const id = JSON.stringify([model, [...params], [...shapes], [...states], dtype]);
   if (last?.id === id) return last;
   last = undefined; // two large models at once are too many
-  const read = await importModel(model, { params, shapes, dtype });
+  const read = await importModel(model, { params, shapes, states, dtype });
   last = { ...read, id, programHash: sha256(printProgram(read.program), constantBytes(read.program)) };
   return last;
 }

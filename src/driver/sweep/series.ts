@@ -50,6 +50,7 @@ function seriesOf(entries: readonly { readonly task: PointTask; readonly outcome
     label: '',
     params: Object.fromEntries(task.variant.params),
     shapes: Object.fromEntries([...task.variant.shapes].map(([name, shape]) => [name, [...shape]])),
+    states: Object.fromEntries(task.variant.states),
     batch: outcomes[0]?.batch ?? task.batch ?? null,
     objective: task.objective,
     target: {

@@ -39,6 +39,7 @@ export const sweepSeriesSchema = z.strictObject({
   label: z.string(),
   params: z.record(z.string(), z.string()),
   shapes: z.record(z.string(), z.array(z.number())),
+  states: z.record(z.string(), z.string()), // of an ONNX file: input to output
   batch: z.int().positive().nullable(), // frames a period; null where no point tells
   objective: z.enum(OBJECTIVES),
   target: z.strictObject({
