@@ -6,7 +6,7 @@ import { importWhere } from './arithmetic.js';
 import { attributesOf } from './attributes.js';
 import { exportOutput, importInput, inputShapes } from './boundary.js';
 import { ProgramBuilder } from './builder.js';
-import { type Const, constOf, constOfTensor, elementCountOf, isIntegral, MAX_RANK, remembered } from './constant.js';
+import { type Const, constOf, constOfTensor, elementCountOf, MAX_RANK, remembered } from './constant.js';
 import { importEachImage } from './each-image.js';
 import { canFold, foldNode, shapeConst } from './fold.js';
 import { type OnnxGraph, type OnnxNode, readBranch } from './graph.js';
@@ -19,6 +19,7 @@ import { type StatePairs, wrongNames } from './states.js';
 import { unrolledLoop, unrolledScan } from './unroll.js';
 import { type Attributes, floatView, indexView, type NodeContext, type Value } from './value.js';
 import { dimsOf, type View } from './view.js';
+import { INTEGER_TYPES, isWhole, makesWhole, wholeValue } from './whole-numbers.js';
 
 /** Constants up to this many elements are kept once computed: shapes, biases, scales are read again and again. */
 const SMALL_ELEMENTS = 4096;
@@ -59,27 +60,6 @@ const MOVING: ReadonlySet<string> = new Set([
   'Tile',
   'Identity',
 ]);
-
-/** Element types of the format that are integers. */
-const INTEGER_TYPES: ReadonlySet<number> = new Set([2, 3, 4, 5, 6, 7, 12, 13]);
-/** Operators of integers whose result is none. */
-const REAL_RESULTS: ReadonlySet<string> = new Set(['DequantizeLinear', 'MatMulInteger', 'ConvInteger']);
-const POSITIONS: ReadonlySet<string> = new Set(['ArgMax', 'ArgMin']);
-
-const wholeValue = (value: Value): Value => (value.kind === 'constant' ? value : { ...value, isWhole: true });
-
-function isWhole(value: Value | undefined): boolean {
-  if (value?.kind === 'constant') return value.constant.dtype !== 'bool' && isIntegral(value.constant.dtype);
-  return value?.isWhole === true;
-}
-
-/** Whether a node's results are of an integer type: that of its first operand where the operator does not say. */
-function makesWhole(node: OnnxNode, operands: readonly Value[]): boolean {
-  if (node.operator === 'Cast') return INTEGER_TYPES.has(typeAttribute(node, 'to'));
-  if (POSITIONS.has(node.operator)) return true;
-  if (REAL_RESULTS.has(node.operator) || node.operator === 'OneHot') return false;
-  return isWhole(node.operator === 'Where' ? operands[1] : operands[0]);
-}
 
 /** What the user says about a file. */
 export interface OnnxOptions {
