@@ -46,7 +46,10 @@ const ON_ONE_PATH = {
 /** Of residents to whole channels, with less room each time. */
 const MOST_ROUNDINGS = 6;
 /** Arcs that are handed to the solver as integers. */
-const MOST_ILP_ARCS = 2000;
+const MOST_ILP_ARCS = 1000;
+/** Relative; the model is not exact enough for less, and the solver needs many times as long for it. */
+const LEAST_ILP_GAP = 0.003;
+const MOST_ILP_SECONDS = 10;
 
 /**
  * Decides the placement for time: the sum over layers and blocks of the larger of what they compute and what the DMA moves
@@ -54,7 +57,7 @@ const MOST_ILP_ARCS = 2000;
  *
  *   1. all plans become paths through the graph of states, as for traffic (state-graph.ts);
  *   2. the relaxation of the model over all arcs gives a bound, and paths that are good plans (column-generation.ts);
- *   3. the ILP over the arcs that can be part of a better plan decides; where they are too many, over those of the relaxation.
+ *   3. the ILP over the arcs that can be part of a better plan decides; where they are too many, over the best of the relaxation's.
  *
  * @returns undefined where the graph is too large, or the problem does not know times
  */
@@ -88,18 +91,18 @@ export function solvePlacementTime(
   for (const path of [...relaxed.paths, ...proven.paths]) plans.add(path);
   const priced = pricer.price(relaxed.prices, TRAFFIC_WEIGHT);
   const incumbent = plans.bestBytes();
-  const wanted = arcsBelow(priced.excess, incumbent - priced.boundBytes);
-  const isWhole = wanted.length <= MOST_ILP_ARCS;
-  const arcs = isWhole
-    ? wanted
-    : relaxed.arcs.filter((arc) => priced.boundBytes + (priced.excess[arc] ?? 0) < incumbent);
+  const arcs = arcsBelow(priced.excess, incumbent - priced.boundBytes, relaxed.arcs);
   const { boundBytes } = relaxed;
   let size = { variables: 0, constraints: 0 };
   let isCutShort = control?.isStopped() === true;
   if (incumbent - boundBytes > options.gap * incumbent && arcs.length > 0 && !isCutShort) {
     const model = buildTimeModel(running, arcs, most, AS_PLANNED);
     size = { variables: model.model.columns.length, constraints: model.model.rows.length };
-    const answer = solver.solve(model.model, { relax: false, gap: options.gap / 2, timeLimitSeconds });
+    const answer = solver.solve(model.model, {
+      relax: false,
+      gap: Math.max(options.gap / 2, LEAST_ILP_GAP),
+      timeLimitSeconds: Math.min(timeLimitSeconds, MOST_ILP_SECONDS),
+    });
     isCutShort = answer.status === 'feasible' || answer.status === 'none';
     if (answer.status === 'optimal') {
       plans.add(arcs.filter((_, column) => (answer.values[column] ?? 0) > 0.5));
@@ -209,8 +212,13 @@ function timeOf({ model }: TimeModel, values: Float64Array): number {
   );
 }
 
-function arcsBelow(excess: Float64Array, limit: number): number[] {
+/** Arcs that can be part of a plan so much longer than the shortest; where they are too many, the best of those of the relaxation. */
+function arcsBelow(excess: Float64Array, limit: number, relaxed: readonly number[]): number[] {
   const arcs: number[] = [];
-  for (let arc = 0; arc < excess.length; arc += 1) if ((excess[arc] as number) < limit) arcs.push(arc);
-  return arcs;
+  for (let arc = 0; arc < excess.length && arcs.length <= MOST_ILP_ARCS; arc += 1)
+    if ((excess[arc] as number) < limit) arcs.push(arc);
+  if (arcs.length <= MOST_ILP_ARCS) return arcs;
+  const best = relaxed.filter((arc) => (excess[arc] as number) < limit);
+  best.sort((a, b) => (excess[a] as number) - (excess[b] as number) || a - b);
+  return best.slice(0, MOST_ILP_ARCS).sort((a, b) => a - b);
 }
