@@ -1,6 +1,7 @@
 /** Which order of the layers, and how many frames at once: placement is made for each, and the plan that moves least is taken. */
 import type { OrderVariant } from '../../passes/order-variants.js';
-import { type PlaceOptions, place } from '../../passes/place.js';
+import { place } from '../../passes/place.js';
+import type { PlaceOptions } from '../../passes/place-options.js';
 import { SpillwayError } from '../base/diagnostic.js';
 import { layersOf } from '../schedule/layer.js';
 import type { PlacementRecord, Schedule } from '../schedule/schedule.js';

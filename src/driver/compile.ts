@@ -7,7 +7,7 @@ import { order } from '../../passes/order.js';
 import { type OrderVariant, orderVariants } from '../../passes/order-variants.js';
 import { type Observer, runPasses } from '../../passes/pass.js';
 import { PIPELINE } from '../../passes/pipeline.js';
-import type { PlaceOptions } from '../../passes/place.js';
+import type { PlaceOptions } from '../../passes/place-options.js';
 import { type EmittedProgram, emitProgram } from '../backend/emit-program.js';
 import { SpillwayError } from '../base/diagnostic.js';
 import type { Program } from '../ir/types.js';

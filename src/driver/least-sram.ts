@@ -1,5 +1,6 @@
 /** `spillway inspect --min-sram`: the two sizes that an architect asks for first. */
-import { leastLayerBytes, poseProblem } from '../../passes/place.js';
+import { leastLayerBytes } from '../../passes/place.js';
+import { poseProblem } from '../../passes/pose-problem.js';
 import type { Program } from '../ir/types.js';
 import { layersOf } from '../schedule/layer.js';
 import { leastSramWithoutActivationTraffic } from '../solver/placement/least-sram.js';

@@ -1,0 +1,271 @@
+import { sizeBytes, tensorOf } from '../src/ir/facts.js';
+import type { Program, TensorId } from '../src/ir/types.js';
+import { computeWork } from '../src/schedule/compute-work.js';
+import { type Layer, layersOf } from '../src/schedule/layer.js';
+import { alignUp, type Tiling, periodWeightPasses as weightPasses } from '../src/schedule/tiling.js';
+import { weightsName } from '../src/schedule/weights-name.js';
+import { undominatedSpans } from '../src/solver/placement/dominance.js';
+import { type ForcedHome, withForcedHomes, withForcedWeights } from '../src/solver/placement/forced.js';
+import type { ItemUse, PlacementItem, PlacementProblem, PlacementStep, Span } from '../src/solver/placement/problem.js';
+import type { Chip } from '../src/target/chip.js';
+import type { FormOptions } from './block-forms.js';
+import { statesOf } from './carry-states.js';
+import { type BlockCandidate, formBlocks } from './form-blocks.js';
+import type { PlaceOptions } from './place-options.js';
+import { enumerateTilings, type TilingChoice } from './tile.js';
+
+/** Resident shares begin at multiples of these. */
+const RESIDENT_ALIGNMENT_BYTES = 4;
+/** The problem that a program poses, with what is needed to read the answer. */
+export interface PosedProblem {
+  readonly problem: PlacementProblem;
+  readonly layers: readonly Layer[];
+  readonly choices: readonly (readonly TilingChoice[])[];
+  readonly blocks: readonly BlockCandidate[]; // by span
+  readonly roots: readonly TensorId[]; // by item
+}
+
+/** Layers to steps, roots to items, tilings to choices. Cost: linear in layers times tilings. */
+export function poseProblem(
+  program: Program,
+  options: Pick<PlaceOptions, 'capacityBytes' | 'alignmentBytes' | 'blocks' | 'parts' | 'resident' | 'batch'> & {
+    readonly chip?: Chip;
+    readonly statesInSram?: boolean;
+    readonly pieces?: boolean;
+    readonly leastRoom?: boolean; // see FormOptions
+    readonly isForTime?: boolean; // see PlacementProblem
+    readonly forced?: ReadonlyMap<string, ForcedHome>;
+  },
+): PosedProblem {
+  const layers = layersOf(program);
+  const states = statesOf(program);
+  const isPinned = options.statesInSram === true && states.length > 0;
+  // What is in SRAM for ever is no matter of homes: it is always there, and its room is not there for others.
+  const pinnedInputs = new Set(isPinned ? states.map(({ input }) => input) : []);
+  const pinnedOutputs = new Set(isPinned ? states.map(({ output }) => output) : []);
+  const roots: TensorId[] = [];
+  const itemOf = new Map<TensorId, number>();
+  const register = (root: TensorId): number => {
+    const known = itemOf.get(root);
+    if (known !== undefined) return known;
+    itemOf.set(root, roots.length);
+    return roots.push(root) - 1;
+  };
+  for (const layer of layers) {
+    for (const operand of layer.operands) if (!pinnedInputs.has(operand.root)) register(operand.root);
+    register(layer.output.root);
+  }
+  const outputRoots = new Set(program.outputs.map((id) => tensorOf(program, id).storage?.root ?? id));
+  const items: PlacementItem[] = roots.map((root) => {
+    const tensor = tensorOf(program, root);
+    const bytes = pinnedOutputs.has(root) ? 0 : sizeBytes(tensor);
+    return {
+      name: tensor.name,
+      sramBytes: alignUp(bytes, options.alignmentBytes) * options.batch,
+      dramBytes: bytes * options.batch,
+      startsInDram: program.inputs.includes(root) || program.constants.has(root),
+      endsInDram: outputRoots.has(root) && !pinnedOutputs.has(root),
+    };
+  });
+  const forcedWeights = forcedWeightsOf(layers, options.forced);
+  const isKept = (t: number): boolean => forcedWeights.get(t) === 'sram';
+  const choices = layers.map((layer, t) =>
+    enumerateTilings(layer, options).filter(
+      ({ tiling }) =>
+        !(isKept(t) && isReadAgain(tiling)) &&
+        layer.operands.every(({ root }, i) => !pinnedInputs.has(root) || tiling.operandsFromSram[i] === true) &&
+        (!pinnedOutputs.has(layer.output.root) || tiling.toSram),
+    ),
+  );
+  const steps = layers.map((layer, t): PlacementStep => {
+    const uses: ItemUse[] = [];
+    for (const operand of layer.operands) {
+      if (pinnedInputs.has(operand.root)) continue;
+      const item = register(operand.root);
+      if (!uses.some((use) => use.item === item)) uses.push({ item, inPlace: operand.canBeOverwritten });
+    }
+    return {
+      name: layer.op.name,
+      uses,
+      output: register(layer.output.root),
+      outputDramBytes: pinnedOutputs.has(layer.output.root)
+        ? 0
+        : layer.output.h * layer.output.w * layer.output.c * layer.output.elementBytes * options.batch,
+      weightBytes: layer.weights.totalBytes,
+      ...(options.chip === undefined
+        ? {}
+        : { computeCycles: computeWork(layer, 1, 0, undefined, options.chip).cycles * options.batch }),
+      choices: (choices[t] ?? []).map((choice) => ({
+        usesFromSram: uses.map(
+          (use) => choice.tiling.operandsFromSram[layer.operands.findIndex((o) => o.root === roots[use.item])] === true,
+        ),
+        toSram: choice.tiling.toSram && !pinnedOutputs.has(layer.output.root), // its room is not the problem's
+        workspaceBytes: choice.workspaceBytes,
+        heldWeightBytes: choice.heldWeightBytes,
+        weightPasses: weightPasses(choice.tiling, choice.weightPasses, options.batch),
+        residency: options.resident === false ? 'none' : residencyOf(layer, choice),
+        // Tables are read once, however often the weights behind them are.
+        trafficBytes: choice.trafficBytes * options.batch - rereadTableBytes(layer, choice, options.batch),
+        rereadTableBytes: rereadTableBytes(layer, choice, options.batch),
+        extraCycles: choice.extraCycles * options.batch,
+      })),
+    };
+  });
+  // Resident shares begin at multiples of 4 bytes; the odd ends come off the capacity once.
+  const oddEnds = layers.filter((layer) => layer.weights.totalBytes % 4 !== 0).length;
+  const capacityBytes =
+    options.capacityBytes - alignUp(oddEnds * 4, options.alignmentBytes) - takenBytes(program, layers, options);
+  const canEvict = options.parts && options.batch === 1;
+  const stateOutputs = new Set(states.map(({ output }) => output));
+  // Blocks are formed with all of their weights held; those that are there anyway come off later.
+  const forBlocks = { ...options, canEvict, capacityBytes: capacityBytes + keptWeightBytes(layers, options) };
+  const formed = options.blocks ? formedOnce(program, layers, forBlocks) : [];
+  const blocks = formed.filter(
+    ({ inputs, outputs, form }) =>
+      ![...form.streamed.keys()].some(isKept) &&
+      !outputs.some((root) => stateOutputs.has(root)) &&
+      inputs.every((root) => !pinnedInputs.has(root) || form.inSram.has(root)),
+  );
+  const residency = options.resident === false ? { residency: 'none' as const } : {};
+  const { alignmentBytes } = options;
+  const free = blocks.map((block) => ({ ...spanOf(block, register, options.batch, pinnedInputs), ...residency }));
+  const forced = new Map(
+    items.flatMap(({ name }, item) => {
+      const home = options.forced?.get(name);
+      return home === undefined ? [] : [[item, home] as const];
+    }),
+  );
+  const { chip } = options;
+  const speed = chip === undefined ? {} : { bytesPerCycle: chip.dram.bytesPerSecond / chip.clockHz };
+  const problem = withForcedWeights(
+    withForcedHomes(
+      {
+        capacityBytes,
+        items,
+        steps,
+        spans: free,
+        canEvict,
+        alignmentBytes,
+        isForTime: options.isForTime === true,
+        ...speed,
+      },
+      forced,
+    ),
+    forcedWeights,
+  );
+  const { spans } = problem;
+  const kept = undominatedSpans(problem);
+  const blockOf = new Map(spans.map((span, index) => [span, blocks[index]]));
+  const keptBlocks = kept.flatMap((span) => blockOf.get(span) ?? []);
+  return { problem: { ...problem, spans: kept }, layers, choices, blocks: keptBlocks, roots };
+}
+
+/** Blocks are the same whether they are placed for traffic or for time. */
+const lastFormed = new WeakMap<Program, { readonly key: string; readonly blocks: readonly BlockCandidate[] }>();
+
+function formedOnce(program: Program, layers: readonly Layer[], options: FormOptions): readonly BlockCandidate[] {
+  const { capacityBytes, alignmentBytes, canEvict, pieces, leastRoom, chip } = options;
+  const key = JSON.stringify([capacityBytes, alignmentBytes, canEvict, pieces, leastRoom, chip]);
+  const last = lastFormed.get(program);
+  if (last?.key === key) return last.blocks;
+  const blocks = formBlocks(program, layers, options);
+  lastFormed.set(program, { key, blocks });
+  return blocks;
+}
+
+/** The problem of a program is asked for again when a plan could not be packed: what is cut off is no part of it. */
+const lastPosed = new WeakMap<Program, { readonly key: string; readonly posed: PosedProblem }>();
+
+export function posedOnce(program: Program, options: PlaceOptions): PosedProblem {
+  const { capacityBytes, alignmentBytes, batch, blocks, parts, pieces, resident, chip, statesInSram } = options;
+  const isForTime = options.timedRank !== undefined;
+  const key = JSON.stringify([
+    [capacityBytes, alignmentBytes, batch, blocks, parts, pieces, resident, statesInSram, isForTime],
+    [...(options.forced ?? [])],
+    chip,
+  ]);
+  const last = lastPosed.get(program);
+  if (last?.key === key) return last.posed;
+  const posed = poseProblem(program, { ...options, isForTime });
+  lastPosed.set(program, { key, posed });
+  return posed;
+}
+
+type TakenOptions = Pick<PlaceOptions, 'statesInSram' | 'alignmentBytes' | 'forced'>;
+
+/** SRAM that is never free for anything else, because states or weights that have to be resident are there. */
+export function takenBytes(program: Program, layers: readonly Layer[], options: TakenOptions): number {
+  return stateBytes(program, options) + keptWeightBytes(layers, options);
+}
+
+function stateBytes(program: Program, { statesInSram, alignmentBytes }: TakenOptions): number {
+  if (statesInSram !== true) return 0;
+  return statesOf(program).reduce(
+    (sum, { input }) => sum + alignUp(sizeBytes(tensorOf(program, input)), alignmentBytes),
+    0,
+  );
+}
+
+export function keptWeightBytes(layers: readonly Layer[], { forced, alignmentBytes }: TakenOptions): number {
+  let bytes = 0;
+  for (const [t, home] of forcedWeightsOf(layers, forced))
+    if (home === 'sram') bytes += alignUp(layers[t]?.weights.totalBytes ?? 0, RESIDENT_ALIGNMENT_BYTES);
+  return alignUp(bytes, alignmentBytes);
+}
+
+/** Layers whose weights have to be resident, or must not be, by step. */
+export function forcedWeightsOf(layers: readonly Layer[], forced: PlaceOptions['forced']): Map<number, ForcedHome> {
+  const homes = new Map<number, ForcedHome>();
+  layers.forEach((layer, t) => {
+    const home = forced?.get(weightsName(layer.op.name));
+    if (home !== undefined && layer.weights.totalBytes > 0) homes.set(t, home);
+  });
+  return homes;
+}
+
+function rereadTableBytes(layer: Layer, choice: TilingChoice, batch: number): number {
+  return Math.max(0, weightPasses(choice.tiling, choice.weightPasses, batch) - 1) * layer.weights.headerBytes;
+}
+
+/** Passes over the activations depend on what is streamed: no share of the weights can be resident. */
+function isReadAgain({ weights, outer }: Tiling): boolean {
+  return weights === 'streamed' && outer === 'channels';
+}
+
+function residencyOf(layer: Layer, choice: TilingChoice): 'any' | 'none' {
+  if (isReadAgain(choice.tiling)) return 'none';
+  return layer.weights.totalBytes === 0 ? 'none' : 'any';
+}
+
+function spanOf(
+  block: BlockCandidate,
+  itemOf: (root: TensorId) => number,
+  batch: number,
+  pinned: ReadonlySet<TensorId>,
+): Span {
+  let tableBytes = 0; // of streamed weights, once a period
+  for (const { step, weights } of block.shape.layers)
+    if (block.form.streamed.has(step)) tableBytes += weights.headerBytes;
+  return {
+    first: block.first,
+    last: block.last,
+    uses: block.inputs.flatMap((root) =>
+      pinned.has(root) ? [] : [{ item: itemOf(root), fromSram: block.form.inSram.has(root) }],
+    ),
+    outputs: block.outputs.map((root) => {
+      const over = block.overwrites.get(root);
+      const isKept = over === undefined || pinned.has(over);
+      return {
+        item: itemOf(root),
+        toSram: block.form.inSram.has(root),
+        over: isKept ? -1 : itemOf(over),
+        tail: block.tails.get(root),
+      };
+    }),
+    workspaceBytes: block.workspaceBytes,
+    heldWeightBytes: block.heldWeightBytes,
+    trafficBytes: (block.trafficBytes + block.streamedWeightBytes) * batch + tableBytes,
+    extraCycles: block.extraCycles * batch,
+    streamedSteps: [...block.form.streamed.keys()].sort((a, b) => a - b),
+  };
+}
