@@ -13,7 +13,7 @@ export type CompileOnce = (placement: CompileOptions['placement'], change?: Part
 export const SIMPLER = { ilp: ['greedy', 'none'], greedy: ['none'], none: [] } as const;
 
 /** Of the plans that the ILP for time finds, as many are carried out as commands: only those say what they take to the cycle. */
-const TIMED_PLANS = 4;
+const TIMED_PLANS = 6;
 
 const CODE_SHARE = 0.05;
 

@@ -5,7 +5,7 @@ import { evaluate, type SearchResult } from '../evaluate.js';
 import { fittedPlan } from '../ilp.js';
 import { itemEvents, type PlacementProblem, type ResidentRounding } from '../problem.js';
 import { buildStateGraph, planOf } from '../state-graph.js';
-import { relaxTime } from './column-generation.js';
+import { relaxTime, type TimeRelaxation } from './column-generation.js';
 import { Pricer } from './prices.js';
 import { asItRuns, type TimeGraph, timeGraphOf } from './time-graph.js';
 import { buildTimeModel, KIB, type TimeModel } from './time-model.js';
@@ -16,7 +16,8 @@ export interface TimedPlan extends SearchResult {
 }
 
 export interface TimeOutcome {
-  readonly plans: readonly TimedPlan[]; // each other than the ones before; fastest first
+  /** Fastest first: by what ways compute as they run, and by what they would at best, in turn. How far they grow is not known yet. */
+  readonly plans: readonly TimedPlan[];
   /** No plan that the choices and spans can express takes less in the model. */
   readonly boundCycles: number;
   readonly status: 'optimal' | 'time-limit' | 'incumbent'; // of the first plan, as for traffic
@@ -87,40 +88,67 @@ export function solvePlacementTime(
   const proven = relaxTime(time, floors, solver, most, limits);
   const relaxed = relaxTime(running, pricer, solver, most, limits);
   if (proven === undefined || relaxed === undefined) return undefined;
-  const plans = planCollector(running, solver, most, roundResident, options);
-  for (const path of [...relaxed.paths, ...proven.paths]) plans.add(path);
-  const priced = pricer.price(relaxed.prices, TRAFFIC_WEIGHT);
-  const incumbent = plans.bestBytes();
-  const arcs = arcsBelow(priced.excess, incumbent - priced.boundBytes, relaxed.arcs);
-  const { boundBytes } = relaxed;
-  let size = { variables: 0, constraints: 0 };
-  let isCutShort = control?.isStopped() === true;
-  if (incumbent - boundBytes > options.gap * incumbent && arcs.length > 0 && !isCutShort) {
-    const model = buildTimeModel(running, arcs, most, AS_PLANNED);
-    size = { variables: model.model.columns.length, constraints: model.model.rows.length };
-    const answer = solver.solve(model.model, {
-      relax: false,
-      gap: Math.max(options.gap / 2, LEAST_ILP_GAP),
-      timeLimitSeconds: Math.min(timeLimitSeconds, MOST_ILP_SECONDS),
-    });
-    isCutShort = answer.status === 'feasible' || answer.status === 'none';
-    if (answer.status === 'optimal') {
-      plans.add(arcs.filter((_, column) => (answer.values[column] ?? 0) > 0.5));
-    }
-  }
-  const best = plans.sorted();
-  const first = best[0];
-  if (first === undefined) return undefined;
+  const search = { solver, mostResidentBytes: most, roundResident, options };
+  const real = plansOf(running, pricer, relaxed, search);
+  const ideal = plansOf(time, floors, proven, search);
+  const best = inTurn(real.plans, ideal.plans);
+  const cycles = Math.min(...best.map((plan) => plan.cycles));
+  if (best.length === 0) return undefined;
   // Of any plan the time is at least its traffic: the weight adds no more than itself.
   const pureBytes = Math.max(floors.price(proven.prices, 0).boundBytes, proven.boundBytes / (1 + TRAFFIC_WEIGHT));
-  const boundCycles = Math.min(Math.floor(pureBytes / bytesPerCycle), first.cycles);
-  const isProven = boundCycles >= first.cycles * (1 - options.gap) - 1;
+  const boundCycles = Math.min(Math.floor(pureBytes / bytesPerCycle), cycles);
+  const isProven = boundCycles >= cycles * (1 - options.gap) - 1;
   return {
     plans: best,
     boundCycles,
-    status: isProven ? 'optimal' : isCutShort ? 'time-limit' : 'incumbent',
+    status: isProven ? 'optimal' : real.isCutShort || ideal.isCutShort ? 'time-limit' : 'incumbent',
     seconds: Number(process.hrtime.bigint() - started) / 1e9,
-    ...size,
+    variables: real.variables,
+    constraints: real.constraints,
+  };
+}
+
+interface Search {
+  readonly solver: LinearSolver;
+  readonly mostResidentBytes: number;
+  readonly roundResident: ResidentRounding;
+  readonly options: TimeOptions;
+}
+
+interface Found {
+  readonly plans: readonly TimedPlan[]; // fastest first
+  readonly variables: number; // of the ILP; 0 where there was nothing left to decide
+  readonly constraints: number;
+  readonly isCutShort: boolean;
+}
+
+/** The plans of the relaxation's paths, and what the ILP finds that is better. */
+function plansOf(
+  time: TimeGraph,
+  pricer: Pricer,
+  relaxed: TimeRelaxation,
+  { solver, mostResidentBytes, roundResident, options }: Search,
+): Found {
+  const plans = planCollector(time, solver, mostResidentBytes, roundResident, options);
+  for (const path of relaxed.paths) plans.add(path);
+  const priced = pricer.price(relaxed.prices, TRAFFIC_WEIGHT);
+  const incumbent = plans.bestBytes();
+  const arcs = arcsBelow(priced.excess, incumbent - priced.boundBytes, relaxed.arcs);
+  const isStopped = options.control?.isStopped() === true;
+  if (incumbent - relaxed.boundBytes <= options.gap * incumbent || arcs.length === 0 || isStopped)
+    return { plans: plans.sorted(), variables: 0, constraints: 0, isCutShort: isStopped };
+  const { model } = buildTimeModel(time, arcs, mostResidentBytes, AS_PLANNED);
+  const answer = solver.solve(model, {
+    relax: false,
+    gap: Math.max(options.gap / 2, LEAST_ILP_GAP),
+    timeLimitSeconds: Math.min(options.timeLimitSeconds, MOST_ILP_SECONDS),
+  });
+  if (answer.status === 'optimal') plans.add(arcs.filter((_, column) => (answer.values[column] ?? 0) > 0.5));
+  return {
+    plans: plans.sorted(),
+    variables: model.columns.length,
+    constraints: model.rows.length,
+    isCutShort: answer.status === 'feasible' || answer.status === 'none',
   };
 }
 
@@ -210,6 +238,18 @@ function timeOf({ model }: TimeModel, values: Float64Array): number {
   return (
     model.columns.reduce((sum, { name }, column) => sum + (name.startsWith('T') ? (values[column] ?? 0) : 0), 0) * KIB
   );
+}
+
+/** One of each list after the other, without those that are there already. */
+function inTurn(a: readonly TimedPlan[], b: readonly TimedPlan[]): TimedPlan[] {
+  const plans = new Map<string, TimedPlan>();
+  for (let rank = 0; rank < Math.max(a.length, b.length); rank += 1)
+    for (const plan of [a[rank], b[rank]]) {
+      if (plan === undefined) continue;
+      const key = JSON.stringify(plan.placement);
+      if (!plans.has(key)) plans.set(key, plan);
+    }
+  return [...plans.values()];
 }
 
 /** Arcs that can be part of a plan so much longer than the shortest; where they are too many, the best of those of the relaxation. */
