@@ -207,6 +207,9 @@ function problemsOf(compiled: Compiled, expected: Expected, chip: Chip, say: (te
     say(`${once.faultCount} faults: ${JSON.stringify(fault)}`);
     return;
   }
+  const predicted = periodTimeline(programBytes, chip).cycles;
+  if (Math.abs(predicted - once.cycles) > 0.01 * once.cycles)
+    say(`${predicted} cycles are predicted, ${once.cycles} simulated`);
   const compare = (what: string, simulated: number, reported: number): void => {
     if (simulated !== reported) say(`${what}: ${simulated} B simulated, ${reported} B reported`);
   };

@@ -42,7 +42,9 @@ export function computeCommandWork(op: string, field: FieldOf, chip: Chip): Comm
   const pixels = rows * columns;
   const elements = pixels * channels;
   if (elements === 0) return NOTHING;
-  const written = elements * bytes * (field('addMode') === 0 ? 1 : 2);
+  const tables = tableBytes(op, field, channels);
+  /** The output, what the epilogue adds to it, and tables: through the ports in any case. */
+  const written = elements * bytes * (field('addMode') === 0 ? 1 : 2) + tables;
   /** Of an operand that has one row, column or channel for all where the mask says so. */
   const repeated = (mask: number): number =>
     ((mask & 1) === 0 ? rows : 1) * ((mask & 2) === 0 ? columns : 1) * ((mask & 4) === 0 ? channels : 1);
@@ -106,6 +108,16 @@ export function computeCommandWork(op: string, field: FieldOf, chip: Chip): Comm
       return vector(elements, read * bytes + written, chip);
     }
   }
+}
+
+/** Of the activations of the epilogue, and of the instruction itself. */
+function tableBytes(op: string, field: FieldOf, channels: number): number {
+  const activations = 256 * ['act1', 'act2'].filter((name) => field(name) === 2).length;
+  if (op === 'layerNorm') return activations + 8 * channels;
+  if (field('dtype') === 1) return activations;
+  if (op === 'lrn') return activations + 4 * 1024;
+  if (op === 'softmax' && field('multiplier') === 0) return activations + 4 * 256;
+  return activations;
 }
 
 /** Input rows or columns under the windows of so many outputs, all of which lie inside. */
