@@ -169,6 +169,9 @@ if (CHROMIUM === undefined) console.warn('there is no chromium here: report.html
     const { computeCycles, compulsoryCycles } = timing.floors;
     expect(await card('floors')).toContain(`layers alone ${computeCycles} cycles`);
     expect(await card('floors')).toContain(`compulsory bytes alone ${compulsoryCycles}`);
+    if (timing.bound !== null) {
+      expect(await card('floors')).toContain(`bound of placement for time ${timing.bound.cycles}`);
+    }
     expect(numberIn(await card('floors'), / ?([\d.]+)\u00a0?.?\u00d7/)).toBeCloseTo(
       timing.cycles / Math.max(computeCycles, compulsoryCycles),
       2,

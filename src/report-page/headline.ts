@@ -90,14 +90,16 @@ function cards({ report, simulation }: PageDocuments): Card[] {
 /** How far the time is from the two that nothing on this machine beats. */
 function floorCard({ timing }: Report, simulation: PageSimulation | null): Card {
   const { computeCycles, compulsoryCycles } = timing.floors;
+  const { bound } = timing;
   const cycles = simulation?.cycles ?? timing.cycles;
   const times = (floor: number): string => (floor === 0 ? 'none' : `${fixed(cycles / floor)} \u00d7`);
   const most = Math.max(computeCycles, compulsoryCycles);
+  const proven = bound === null ? '' : `; bound of placement for time ${integer(bound.cycles)}: ${times(bound.cycles)}`;
   return {
     id: 'floors',
     label: `Time over its floor (${simulation === null ? 'predicted' : 'simulated'})`,
     value: times(most),
-    exact: `layers alone ${integer(computeCycles)} cycles: ${times(computeCycles)}; compulsory bytes alone ${integer(compulsoryCycles)}: ${times(compulsoryCycles)}`,
+    exact: `layers alone ${integer(computeCycles)} cycles: ${times(computeCycles)}; compulsory bytes alone ${integer(compulsoryCycles)}: ${times(compulsoryCycles)}${proven}`,
   };
 }
 
