@@ -9,7 +9,7 @@ import type { Chip } from '../target/chip.js';
 import type { CommandWork, FieldOf } from './command-work.js';
 
 /** More runs than this are not gone through: their number is scaled up from the first ones. */
-const MOST_RUNS = 4096;
+const MOST_RUNS = 8192;
 
 const NOTHING: CommandWork = { cycles: 0, portBytes: 0 };
 
