@@ -24,6 +24,8 @@ const NETWORKS = [
 
 /** With SPILLWAY_ALL_NETWORKS also those that take minutes. */
 const LONG = [
+  'coral_posenet_721_1281_u8_headless',
+  'litert_conformer',
   'coral_tf2_mnv2_1.0_224_ptq',
   'coral_mnv2_1.0_224_u8',
   'coral_deeplabv3_mnv2_dm05_pascal_u8',
