@@ -2,8 +2,8 @@
  * Decides what stays in SRAM and what goes to DRAM: homes of activations between their uses, spills and reloads, the resident
  * share of each layer's weights, and with them the tiling of each layer.
  *
- * The decision itself is in src/solver/placement, which knows no IR: here the layers become steps, their roots items and their
- * tilings choices, and the answer becomes a Schedule without addresses.
+ * The decision itself is in src/solver/placement, which knows no IR: pose-problem.ts makes its problem of a program, and
+ * placed-schedule.ts a schedule without addresses of its answer.
  */
 import { type Diagnostic, SpillwayError } from '../src/base/diagnostic.js';
 import type { Program } from '../src/ir/types.js';
@@ -43,6 +43,16 @@ export function place(program: Program, options: PlaceOptions): Schedule {
   if (none === undefined) throw new SpillwayError([nothingFits(program, options)]);
   if (options.placement === 'none')
     return toSchedule(program, posed, none, recordOf('none', none, 'none', options), options);
+  if (options.placement === 'ilp' && options.timedRank !== undefined) {
+    const toPasses = (t: number, bytes: number): number => {
+      const layer = posed.layers[t];
+      return layer === undefined || !hasResidents ? 0 : roundResidentToPasses(layer, bytes, options.chip.mac.columns);
+    };
+    const outcome = timedOnce(posed.problem, toPasses, options);
+    const plan = outcome?.plans[options.timedRank];
+    if (outcome === undefined || plan === undefined) throw new SpillwayError([nothingFits(program, options)]);
+    return toSchedule(program, posed, plan, timedRecord(outcome, plan, options), options);
+  }
   const greedy = placeGreedy(posed.problem, round) ?? none;
   const { groups, cutoffBytes } = options;
   const simplerTrafficBytes = {
@@ -54,16 +64,6 @@ export function place(program: Program, options: PlaceOptions): Schedule {
     return toSchedule(program, posed, greedy, record, options);
   }
   const cuts = options.cuts ?? [];
-  if (options.timedRank !== undefined) {
-    const toPasses = (t: number, bytes: number): number => {
-      const layer = posed.layers[t];
-      return layer === undefined || !hasResidents ? 0 : roundResidentToPasses(layer, bytes, options.chip.mac.columns);
-    };
-    const outcome = timedOnce(posed.problem, toPasses, options);
-    const plan = outcome?.plans[options.timedRank];
-    if (outcome === undefined || plan === undefined) throw new SpillwayError([nothingFits(program, options)]);
-    return toSchedule(program, posed, plan, timedRecord(outcome, plan, options), options);
-  }
   const incumbent = cuts.length === 0 ? greedy : (fittedPlan(posed.problem, greedy.placement, round, cuts) ?? none);
   const limits = cutoffBytes === undefined ? options : { ...options, cutoffBytes: Math.ceil(cutoffBytes / groups) };
   const outcome = solvePlacementIlp(posed.problem, incumbent, round, options.solver, limits);
@@ -91,23 +91,20 @@ function recordOf(
 }
 
 /** Plans of several ranks are asked for one after the other. */
-let lastTimed: { readonly problem: PlacementProblem; readonly outcome: TimeOutcome | undefined } | undefined;
+const outcomes = new WeakMap<PlacementProblem, { readonly outcome: TimeOutcome | undefined }>();
 
 function timedOnce(problem: PlacementProblem, round: ResidentRounding, options: PlaceOptions): TimeOutcome | undefined {
   const hasCuts = (options.cuts ?? []).length > 0;
-  if (!hasCuts && lastTimed?.problem === problem) return lastTimed.outcome;
+  const known = hasCuts ? undefined : outcomes.get(problem);
+  if (known !== undefined) return known.outcome;
   const outcome = solvePlacementTime(problem, round, options.solver, options);
-  if (!hasCuts) lastTimed = { problem, outcome };
+  if (!hasCuts) outcomes.set(problem, { outcome });
   return outcome;
 }
 
 function timedRecord(outcome: TimeOutcome, { cycles, evaluation }: TimedPlan, options: PlaceOptions): PlacementRecord {
   const { groups, solver } = options;
   const { boundCycles, status, seconds, variables, constraints } = outcome;
-  const time = { plannedCycles: cycles * groups, boundCycles: boundCycles * groups, status, variables, constraints };
-  const { trafficBytes } = evaluation;
-  const plannedTrafficBytes = trafficBytes * groups;
-  const nothing = { boundBytes: undefined, sramValue: [] };
   return {
     placement: 'ilp',
     solver: solver.name,
@@ -115,9 +112,10 @@ function timedRecord(outcome: TimeOutcome, { cycles, evaluation }: TimedPlan, op
     seconds,
     variables,
     constraints,
-    plannedTrafficBytes,
-    ...nothing,
-    time,
+    boundBytes: undefined,
+    plannedTrafficBytes: evaluation.trafficBytes * groups,
+    sramValue: [],
+    time: { plannedCycles: cycles * groups, boundCycles: boundCycles * groups, status, variables, constraints },
   };
 }
 
