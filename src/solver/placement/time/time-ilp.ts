@@ -3,9 +3,9 @@ import type { LinearSolver } from '../../linear/model.js';
 import { type PackingCut, runsOf, wasteOfRuns } from '../cuts.js';
 import { evaluate, type SearchResult } from '../evaluate.js';
 import { fittedPlan } from '../ilp.js';
-import { itemEvents, type PlacementProblem, type ResidentRounding } from '../problem.js';
+import { type ItemEvents, itemEvents, type PlacementProblem, type ResidentRounding } from '../problem.js';
 import { buildStateGraph, planOf } from '../state-graph.js';
-import { relaxTime, type TimeRelaxation } from './column-generation.js';
+import { relaxTime } from './column-generation.js';
 import { Pricer } from './prices.js';
 import { asItRuns, type TimeGraph, timeGraphOf } from './time-graph.js';
 import { buildTimeModel, KIB, type TimeModel } from './time-model.js';
@@ -73,33 +73,17 @@ export function solvePlacementTime(
   const time = graph === undefined ? undefined : timeGraphOf(graph);
   if (time === undefined) return undefined;
   const weightBytes = problem.steps.reduce((sum, step) => sum + step.weightBytes, 0);
-  const most = Math.min(problem.capacityBytes, weightBytes);
-  const running = asItRuns(time);
-  const [floors, pricer] = [new Pricer(time, most), new Pricer(running, most)];
-  const { timeLimitSeconds, control } = options;
-  const { bytesPerCycle = 1 } = problem;
-  const limits = {
-    gap: options.gap / 4,
-    mostRounds: MOST_ROUNDS,
-    trafficWeight: TRAFFIC_WEIGHT,
-    timeLimitSeconds,
-    control,
-  };
-  const proven = relaxTime(time, floors, solver, most, limits);
-  const relaxed = relaxTime(running, pricer, solver, most, limits);
-  if (proven === undefined || relaxed === undefined) return undefined;
-  const search = { solver, mostResidentBytes: most, roundResident, options };
-  const real = plansOf(running, pricer, relaxed, search);
-  const ideal = plansOf(time, floors, proven, search);
-  const best = inTurn(real.plans, ideal.plans);
-  const cycles = Math.min(...best.map((plan) => plan.cycles));
-  if (best.length === 0) return undefined;
-  // Of any plan the time is at least its traffic: the weight adds no more than itself.
-  const pureBytes = Math.max(floors.price(proven.prices, 0).boundBytes, proven.boundBytes / (1 + TRAFFIC_WEIGHT));
-  const boundCycles = Math.min(Math.floor(pureBytes / bytesPerCycle), cycles);
+  const mostResidentBytes = Math.min(problem.capacityBytes, weightBytes);
+  const search = { solver, mostResidentBytes, roundResident, options };
+  const ideal = plansFor(time, search);
+  const real = plansFor(asItRuns(time), search);
+  const plans = inTurn(real?.plans ?? [], ideal?.plans ?? []);
+  if (ideal === undefined || real === undefined || plans.length === 0) return undefined;
+  const cycles = Math.min(...plans.map((plan) => plan.cycles));
+  const boundCycles = Math.min(Math.floor(ideal.boundBytes / (problem.bytesPerCycle ?? 1)), cycles);
   const isProven = boundCycles >= cycles * (1 - options.gap) - 1;
   return {
-    plans: best,
+    plans,
     boundCycles,
     status: isProven ? 'optimal' : real.isCutShort || ideal.isCutShort ? 'time-limit' : 'incumbent',
     seconds: Number(process.hrtime.bigint() - started) / 1e9,
@@ -117,95 +101,116 @@ interface Search {
 
 interface Found {
   readonly plans: readonly TimedPlan[]; // fastest first
+  readonly boundBytes: number; // time, of every plan
   readonly variables: number; // of the ILP; 0 where there was nothing left to decide
   readonly constraints: number;
   readonly isCutShort: boolean;
 }
 
 /** The plans of the relaxation's paths, and what the ILP finds that is better. */
-function plansOf(
-  time: TimeGraph,
-  pricer: Pricer,
-  relaxed: TimeRelaxation,
-  { solver, mostResidentBytes, roundResident, options }: Search,
-): Found {
-  const plans = planCollector(time, solver, mostResidentBytes, roundResident, options);
+function plansFor(time: TimeGraph, search: Search): Found | undefined {
+  const { solver, mostResidentBytes, options } = search;
+  const { gap, timeLimitSeconds, control } = options;
+  const pricer = new Pricer(time, mostResidentBytes);
+  const limits = { gap: gap / 4, mostRounds: MOST_ROUNDS, trafficWeight: TRAFFIC_WEIGHT, timeLimitSeconds, control };
+  const relaxed = relaxTime(time, pricer, solver, mostResidentBytes, limits);
+  if (relaxed === undefined) return undefined;
+  const plans = new PlanCollector(time, search);
   for (const path of relaxed.paths) plans.add(path);
+  // Of any plan the time is at least its traffic: the weight adds no more than itself.
+  const weightedBytes = relaxed.boundBytes / (1 + TRAFFIC_WEIGHT);
+  const boundBytes = Math.max(pricer.price(relaxed.prices, 0).boundBytes, weightedBytes);
   const priced = pricer.price(relaxed.prices, TRAFFIC_WEIGHT);
   const incumbent = plans.bestBytes();
   const arcs = arcsBelow(priced.excess, incumbent - priced.boundBytes, relaxed.arcs);
-  const isStopped = options.control?.isStopped() === true;
-  if (incumbent - relaxed.boundBytes <= options.gap * incumbent || arcs.length === 0 || isStopped)
-    return { plans: plans.sorted(), variables: 0, constraints: 0, isCutShort: isStopped };
+  const isStopped = control?.isStopped() === true;
+  if (incumbent - relaxed.boundBytes <= gap * incumbent || arcs.length === 0 || isStopped)
+    return { plans: plans.sorted(), boundBytes, variables: 0, constraints: 0, isCutShort: isStopped };
   const { model } = buildTimeModel(time, arcs, mostResidentBytes, AS_PLANNED);
   const answer = solver.solve(model, {
     relax: false,
-    gap: Math.max(options.gap / 2, LEAST_ILP_GAP),
-    timeLimitSeconds: Math.min(options.timeLimitSeconds, MOST_ILP_SECONDS),
+    gap: Math.max(gap / 2, LEAST_ILP_GAP),
+    timeLimitSeconds: Math.min(timeLimitSeconds, MOST_ILP_SECONDS),
   });
   if (answer.status === 'optimal') plans.add(arcs.filter((_, column) => (answer.values[column] ?? 0) > 0.5));
   return {
     plans: plans.sorted(),
+    boundBytes,
     variables: model.columns.length,
     constraints: model.rows.length,
     isCutShort: answer.status === 'feasible' || answer.status === 'none',
   };
 }
 
-interface PlanCollector {
-  add(path: readonly number[]): void;
-  /** Time with the weighted traffic of the best plan; Infinity without one. */
-  bestBytes(): number;
-  sorted(): TimedPlan[];
+interface Weighed {
+  readonly plan: TimedPlan;
+  readonly bytes: number; // time with the weighted traffic
 }
 
-/** Plans of paths: what is resident is decided by the relaxation over a path alone, and rounded to whole channels. */
-function planCollector(
-  time: TimeGraph,
-  solver: LinearSolver,
-  mostResidentBytes: number,
-  roundResident: ResidentRounding,
-  { timeLimitSeconds, cuts = [] }: TimeOptions,
-): PlanCollector {
-  const { problem } = time.graph;
-  const events = itemEvents(problem);
-  const found = new Map<string, { plan: TimedPlan; bytes: number }>();
-  const sorted = (): { plan: TimedPlan; bytes: number }[] => [...found.values()].sort((a, b) => a.bytes - b.bytes);
-  return {
-    add(path) {
-      const partial = planOf(time.graph, path);
-      let first: { model: TimeModel; values: Float64Array; bytes: number } | undefined;
-      let spareBytes = 0;
-      for (let attempt = 0; attempt < MOST_ROUNDINGS; attempt += 1) {
-        const model = buildTimeModel(time, path, mostResidentBytes, { ...ON_ONE_PATH, spareBytes });
-        const answer = solver.solve(model.model, { relax: true, gap: 0, timeLimitSeconds });
-        if (answer.status !== 'optimal') return;
-        first ??= { model, values: answer.values, bytes: answer.objective * KIB };
-        const residentBytes = residentsOf(time, model, answer.values, roundResident);
-        const placement = { ...partial, residentBytes };
-        const evaluation = evaluate(problem, placement, events);
-        const wasteBytes = cuts.length === 0 ? 0 : wasteOfRuns(cuts, runsOf(placement, evaluation));
-        const excessBytes = evaluation.peakBytes + wasteBytes - problem.capacityBytes;
-        // Weights that are held and not resident take room twice as it were: rounding some down asks for more.
-        const isLast = attempt === MOST_ROUNDINGS - 1;
-        const result =
-          excessBytes <= 0
-            ? { placement, evaluation }
-            : isLast
-              ? fittedPlan(problem, partial, roundResident, cuts, events)
-              : undefined;
-        spareBytes += Math.max(0, excessBytes);
-        if (result === undefined) continue;
-        if (result.evaluation.errors.length > 0) return;
-        const key = JSON.stringify(result.placement);
-        const cycles = Math.ceil(timeOf(first.model, first.values) / (problem.bytesPerCycle ?? 1));
-        if (!found.has(key)) found.set(key, { plan: { ...result, cycles }, bytes: first.bytes });
-        return;
-      }
-    },
-    bestBytes: () => sorted()[0]?.bytes ?? Number.POSITIVE_INFINITY,
-    sorted: () => sorted().map(({ plan }) => plan),
-  };
+/** Plans of paths, each once. */
+class PlanCollector {
+  private readonly found = new Map<string, Weighed>();
+  private readonly events: readonly ItemEvents[];
+
+  constructor(
+    private readonly time: TimeGraph,
+    private readonly search: Search,
+  ) {
+    this.events = itemEvents(time.graph.problem);
+  }
+
+  add(path: readonly number[]): void {
+    const weighed = this.planOfPath(path);
+    if (weighed === undefined || weighed.plan.evaluation.errors.length > 0) return;
+    const key = JSON.stringify(weighed.plan.placement);
+    if (!this.found.has(key)) this.found.set(key, weighed);
+  }
+
+  /** Of the best plan; Infinity without one. */
+  bestBytes(): number {
+    return this.byTime()[0]?.bytes ?? Number.POSITIVE_INFINITY;
+  }
+
+  sorted(): TimedPlan[] {
+    return this.byTime().map(({ plan }) => plan);
+  }
+
+  private byTime(): Weighed[] {
+    return [...this.found.values()].sort((a, b) => a.bytes - b.bytes);
+  }
+
+  /**
+   * What is resident is decided by the relaxation over the path alone, and rounded to whole channels. Weights that are held and not
+   * resident take room: where rounding some down asks for too much, once more with less room.
+   */
+  private planOfPath(path: readonly number[]): Weighed | undefined {
+    const { time, events } = this;
+    const { solver, mostResidentBytes, roundResident, options } = this.search;
+    const { timeLimitSeconds, cuts = [] } = options;
+    const { problem } = time.graph;
+    const partial = planOf(time.graph, path);
+    let first: { readonly cycles: number; readonly bytes: number } | undefined;
+    let spareBytes = 0;
+    for (let attempt = 0; attempt < MOST_ROUNDINGS; attempt += 1) {
+      const model = buildTimeModel(time, path, mostResidentBytes, { ...ON_ONE_PATH, spareBytes });
+      const answer = solver.solve(model.model, { relax: true, gap: 0, timeLimitSeconds });
+      if (answer.status !== 'optimal') return undefined;
+      first ??= {
+        cycles: Math.ceil(timeOf(model, answer.values) / (problem.bytesPerCycle ?? 1)),
+        bytes: answer.objective * KIB,
+      };
+      const residentBytes = residentsOf(time, model, answer.values, roundResident);
+      const placement = { ...partial, residentBytes };
+      const evaluation = evaluate(problem, placement, events);
+      const wasteBytes = cuts.length === 0 ? 0 : wasteOfRuns(cuts, runsOf(placement, evaluation));
+      const excessBytes = evaluation.peakBytes + wasteBytes - problem.capacityBytes;
+      if (excessBytes <= 0) return { plan: { placement, evaluation, cycles: first.cycles }, bytes: first.bytes };
+      spareBytes += excessBytes;
+    }
+    const fitted = fittedPlan(problem, partial, roundResident, cuts, events);
+    if (fitted === undefined || first === undefined) return undefined;
+    return { plan: { ...fitted, cycles: first.cycles }, bytes: first.bytes };
+  }
 }
 
 /** By step; a span's bytes go to its steps in order. */
