@@ -81,20 +81,23 @@ function cyclesOf(plan: BlockPlan, shape: BlockShape, chip: Chip): number {
   let cycles = 0;
   for (const { step, rowsPerIteration, againRows } of plan.layers) {
     const layer = shape.layers.find((one) => one.step === step);
-    const perPiece = plan.pieces?.layers.get(step)?.perPiece ?? Number.POSITIVE_INFINITY;
     if (layer === undefined) continue;
-    const { h, w } = layer.output;
-    const commands = Math.ceil(h / rowsPerIteration) * Math.max(1, Math.ceil(w / perPiece));
     cycles += workCycles(layer, chip) * (1 + againRows / rowsPerIteration);
-    if (layer.kind === 'conv') cycles += commands * (mac.rows + mac.columns);
+    if (layer.kind === 'conv') cycles += commandsOf(plan, layer, rowsPerIteration) * (mac.rows + mac.columns);
   }
   const waits = plan.form.depth === 2 ? 0 : plan.rings.filter(({ role }) => role === 'input').length;
   const steps = plan.iterations * (plan.pieces?.pieces ?? 1);
   return cycles + waits * steps * (dma.setupCycles + dram.latencyCycles);
 }
 
+/** Of a layer of the block, in each tile of columns. */
+function commandsOf({ pieces }: BlockPlan, { step, output }: Layer, rowsPerIteration: number): number {
+  const perPiece = pieces?.layers.get(step)?.perPiece ?? Number.POSITIVE_INFINITY;
+  return Math.ceil(output.h / rowsPerIteration) * Math.max(1, Math.ceil(output.w / perPiece));
+}
+
 /** Stripes and pieces mostly grow about fourfold, with the room that placement leaves. */
-const GROWTH = 4;
+export const USUAL_GROWTH = 4;
 
 /** Cycles that a block computes beyond its layers in one command each, once it has grown: fills of the array, rows made again. */
 export function extraCyclesOf(
@@ -106,11 +109,9 @@ export function extraCyclesOf(
   for (const { step, rowsPerIteration, againRows } of plan.layers) {
     const layer = shape.layers.find((one) => one.step === step);
     if (layer?.kind !== 'conv') continue;
-    const { h, w } = layer.output;
-    const perPiece = plan.pieces?.layers.get(step)?.perPiece ?? Number.POSITIVE_INFINITY;
-    const commands = Math.ceil(h / rowsPerIteration) * Math.max(1, Math.ceil(w / perPiece)) * plan.tiles.length;
-    if (!isDepthwise(layer)) cycles += (commands / GROWTH) * (mac.rows + mac.columns);
-    if (againRows > 0) cycles += (workCycles(layer, { mac, vector }) * againRows) / (GROWTH * rowsPerIteration);
+    const commands = commandsOf(plan, layer, rowsPerIteration) * plan.tiles.length;
+    if (!isDepthwise(layer)) cycles += (commands / USUAL_GROWTH) * (mac.rows + mac.columns);
+    if (againRows > 0) cycles += (workCycles(layer, { mac, vector }) * againRows) / (USUAL_GROWTH * rowsPerIteration);
   }
   return cycles;
 }

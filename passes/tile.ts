@@ -22,6 +22,7 @@ import {
   workspaceBuffers,
 } from '../src/schedule/tiling.js';
 import type { Chip } from '../src/target/chip.js';
+import { USUAL_GROWTH } from './grow-blocks.js';
 
 export interface TileOptions {
   readonly capacityBytes: number;
@@ -216,13 +217,12 @@ function measure(layer: Layer, list: readonly Tiling[], options: TileOptions): T
   return choices;
 }
 
-/** Stripes mostly grow about fourfold, with the room that placement leaves. */
-const GROWTH = 4;
-
 function extraCyclesOf(layer: Layer, tiling: Tiling, { chip, isForTime }: TileOptions): number {
   if (chip === undefined || isForTime !== true) return 0;
   const chunks = chunkCount(layer, tiling, 0);
-  const stripes = isStreaming(tiling) ? Math.ceil(stripeCount(layer, tiling) / GROWTH) : stripeCount(layer, tiling);
+  const stripes = isStreaming(tiling)
+    ? Math.ceil(stripeCount(layer, tiling) / USUAL_GROWTH)
+    : stripeCount(layer, tiling);
   const rounds = stripes * columnTiles(layer, tiling).length;
   const inChunks = chunks > 0 ? { count: chunks, channels: tiling.chunkChannels } : undefined;
   const { cycles } = computeWork(layer, rounds, 0, inChunks, chip);
