@@ -13,14 +13,11 @@
  */
 import type { TensorId } from '../src/ir/types.js';
 import type { Schedule, ScheduledBlock, ScheduledLayer, ScheduledRoot, Stay } from '../src/schedule/schedule.js';
-import { alignUp } from '../src/schedule/tiling.js';
+import { alignUp, RESIDENT_ALIGNMENT_BYTES } from '../src/schedule/tiling.js';
 import { allocate } from '../src/solver/allocator/allocate.js';
 import type { AllocationBuffer } from '../src/solver/allocator/problem.js';
 import { type TightWindow, tightWindows } from '../src/solver/allocator/window.js';
 import { type LoadedBuffer, withEarlierLoads } from './prefetch-room.js';
-
-/** Tables of 32-bit words lie at multiples of 4. */
-const RESIDENT_ALIGNMENT_BYTES = 4;
 
 /** Buffers of a block that belong to one of its steps. */
 const STEP_BUFFERS = ['held', 'chunks', 'sums'] as const;

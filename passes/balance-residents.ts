@@ -9,12 +9,16 @@
  */
 import type { Layer } from '../src/schedule/layer.js';
 import type { Schedule, ScheduledLayer } from '../src/schedule/schedule.js';
-import { alignUp, isStreaming, roundResident, type Tiling, workspaceBuffers } from '../src/schedule/tiling.js';
+import {
+  alignUp,
+  isStreaming,
+  RESIDENT_ALIGNMENT_BYTES,
+  roundResident,
+  type Tiling,
+  workspaceBuffers,
+} from '../src/schedule/tiling.js';
 import type { Chip } from '../src/target/chip.js';
 import { workCycles } from './grow-blocks.js';
-
-/** Resident shares begin at multiples of it. */
-const RESIDENT_ALIGNMENT_BYTES = 4;
 
 /** Parts of the array's columns that a chunk of channels may take: narrower ones compute longer than it is worth. */
 const CHUNK_PARTS = [1, 2, 4];

@@ -2,7 +2,12 @@ import { sizeBytes, tensorOf } from '../src/ir/facts.js';
 import type { Program, TensorId } from '../src/ir/types.js';
 import { computeWork } from '../src/schedule/compute-work.js';
 import { type Layer, layersOf } from '../src/schedule/layer.js';
-import { alignUp, type Tiling, periodWeightPasses as weightPasses } from '../src/schedule/tiling.js';
+import {
+  alignUp,
+  RESIDENT_ALIGNMENT_BYTES,
+  type Tiling,
+  periodWeightPasses as weightPasses,
+} from '../src/schedule/tiling.js';
 import { weightsName } from '../src/schedule/weights-name.js';
 import { undominatedSpans } from '../src/solver/placement/dominance.js';
 import { type ForcedHome, withForcedHomes, withForcedWeights } from '../src/solver/placement/forced.js';
@@ -14,8 +19,6 @@ import { type BlockCandidate, formBlocks } from './form-blocks.js';
 import type { PlaceOptions } from './place-options.js';
 import { enumerateTilings, type TilingChoice } from './tile.js';
 
-/** Resident shares begin at multiples of these. */
-const RESIDENT_ALIGNMENT_BYTES = 4;
 /** The problem that a program poses, with what is needed to read the answer. */
 export interface PosedProblem {
   readonly problem: PlacementProblem;
@@ -111,10 +114,10 @@ export function poseProblem(
       })),
     };
   });
-  // Resident shares begin at multiples of 4 bytes; the odd ends come off the capacity once.
-  const oddEnds = layers.filter((layer) => layer.weights.totalBytes % 4 !== 0).length;
-  const capacityBytes =
-    options.capacityBytes - alignUp(oddEnds * 4, options.alignmentBytes) - takenBytes(program, layers, options);
+  // The odd ends of resident shares come off the capacity once.
+  const oddEnds = layers.filter((layer) => layer.weights.totalBytes % RESIDENT_ALIGNMENT_BYTES !== 0).length;
+  const oddBytes = alignUp(oddEnds * RESIDENT_ALIGNMENT_BYTES, options.alignmentBytes);
+  const capacityBytes = options.capacityBytes - oddBytes - takenBytes(program, layers, options);
   const canEvict = options.parts && options.batch === 1;
   const stateOutputs = new Set(states.map(({ output }) => output));
   // Blocks are formed with all of their weights held; those that are there anyway come off later.

@@ -38,6 +38,9 @@ export interface TilingTraffic {
   readonly weightPasses: number;
 }
 
+/** Resident shares begin at multiples of this: tables of 32-bit words are in front of the weights. */
+export const RESIDENT_ALIGNMENT_BYTES = 4;
+
 export function alignUp(bytes: number, alignmentBytes: number): number {
   return Math.ceil(bytes / alignmentBytes) * alignmentBytes;
 }
