@@ -1,5 +1,5 @@
 import type { SearchControl } from '../control.js';
-import type { StateGraph } from './state-graph.js';
+import { pathToSink, type StateGraph } from './state-graph.js';
 
 /**
  * Bounds and prunes the plans of a state graph by how many bytes of weights are resident in all.
@@ -154,7 +154,7 @@ function boundInterval(
       bestPrice = price;
       bound = Math.max(bound, value);
     }
-    const path = pathOf(sweep);
+    const path = pathToSink(sweep.graph, sweep.arrival);
     let slope = -highBytes;
     for (const arc of path) slope += sweep.resident[arc] ?? 0;
     incumbent = Math.min(incumbent, observe(path));
@@ -233,15 +233,4 @@ function remainingArcs(sweep: Sweep, interval: Interval, price: number, incumben
     }
   }
   return kept.slice(arcs.length - count);
-}
-
-function pathOf(sweep: Sweep): number[] {
-  const path: number[] = [];
-  let node = sweep.graph.nodeCount - 1;
-  while (node > 0) {
-    const arc = sweep.arrival[node] ?? 0;
-    path.push(arc);
-    node = sweep.graph.arcFrom[arc] ?? 0;
-  }
-  return path.reverse();
 }

@@ -504,6 +504,18 @@ function finish(draft: Draft, order: readonly number[], nodeHomes: readonly (rea
   };
 }
 
+/** The path to the sink along which each node was reached. @param arrival by node: the arc */
+export function pathToSink({ nodeCount, arcFrom }: StateGraph, arrival: Int32Array): number[] {
+  const path: number[] = [];
+  let node = nodeCount - 1;
+  while (node > 0) {
+    const arc = arrival[node] ?? 0;
+    path.push(arc);
+    node = arcFrom[arc] ?? 0;
+  }
+  return path.reverse();
+}
+
 /** Items in SRAM throughout an arc that it does not touch. */
 export function passingItemsOf(graph: StateGraph, arc: number): number[] {
   const execution = graph.edges[graph.arcEdge[arc] ?? -1]?.execution;

@@ -1,3 +1,4 @@
+import { pathToSink } from '../state-graph.js';
 import type { TimeGraph } from './time-graph.js';
 
 /**
@@ -88,15 +89,9 @@ export class Pricer {
       if (rest < (behind[from] as number)) behind[from] = rest;
       excess[arc] = (ahead[from] as number) + rest - shortest;
     }
-    const path: number[] = [];
-    for (let node = nodeCount - 1; node > 0; ) {
-      const arc = arrival[node] as number;
-      path.push(arc);
-      node = arcFrom[arc] as number;
-    }
     return {
       boundBytes: shortest - problem.capacityBytes * residentPrice + this.shifting(prices),
-      path: path.reverse(),
+      path: pathToSink(graph, arrival),
       excess,
     };
   }
