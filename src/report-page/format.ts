@@ -7,18 +7,21 @@ export function integer(value: number): string {
     .replace(/\B(?=(\d{3})+$)/g, '\u202f');
 }
 
+/** Four digits, in the smallest of the units in which there are at most three before the point. */
+function inUnits(value: number, units: readonly (readonly [name: string, scale: number])[]): string {
+  const [name, scale] = units.find((unit) => value / unit[1] < 999.95) ?? units.at(-1) ?? ['', 1];
+  return `${fixed(value / scale)} ${name}`;
+}
+
 /** Traffic and sizes of tensors, in decimal units, 4 digits. */
 export function decimalBytes(bytes: number): string {
   if (bytes < 1000) return `${Math.round(bytes)} B`;
-  for (const [unit, scale] of [
+  return inUnits(bytes, [
     ['kB', 1e3],
     ['MB', 1e6],
     ['GB', 1e9],
-  ] as const) {
-    const value = bytes / scale;
-    if (value < 999.95) return `${fixed(value)} ${unit}`;
-  }
-  return `${fixed(bytes / 1e12)} TB`;
+    ['TB', 1e12],
+  ]);
 }
 
 /** Sizes of memories, in binary units. */
@@ -48,17 +51,13 @@ export function seconds(value: number): string {
   return `${fixed(value * 1e6)} \u00b5s`;
 }
 
-/** Four digits. */
 export function joules(picojoules: number): string {
-  for (const [unit, scale] of [
+  return inUnits(picojoules, [
     ['nJ', 1e3],
     ['\u00b5J', 1e6],
     ['mJ', 1e9],
-  ] as const) {
-    const value = picojoules / scale;
-    if (value < 999.95) return `${fixed(value)} ${unit}`;
-  }
-  return `${fixed(picojoules / 1e12)} J`;
+    ['J', 1e12],
+  ]);
 }
 
 /** Four digits. */
