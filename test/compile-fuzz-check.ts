@@ -154,6 +154,18 @@ function topBytes(program: Program, { top, alignmentBytes }: FuzzCase): number {
   return Math.max(...ofLayers);
 }
 
+/** A program placed greedily in so much of chip-a's SRAM: for tests of layers, which do not ask for the best plan. */
+export async function compiledGreedily(
+  program: Program,
+  dtype: CompileOptions['dtype'],
+  sramBytes: number,
+): Promise<{ readonly compiled: Compiled; readonly chip: Chip }> {
+  const chipA = loadChip('chip-a');
+  const chip = { ...chipA, sram: { ...chipA.sram, bytes: sramBytes } };
+  const options = { batch: 1, placement: 'greedy', solver: 'glpk', gap: 0, timeLimitSeconds: 5 } as const;
+  return { compiled: await compileProgram(program, { ...options, dtype, chip }), chip };
+}
+
 /** Everything that is wrong with a compiled program, executed on seeded inputs. */
 export function compiledProblems(compiled: Compiled, program: Program, chip: Chip): string[] {
   const problems: string[] = [];

@@ -1,13 +1,10 @@
 /** Operators beyond convolution against onnxruntime, and through the whole compiler on a small chip. */
 import { afterAll, expect, jest, test } from '@jest/globals';
-import { compileProgram } from '../src/driver/compile.js';
 import { importOnnx } from '../src/frontend/onnx/load-onnx.js';
 import { toFloat32 } from '../src/frontend/quantize/to-float32.js';
-import { loadChip } from '../src/target/chip.js';
-import { compiledProblems } from './compile-fuzz-check.js';
+import { compiledGreedily, compiledProblems } from './compile-fuzz-check.js';
 import { expectAgreement } from './onnx-agreement.js';
 import { BEYOND_CASES } from './onnx-beyond-cases.js';
-
 import { COMPOSED_CASES } from './onnx-composed-cases.js';
 import { FORM_CASES } from './onnx-form-cases.js';
 import { product, randomFloats } from './onnx-models.js';
@@ -17,9 +14,6 @@ jest.setTimeout(120_000); // a loaded machine must not fail them
 
 const runtime = new OnnxRuntime();
 afterAll(() => runtime.stop());
-
-const base = loadChip('chip-a');
-const chip = { ...base, sram: { ...base.sram, bytes: 16 * 1024 } };
 
 test.each([...BEYOND_CASES, ...COMPOSED_CASES, ...FORM_CASES].map((one) => [one.name, one] as const))(
   '%s',
@@ -32,13 +26,8 @@ test.each([...BEYOND_CASES, ...COMPOSED_CASES, ...FORM_CASES].map((one) => [one.
     });
     const program = importOnnx(model, `${name}.onnx`, '.');
     await expectAgreement(runtime, program, model, feeds);
-    const options = { chip, batch: 1, dtype: 'float32' as const, placement: 'greedy' as const };
-    const compiled = await compileProgram(toFloat32(program), {
-      ...options,
-      solver: 'glpk',
-      gap: 0,
-      timeLimitSeconds: 10,
-    });
-    expect(compiledProblems(compiled, toFloat32(program), chip)).toEqual([]);
+    const float = toFloat32(program);
+    const { compiled, chip } = await compiledGreedily(float, 'float32', 16 * 1024);
+    expect(compiledProblems(compiled, float, chip)).toEqual([]);
   },
 );

@@ -1,10 +1,8 @@
 /** Reductions of tensors that are larger than the SRAM: against onnxruntime, and compiled. */
 import { afterAll, describe, expect, jest, test } from '@jest/globals';
-import { compileProgram } from '../src/driver/compile.js';
 import { importOnnx } from '../src/frontend/onnx/load-onnx.js';
 import { toFloat32 } from '../src/frontend/quantize/to-float32.js';
-import { loadChip } from '../src/target/chip.js';
-import { compiledProblems } from './compile-fuzz-check.js';
+import { compiledGreedily, compiledProblems } from './compile-fuzz-check.js';
 import { expectAgreement } from './onnx-agreement.js';
 import { encodeModel, int8s, node, product, randomFloats, valueInfo } from './onnx-models.js';
 import { OnnxRuntime } from './onnxruntime.js';
@@ -50,17 +48,7 @@ describe('larger than the SRAM', () => {
     const program = importOnnx(model, `${name}.onnx`, '.');
     const feeds = [{ name: 'x', dims: SHAPE, data: randomFloats(product(SHAPE), 7) }];
     await expectAgreement(runtime, program, model, feeds);
-    const chip = loadChip('chip-a');
-    const small = { ...chip, sram: { ...chip.sram, bytes: 96 * 1024 } };
-    const options = {
-      batch: 1,
-      dtype: 'float32',
-      placement: 'greedy',
-      solver: 'glpk',
-      gap: 0,
-      timeLimitSeconds: 5,
-    } as const;
-    const compiled = await compileProgram(program, { ...options, chip: small });
-    expect(compiledProblems(compiled, toFloat32(program), small)).toEqual([]);
+    const { compiled, chip } = await compiledGreedily(program, 'float32', 96 * 1024);
+    expect(compiledProblems(compiled, toFloat32(program), chip)).toEqual([]);
   });
 });

@@ -1,12 +1,10 @@
 /** TFLite_Detection_PostProcess against its definition: LiteRT's build for Node has no custom operators. */
 import { expect, test } from '@jest/globals';
 import { encode } from 'flatbuffers/mjs/flexbuffers.js';
-import { compileProgram } from '../src/driver/compile.js';
 import { importTflite } from '../src/frontend/tflite/load-tflite.js';
 import type { TensorId } from '../src/ir/types.js';
 import { interpret } from '../src/reference/interpret.js';
-import { loadChip } from '../src/target/chip.js';
-import { compiledProblems } from './compile-fuzz-check.js';
+import { compiledGreedily, compiledProblems } from './compile-fuzz-check.js';
 import { type FileModel, writeTflite } from './tflite-builder.js';
 import { random } from './tflite-case-parts.js';
 
@@ -110,17 +108,8 @@ test.each([1, 0.55, 0.32, 0.2])('finds what the definition finds, scores up to %
 });
 
 test('compiles for little SRAM', async () => {
-  const chipA = loadChip('chip-a');
-  const chip = { ...chipA, sram: { ...chipA.sram, bytes: 4096 } };
-  const options = {
-    batch: 1,
-    dtype: 'float32',
-    placement: 'greedy',
-    solver: 'glpk',
-    gap: 0,
-    timeLimitSeconds: 5,
-  } as const;
-  expect(compiledProblems(await compileProgram(program, { ...options, chip }), program, chip)).toEqual([]);
+  const { compiled, chip } = await compiledGreedily(program, 'float32', 4096);
+  expect(compiledProblems(compiled, program, chip)).toEqual([]);
 });
 
 test('what it does not do is said', () => {

@@ -1,9 +1,7 @@
 /** Every operator in its usual forms: against LiteRT, and compiled for little SRAM against the reference interpreter. */
 import { afterAll, describe, expect, jest, test } from '@jest/globals';
-import { compileProgram } from '../src/driver/compile.js';
 import { importTflite } from '../src/frontend/tflite/load-tflite.js';
-import { loadChip } from '../src/target/chip.js';
-import { compiledProblems } from './compile-fuzz-check.js';
+import { compiledGreedily, compiledProblems } from './compile-fuzz-check.js';
 import { hasLiteRt, LiteRt } from './litert.js';
 import { expectLiteRtAgreement } from './litert-agreement.js';
 import { writeTflite } from './tflite-builder.js';
@@ -28,15 +26,6 @@ const COMPILED = OPERATOR_CASES.filter(({ name }, i) => /\bint8/.test(name) || i
 /** Where not all of an operator fits: tiles, streams of weights, copies. */
 test.each(COMPILED.map(({ name, model }) => [name, model] as const))('compiles %s', async (_, model) => {
   const program = importTflite(writeTflite(model), 'case.tflite');
-  const chip = loadChip('chip-a');
-  const options = {
-    batch: 1,
-    dtype: 'int8',
-    placement: 'greedy',
-    solver: 'glpk',
-    gap: 0,
-    timeLimitSeconds: 5,
-  } as const;
-  const small = { ...chip, sram: { ...chip.sram, bytes: 2048 } };
-  expect(compiledProblems(await compileProgram(program, { ...options, chip: small }), program, small)).toEqual([]);
+  const { compiled, chip } = await compiledGreedily(program, 'int8', 2048);
+  expect(compiledProblems(compiled, program, chip)).toEqual([]);
 });

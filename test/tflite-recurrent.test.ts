@@ -1,14 +1,12 @@
 /** Operators that carry state from frame to frame, against their definitions: LiteRT's build for Node has none of them. */
 import { describe, expect, test } from '@jest/globals';
-import { compileProgram } from '../src/driver/compile.js';
 import { importTflite } from '../src/frontend/tflite/load-tflite.js';
 import { parseProgram } from '../src/ir/parse.js';
 import { constantBytes, printProgram } from '../src/ir/print.js';
 import type { Program, TensorId } from '../src/ir/types.js';
 import { interpret } from '../src/reference/interpret.js';
 import { seededInput } from '../src/reference/seeded-input.js';
-import { loadChip } from '../src/target/chip.js';
-import { compiledProblems } from './compile-fuzz-check.js';
+import { compiledGreedily, compiledProblems } from './compile-fuzz-check.js';
 import { mbqm } from './naive-numerics.js';
 import { type FileModel, type FileTensor, writeTflite } from './tflite-builder.js';
 import { bytes, floats } from './tflite-case-parts.js';
@@ -168,17 +166,7 @@ describe('state', () => {
     expect(program.states).toEqual((program.states ?? []).map((__, i) => ({ input: 1 + i, output: 1 + i })));
     const again = parseProgram(printProgram(program), constantBytes(program), 'again.ir');
     expect(again.states).toEqual(program.states);
-    const chipA = loadChip('chip-a');
-    const chip = { ...chipA, sram: { ...chipA.sram, bytes: 1024 } };
-    const options = {
-      batch: 1,
-      dtype: 'float32',
-      placement: 'greedy',
-      solver: 'glpk',
-      gap: 0,
-      timeLimitSeconds: 5,
-    } as const;
-    const compiled = await compileProgram(program, { ...options, chip });
+    const { compiled, chip } = await compiledGreedily(program, 'float32', 1024);
     expect(compiledProblems(compiled, program, chip)).toEqual([]);
     const { inputs, outputs } = compiled.emitted.manifest;
     const kept = inputs.flatMap(({ stateOf }) => stateOf ?? []);
