@@ -15,6 +15,7 @@ export const SIMPLER = { ilp: ['greedy', 'none'], greedy: ['none'], none: [] } a
 /** Of the plans that the ILP for time finds, as many are carried out as commands: only those say what they take to the cycle. */
 const TIMED_PLANS = 6;
 
+/** Of the bytes of a period: from there on plans of equal traffic differ by their code. */
 const CODE_SHARE = 0.05;
 
 /** Plans that move more and may take less time, where time or energy is what counts. */
@@ -92,7 +93,7 @@ export function bestOf(first: Compiled, compile: CompileOnce, options: CompileOp
   return { ...best.compiled, plans, schedule: { ...best.compiled.schedule, record: taken } };
 }
 
-/** Code is as large as what plans of equal traffic differ in: those for time are worth a look. */
+/** Whether plans for time are worth a look where traffic is what counts: they may have less code. */
 function isMuchCode({ schedule, emitted }: Compiled): boolean {
   const { byClass, totalBytes } = countTraffic(schedule, emitted).period;
   return byClass.code > CODE_SHARE * totalBytes;

@@ -112,7 +112,7 @@ export const reportSchema = z.strictObject({
     dramUtilization: z.number().min(0).max(1),
     /** No schedule is faster than either: each layer in one command and nothing else; the compulsory bytes and nothing else. */
     floors: z.strictObject({ computeCycles: bytes, compulsoryCycles: bytes }),
-    /** What the ILP for time has proven in its model (docs/timing.md); null where time was not what counts. */
+    /** What the ILP for time has proven in its model (docs/timing.md); null where no plan was looked for by time. */
     bound: z
       .strictObject({
         cycles: bytes,
