@@ -337,7 +337,13 @@ const MAKERS: Readonly<Record<string, Maker>> = {
     const hidden = 1 + (a % 5);
     const [gates, size] = cell === 'lstm' ? [4, 2 * hidden] : [3, hidden];
     const table = p.constant([gates * hidden * (c + hidden + 2)], 'float32');
-    const form = { cell, hidden, isReverse: a % 3 === 0, resetsAfter: cell === 'gru' && a % 2 === 0 };
+    const form = {
+      cell,
+      hidden,
+      isReverse: a % 3 === 0,
+      resetsAfter: cell === 'gru' && a % 2 === 0,
+      clip: cell === 'lstm' && a % 4 === 0 ? 0.5 : 0,
+    };
     if (steps === undefined) return;
     p.add({ kind: 'recurrent', inputs: [steps, p.operand([1, 1, 1, size], other), table], ...form });
   },

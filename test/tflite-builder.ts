@@ -240,7 +240,8 @@ function writeOptions(b: Builder, options: Readonly<Record<number, OptionValue>>
   );
   b.startObject(Math.max(1, ...entries.map(([field]) => field + 1)));
   for (const [field, value] of entries) {
-    if ('i8' in value) b.addFieldInt8(field, value.i8, 0);
+    if ('i8' in value)
+      b.addFieldInt8(field, value.i8, Number.NaN); // written even where it is what the schema has for absent ones
     else if ('i32' in value) b.addFieldInt32(field, value.i32, 0);
     else if ('f32' in value) b.addFieldFloat32(field, value.f32, 0);
     else b.addFieldOffset(field, vectors.get(field) ?? 0, 0);

@@ -8,11 +8,25 @@ import { importTflite } from '../src/frontend/tflite/load-tflite.js';
 import { damaged, outcomeOf } from './damaged-files.js';
 import { type FileModel, writeTflite } from './tflite-builder.js';
 import { OPERATOR_CASES } from './tflite-operator-cases.js';
+import {
+  bidirectionalLstmModel,
+  bidirectionalRnnModel,
+  integerLstmModel,
+  lstmModel,
+} from './tflite-recurrent-cases.js';
 
 const RUNS = 12 * Number(process.env.SPILLWAY_FUZZ_RUNS ?? 1);
 const outcome = (bytes: Uint8Array): string => outcomeOf(() => importTflite(bytes, 'hostile.tflite'), 'SW21');
 
-const files = OPERATOR_CASES.map(({ name, model }) => [name, writeTflite(model)] as const);
+const recurrent = [
+  ['an LSTM', lstmModel(0.6)],
+  ['an LSTM in integers', integerLstmModel()],
+  ['an LSTM of both directions', bidirectionalLstmModel(true)],
+  ['an RNN of both directions', bidirectionalRnnModel(false)],
+] as const;
+const files = [...OPERATOR_CASES.map(({ name, model }) => [name, model] as const), ...recurrent].map(
+  ([name, model]) => [name, writeTflite(model)] as const,
+);
 
 test('the models that are damaged below are accepted as they are', () => {
   for (const [name, file] of files) expect([name, outcome(file)]).toEqual([name, 'accepted']);

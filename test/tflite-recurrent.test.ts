@@ -10,65 +10,93 @@ import { compiledGreedily, compiledProblems } from './compile-fuzz-check.js';
 import { mbqm } from './naive-numerics.js';
 import { type FileModel, type FileTensor, writeTflite } from './tflite-builder.js';
 import { bytes, floats } from './tflite-case-parts.js';
+import {
+  bidirectionalLstmModel,
+  bidirectionalRnnModel,
+  INPUTS,
+  integerLstmModel,
+  lstmModel,
+  rnnModel,
+  STEPS,
+  sequenceRnnModel,
+  UNITS,
+} from './tflite-recurrent-cases.js';
 
 type Data = Float32Array | Int8Array;
-
-const STEPS = 3;
-const INPUTS = 4;
-const UNITS = 5;
-
-/** Operands of the file by position; -1 for those that are left out. */
-function lstmModel(): FileModel {
-  const constant = (name: string, shape: number[]): FileTensor => ({
-    name,
-    type: 'float32',
-    shape,
-    data: floats(shape),
-  });
-  const state = (name: string): FileTensor => ({ name, type: 'float32', shape: [1, UNITS], isVariable: true });
-  const gates = ['i', 'f', 'c', 'o'];
-  const tensors: FileTensor[] = [
-    { name: 'x', type: 'float32', shape: [1, STEPS, INPUTS] },
-    ...gates.map((gate) => constant(`w${gate}`, [UNITS, INPUTS])),
-    ...gates.map((gate) => constant(`r${gate}`, [UNITS, UNITS])),
-    ...gates.map((gate) => constant(`b${gate}`, [UNITS])),
-    state('h'),
-    state('c'),
-    { name: 'y', type: 'float32', shape: [1, STEPS, UNITS] },
-  ];
-  const none = (count: number): number[] => new Array(count).fill(-1);
-  const inputs = [0, 1, 2, 3, 4, 5, 6, 7, 8, ...none(3), 9, 10, 11, 12, ...none(2), 13, 14, ...none(4)];
-  const options = { 0: { i8: 4 }, 1: { f32: 0.6 }, 2: { f32: 0 }, 3: { i8: 0 } };
-  const operator = { code: 44, inputs, outputs: [15], optionsType: 71, options };
-  return { tensors, operators: [operator], inputs: [0], outputs: [15] };
-}
 
 const data = (model: FileModel, name: string): Float32Array =>
   model.tensors.find((tensor) => tensor.name === name)?.data as Float32Array;
 
+interface Direction {
+  readonly side: string; // before the names of its weights
+  readonly isReverse: boolean;
+}
+const FORWARD: Direction = { side: '', isReverse: false };
+const BOTH: readonly Direction[] = [
+  { side: 'f', isReverse: false },
+  { side: 'b', isReverse: true },
+];
+
+/** Row `unit` of a matrix of the model times the vector that begins at `from`. */
+function rowTimes(model: FileModel, name: string, unit: number, vector: ArrayLike<number>, from = 0): number {
+  const matrix = data(model, name);
+  const length = matrix.length / UNITS;
+  let sum = 0;
+  for (let k = 0; k < length; k++) sum += (matrix[unit * length + k] ?? 0) * (vector[from + k] ?? 0);
+  return sum;
+}
+
+/** Positions of the steps in the order in which they are taken. */
+const stepsOf = ({ isReverse }: Direction): number[] =>
+  Array.from({ length: STEPS }, (_, s) => (isReverse ? STEPS - 1 - s : s));
+
 /** One frame of the definition, in double precision. @returns the sequence; h and c are updated */
-function naiveLstm(model: FileModel, x: Float32Array, h: number[], c: number[]): number[] {
+function naiveLstm(
+  model: FileModel,
+  x: Float32Array,
+  h: number[],
+  c: number[],
+  { direction = FORWARD, clip = Number.POSITIVE_INFINITY } = {},
+): number[] {
   const out: number[] = [];
   const sigmoid = (v: number): number => 1 / (1 + Math.exp(-v));
-  for (let t = 0; t < STEPS; t++) {
-    const gate = (name: string, u: number): number => {
-      let sum = data(model, `b${name}`)[u] ?? 0;
-      for (let k = 0; k < INPUTS; k++) sum += (data(model, `w${name}`)[u * INPUTS + k] ?? 0) * (x[t * INPUTS + k] ?? 0);
-      for (let k = 0; k < UNITS; k++) sum += (data(model, `r${name}`)[u * UNITS + k] ?? 0) * (h[k] ?? 0);
-      return sum;
-    };
-    const next = h.map((_, u) => {
+  const { side } = direction;
+  for (const t of stepsOf(direction)) {
+    const before = [...h];
+    const gate = (name: string, u: number): number =>
+      (data(model, `${side}b${name}`)[u] ?? 0) +
+      rowTimes(model, `${side}w${name}`, u, x, t * INPUTS) +
+      rowTimes(model, `${side}r${name}`, u, before);
+    for (let u = 0; u < UNITS; u++) {
       const cell = sigmoid(gate('f', u)) * (c[u] ?? 0) + sigmoid(gate('i', u)) * Math.tanh(gate('c', u));
-      return { cell: Math.max(-0.6, Math.min(0.6, cell)), open: sigmoid(gate('o', u)) };
-    });
-    for (const [u, { cell, open }] of next.entries()) {
-      c[u] = cell;
-      h[u] = open * Math.tanh(cell);
+      c[u] = Math.max(-clip, Math.min(clip, cell));
+      h[u] = sigmoid(gate('o', u)) * Math.tanh(c[u] ?? 0);
+      out[t * UNITS + u] = h[u] ?? 0;
     }
-    out.push(...h);
   }
   return out;
 }
+
+function naiveRnn(model: FileModel, x: Float32Array, h: number[], direction: Direction): number[] {
+  const out: number[] = [];
+  const { side } = direction;
+  for (const t of stepsOf(direction)) {
+    const before = [...h];
+    for (let u = 0; u < UNITS; u++) {
+      const own = rowTimes(model, `${side}w`, u, x, t * INPUTS) + rowTimes(model, `${side}r`, u, before);
+      h[u] = Math.tanh(own + (data(model, `${side}b`)[u] ?? 0));
+      out[t * UNITS + u] = h[u] ?? 0;
+    }
+  }
+  return out;
+}
+
+/** [steps, units] of each direction as [steps, 2 * units]. */
+const merged = ([a = [], b = []]: readonly number[][]): number[] =>
+  Array.from({ length: 2 * STEPS * UNITS }, (_, i) => {
+    const [t, u] = [Math.floor(i / (2 * UNITS)), i % (2 * UNITS)];
+    return (u < UNITS ? a[t * UNITS + u] : b[t * UNITS + u - UNITS]) ?? 0;
+  });
 
 const FILTERS = 6;
 const RANK = 2;
@@ -136,16 +164,69 @@ function frames(program: Program, given: readonly Data[]): Data[] {
   });
 }
 
+const zeros = (): number[] => new Array<number>(UNITS).fill(0);
+
+/** Two frames of a model, whose first result the definition gives. */
+function expectFrames(model: FileModel, definition: (x: Float32Array) => readonly number[]): void {
+  const given = [floats([STEPS * INPUTS]), floats([STEPS * INPUTS])];
+  const program = importTflite(writeTflite(model), 'recurrent.tflite');
+  for (const [i, actual] of frames(program, given).entries()) {
+    const expected = definition(given[i] ?? new Float32Array());
+    expect(actual.length).toBe(expected.length);
+    for (const [k, value] of expected.entries()) expect(actual[k]).toBeCloseTo(value, 5);
+  }
+}
+
+const RESULTS_OF_TFLITE = [-40, -89, 54, 2, -6, -4, -6, 71, -62, 36, -15, -67, 5, -29, -32];
+
 describe('state', () => {
-  test('an LSTM carries its state from frame to frame', () => {
-    const model = lstmModel();
-    const program = importTflite(writeTflite(model), 'lstm.tflite');
-    const given = [floats([STEPS * INPUTS]), floats([STEPS * INPUTS])];
-    const [h, c] = [new Array<number>(UNITS).fill(0), new Array<number>(UNITS).fill(0)];
-    for (const [i, actual] of frames(program, given).entries()) {
-      const expected = naiveLstm(model, given[i] ?? new Float32Array(), h, c);
-      for (const [k, value] of expected.entries()) expect(actual[k]).toBeCloseTo(value, 5);
+  test.each([0, 0.6])('an LSTM carries its state from frame to frame, its cell limited to %s', (clip) => {
+    const model = lstmModel(clip);
+    const [h, c] = [zeros(), zeros()];
+    expectFrames(model, (x) => naiveLstm(model, x, h, c, clip > 0 ? { clip } : {}));
+  });
+
+  test.each([false, true])('both directions of an LSTM, merged: %s', (isMerged) => {
+    const model = bidirectionalLstmModel(isMerged);
+    const states = BOTH.map(() => [zeros(), zeros()] as const);
+    expectFrames(model, (x) => {
+      const both = BOTH.map((direction, i) => {
+        const [h, c] = states[i] ?? [zeros(), zeros()];
+        return naiveLstm(model, x, h, c, { direction, clip: 0.7 });
+      });
+      return isMerged ? merged(both) : (both[0] ?? []);
+    });
+  });
+
+  test('a sequence of an RNN', () => {
+    const [model, h] = [sequenceRnnModel(), zeros()];
+    expectFrames(model, (x) => naiveRnn(model, x, h, FORWARD));
+  });
+
+  test.each([false, true])('both directions of an RNN, merged: %s', (isMerged) => {
+    const model = bidirectionalRnnModel(isMerged);
+    const states = BOTH.map(zeros);
+    expectFrames(model, (x) => {
+      const both = BOTH.map((direction, i) => naiveRnn(model, x, states[i] ?? [], direction));
+      return isMerged ? merged(both) : (both[0] ?? []);
+    });
+  });
+
+  test('an RNN of one step, and relu', () => {
+    const model = rnnModel();
+    const x = floats([INPUTS]);
+    const [actual] = frames(importTflite(writeTflite(model), 'rnn.tflite'), [x]);
+    for (let u = 0; u < UNITS; u++) {
+      expect(actual?.[u]).toBeCloseTo(Math.max(0, rowTimes(model, 'w', u, x) + (data(model, 'b')[u] ?? 0)), 5);
     }
+  });
+
+  test('an LSTM in integers makes the bytes of TFLite', () => {
+    const program = importTflite(writeTflite(integerLstmModel()), 'int8.tflite');
+    const x = Int8Array.of(100, -90, 17, 60, -128, 127, -5, 33, 8, -70, 44, -101);
+    // From @tensorflow/tfjs-tflite 0.0.1-alpha.10, which is TFLite with its own kernels.
+    expect([...(frames(program, [x])[0] ?? [])]).toEqual(RESULTS_OF_TFLITE);
+    expect(program.ops.map(({ kind }) => kind)).toContain('recurrent');
   });
 
   test('SVDF does, byte for byte', () => {
@@ -159,17 +240,21 @@ describe('state', () => {
   });
 
   test.each([
-    ['LSTM', lstmModel()],
+    ['LSTM', lstmModel(0.6)],
+    ['LSTM in integers', integerLstmModel()],
+    ['LSTM of both directions', bidirectionalLstmModel(true)],
+    ['RNN of both directions', bidirectionalRnnModel(false)],
     ['SVDF', svdfModel()],
   ] as const)('%s compiles, and keeps its states in text and manifest', async (_, model) => {
     const program = importTflite(writeTflite(model), 'state.tflite');
-    expect(program.states).toEqual((program.states ?? []).map((__, i) => ({ input: 1 + i, output: 1 + i })));
+    const own = program.outputs.length - (program.states?.length ?? 0);
+    expect(program.states).toEqual((program.states ?? []).map((__, i) => ({ input: 1 + i, output: own + i })));
     const again = parseProgram(printProgram(program), constantBytes(program), 'again.ir');
     expect(again.states).toEqual(program.states);
-    const { compiled, chip } = await compiledGreedily(program, 'float32', 1024);
+    const { compiled, chip } = await compiledGreedily(program, 'float32', 2048);
     expect(compiledProblems(compiled, program, chip)).toEqual([]);
     const { inputs, outputs } = compiled.emitted.manifest;
     const kept = inputs.flatMap(({ stateOf }) => stateOf ?? []);
-    expect(kept).toEqual(outputs.slice(1).map(({ name }) => name));
+    expect(kept).toEqual(outputs.slice(own).map(({ name }) => name));
   });
 });

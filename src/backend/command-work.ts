@@ -77,7 +77,7 @@ export function computeCommandWork(op: string, field: FieldOf, chip: Chip): Comm
       const gates = (field('mode') % 2 === 0 ? 4 : 3) * field('hidden');
       const inner = field('inC') + field('hidden');
       const passes = Math.ceil(gates / chip.mac.columns);
-      const step = array(1, passes, inner, passes * inner * 4, chip);
+      const step = array(1, passes, inner, passes * inner * (field('dtype') === 1 ? 4 : 1), chip);
       const macs = pixels * gates * inner;
       return { ...ported(pixels * step.cycles, pixels * step.portBytes + written, chip), macs };
     }

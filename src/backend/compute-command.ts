@@ -297,10 +297,18 @@ export function commandAt(site: ComputeSite, run: RecordRun | undefined): { op: 
     case 'recurrent': {
       if (op.kind !== 'recurrent') break;
       const views = { ...viewFields('in', site.operandView(0)), ...viewFields('b', site.operandView(1)) };
-      const mode = (op.cell === 'lstm' ? 0 : 1) + (op.isReverse ? 2 : 0) + (op.resetsAfter ? 4 : 0);
+      const mode = (op.cell === 'gru' ? 1 : 0) + (op.isReverse ? 2 : 0) + (op.resetsAfter ? 4 : 0);
       return {
         op: 'recurrent',
-        fields: { ...views, ...common, inC: main.c, mode, hidden: op.hidden, table: site.tableAddress },
+        fields: {
+          ...views,
+          ...common,
+          inC: main.c,
+          mode,
+          hidden: op.hidden,
+          table: site.tableAddress,
+          clip: op.clip === 0 ? 0 : floatBits(op.clip),
+        },
       };
     }
     case 'transpose':

@@ -544,10 +544,11 @@ export const INSTRUCTIONS: readonly Instruction[] = [
       u('hidden', 'elements of h'),
       u(
         'table',
-        "SRAM byte address of float32: a row of the inputs' weights for each gate and element, one of recurrent weights, the inputs' biases, the recurrent biases",
+        'SRAM byte address of float32: a row of the inputs\' weights for each gate and element, one of recurrent weights, the inputs\' biases, the recurrent biases; for int16 as docs/numerics.md, "lstmInt8", says',
       ),
+      u('clip', 'LSTM of float32: bit pattern of the largest size of c; 0 for none'),
     ],
-    doc: 'All steps of an LSTM or GRU; float32. The rows must be all rows.',
+    doc: 'All steps of an LSTM or GRU in float32, or of an LSTM on int8 inputs with int16 state. The rows must be all rows.',
   },
   {
     name: 'softmax',

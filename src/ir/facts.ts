@@ -11,6 +11,7 @@ import type {
   OpKind,
   Program,
   QuantizedDType,
+  RecurrentCell,
   StorageSlice,
   Tensor,
   TensorId,
@@ -144,6 +145,11 @@ export function isContiguous(tensor: Tensor): boolean {
   return (w === 1 || pixelPitchElements === c) && (h === 1 || rowPitchElements === w * c);
 }
 
+/** Gates of a cell: of an LSTM i, f, g, o; of a GRU z, r, h. */
+export function gateCount(cell: RecurrentCell): 3 | 4 {
+  return cell === 'gru' ? 3 : 4;
+}
+
 /** Multiply-accumulates of the anchor; 0 for everything that is not a convolution or a matrix product. */
 export function macsOf(op: Op, program: Pick<Program, 'tensors'>): number {
   if (op.kind === 'matmul') {
@@ -154,7 +160,7 @@ export function macsOf(op: Op, program: Pick<Program, 'tensors'>): number {
   }
   if (op.kind === 'recurrent') {
     const [, steps = 1, , inputs = 1] = tensorOf(program, op.inputs[0] ?? op.output).shape;
-    return steps * (op.cell === 'lstm' ? 4 : 3) * op.hidden * (inputs + op.hidden);
+    return steps * gateCount(op.cell) * op.hidden * (inputs + op.hidden);
   }
   if (op.kind !== 'conv2d' && op.kind !== 'dense') return 0;
   const [, weightsId] = op.inputs;

@@ -28,7 +28,7 @@ import type {
   UnaryFunction,
   Window2d,
 } from './types.js';
-import { BINARY_FUNCTIONS, DTYPE_BYTES, REDUCTIONS, UNARY_FUNCTIONS } from './types.js';
+import { BINARY_FUNCTIONS, DTYPE_BYTES, RECURRENT_CELLS, REDUCTIONS, UNARY_FUNCTIONS } from './types.js';
 
 /** More than this and the file is something else. */
 const MAX_DIAGNOSTICS = 20;
@@ -289,10 +289,12 @@ const KINDS: Readonly<Record<OpKind, (s: Scanner, kind: OpKind) => Body>> = {
   matmul: (s) => ({ kind: 'matmul', transposeB: s.acceptWord('transposed'), ...parseSumRescale(s) }),
   gather: () => ({ kind: 'gather' }),
   recurrent: (s) => {
-    const cell = oneOf(s, ['lstm', 'gru'] as const);
+    const cell = oneOf(s, RECURRENT_CELLS);
     const hidden = labelled(s, 'hidden');
     const isReverse = s.acceptWord('reverse');
-    return { kind: 'recurrent', cell, hidden, isReverse, resetsAfter: s.acceptWord('resets-after') };
+    const resetsAfter = s.acceptWord('resets-after');
+    const clip = s.acceptWord('clip') ? s.number('a limit') : 0;
+    return { kind: 'recurrent', cell, hidden, isReverse, resetsAfter, clip };
   },
   broadcast: () => ({ kind: 'broadcast' }),
   clamp: (s) => ({ kind: 'clamp', ...parseLimits(s) }),

@@ -156,7 +156,7 @@ function printAttributes(op: Op): string {
       return `${op.isCentred ? '' : 'rms '}epsilon ${printNumber(op.epsilon)}`;
     case 'recurrent': {
       const flags = `${op.isReverse ? ' reverse' : ''}${op.resetsAfter ? ' resets-after' : ''}`;
-      return `${op.cell} hidden ${op.hidden}${flags}`;
+      return `${op.cell} hidden ${op.hidden}${flags}${op.clip === 0 ? '' : ` clip ${printNumber(op.clip)}`}`;
     }
     case 'matmul':
       return [op.transposeB ? 'transposed' : '', printSumRescale(op.rescale)].filter((part) => part !== '').join(' ');

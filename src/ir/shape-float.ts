@@ -1,6 +1,6 @@
 /** Shapes of the operators that exist in float32 first of all: functions of several operands, reductions, matrix products. */
 import { assertNever } from '../base/assert-never.js';
-import { isQuantized, type OmitEach } from './facts.js';
+import { gateCount, isQuantized, type OmitEach } from './facts.js';
 import {
   arity,
   describe,
@@ -12,7 +12,7 @@ import {
   repeatedShape,
   sameShape,
 } from './inferred.js';
-import type { FloatOp, RecurrentOp } from './types.js';
+import { type FloatOp, RECURRENT_INT8, type RecurrentOp } from './types.js';
 
 type Body = OmitEach<FloatOp, 'id' | 'output' | 'name' | 'loc'>;
 
@@ -111,16 +111,22 @@ function inferRecurrent(
 ): Inferred {
   const [, steps = 0, , inputs = 0] = x.shape;
   const { hidden } = op;
-  const isLstm = op.cell === 'lstm';
-  const size = isLstm ? 2 * hidden : hidden;
-  const total = (isLstm ? 4 : 3) * hidden * (inputs + hidden + 2);
-  const isImage = x.dtype === 'float32' && sameShape(x.shape, [1, steps, 1, inputs]);
-  if (!isImage || state === undefined || table === undefined || !sameShape(state.shape, [1, 1, 1, size])) {
-    return fail(`${op.cell} of ${describe('operand', x)} takes a state [1, 1, 1, ${size}]`);
+  const isInteger = op.cell === 'lstmInt8';
+  const size = op.cell === 'gru' ? hidden : 2 * hidden;
+  const [dtype, stored] = isInteger ? (['int8', 'int16'] as const) : (['float32', 'float32'] as const);
+  const isImage = x.dtype === dtype && sameShape(x.shape, [1, steps, 1, inputs]);
+  const isState = state?.dtype === stored && sameShape(state.shape, [1, 1, 1, size]);
+  if (!isImage || !isState || table === undefined) {
+    return fail(`${op.cell} of ${dtype} takes a state ${stored} [1, 1, 1, ${size}], not ${describe('operand', x)}`);
   }
-  return sameShape(table.shape, [total])
-    ? done([1, steps, 1, size], 'float32')
-    : fail(`${op.cell} needs a table [${total}]`);
+  const total = isInteger ? int8TableBytes(inputs, hidden) : gateCount(op.cell) * hidden * (inputs + hidden + 2);
+  return table.dtype === dtype && sameShape(table.shape, [total])
+    ? done([1, steps, 1, size], stored)
+    : fail(`${op.cell} needs a table of ${dtype} [${total}]`);
+}
+
+function int8TableBytes(inputs: number, hidden: number): number {
+  return 4 * hidden * (inputs + hidden) + 4 * (4 * hidden + RECURRENT_INT8.length);
 }
 
 function inferBroadcast(x: Operand, declared: readonly number[] | undefined): Inferred {

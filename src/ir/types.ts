@@ -277,18 +277,42 @@ export interface SumRescale {
 export interface GatherOp extends OpBase {
   readonly kind: 'gather';
 }
+export const RECURRENT_CELLS = ['lstm', 'gru', 'lstmInt8'] as const;
+export type RecurrentCell = (typeof RECURRENT_CELLS)[number];
+
+/**
+ * The numbers behind the biases of an lstmInt8 table: multiplier and shift of the sums over inputs and over h for the gates i, f, g, o,
+ * then those of h, the zero point that is taken from it, that which is stored for 0, the cell's bits of fraction, and its largest size
+ * as stored (0: no limit).
+ */
+export const RECURRENT_INT8 = {
+  inputScales: 0,
+  stateScales: 8,
+  hiddenScale: 16,
+  hiddenZero: 18,
+  stateZero: 19,
+  cellBits: 20,
+  clip: 21,
+  length: 22,
+} as const;
+
 /**
  * inputs: x [1,T,1,I], initial state [1,1,1,S], constant table float32 [G*H*(I+H+2)]; result [1,T,1,S], the state after each step
  * (row t, steps in reverse order where isReverse). lstm: S = 2H, h then c, gates i, f, g, o; gru: S = H, gates z, r, h. The table holds
  * rows of the inputs' weights for each gate, rows of the recurrent weights, the inputs' biases, the recurrent biases.
+ *
+ * lstmInt8 is TFLite's LSTM in integers: x int8, state int16 (h less its zero point, then c in 2^-cellBits), table int8: the rows of
+ * weights, then int32s, little endian: the inputs' biases, and what RECURRENT_INT8 says.
  */
 export interface RecurrentOp extends OpBase {
   readonly kind: 'recurrent';
-  readonly cell: 'lstm' | 'gru';
+  readonly cell: RecurrentCell;
   readonly hidden: number;
   readonly isReverse: boolean;
   /** gru: the reset gate applies after the product with the recurrent weights. */
   readonly resetsAfter: boolean;
+  /** lstm: largest size of c, a float32; 0 for none. */
+  readonly clip: number;
 }
 /** inputs: x [1,H,W,C] with extents of 1 that are repeated to those of the output. */
 export interface BroadcastOp extends OpBase {

@@ -5,6 +5,7 @@ import type { BinaryFunction, FloatOp, LayerNormOp, MatMulOp, Reduction, SumResc
 import { limit, limitsOf, mbqm, mbqmOnce, rescaleReal, type Stored } from './fixed-point.js';
 import { type Elements, emptyLike } from './movement.js';
 import { recurrent } from './recurrent.js';
+import { recurrentInt8 } from './recurrent-int8.js';
 
 interface Operand {
   readonly tensor: Tensor;
@@ -44,7 +45,9 @@ export function runFloatOp(
     case 'gather':
       return gather(x, input(1).data);
     case 'recurrent':
-      return recurrent(op, x.data, x.tensor.shape, input(1).data, input(2).data);
+      return op.cell === 'lstmInt8'
+        ? recurrentInt8(op, x.data, x.tensor.shape, input(1).data, input(2).data)
+        : recurrent(op, x.data, x.tensor.shape, input(1).data, input(2).data);
     case 'broadcast':
       return repeated(x.data, x.tensor.shape, output.shape).slice();
     default:

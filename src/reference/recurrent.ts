@@ -1,4 +1,5 @@
-/** LSTM and GRU cells; docs/numerics.md, "recurrent". */
+/** LSTM and GRU cells in float32; docs/numerics.md, "recurrent". */
+import { gateCount } from '../ir/facts.js';
 import type { RecurrentOp } from '../ir/types.js';
 import type { Elements } from './movement.js';
 
@@ -13,7 +14,7 @@ export function recurrent(
   table: Elements,
 ): Float32Array {
   const { hidden } = op;
-  const rows = (op.cell === 'lstm' ? 4 : 3) * hidden;
+  const rows = gateCount(op.cell) * hidden;
   const weights = table.subarray(0, rows * inputs);
   const recurrentWeights = table.subarray(rows * inputs, rows * (inputs + hidden));
   const bias = table.subarray(rows * (inputs + hidden), rows * (inputs + hidden + 1));
@@ -30,18 +31,20 @@ export function recurrent(
     const fromInput = (row: number): number => dot(weights, row, x, t * inputs, inputs) + (bias[row] as number);
     const fromState = (row: number, h: Elements): number =>
       dot(recurrentWeights, row, h, 0, hidden) + (recurrentBias[row] as number);
-    if (op.cell === 'lstm') lstmStep(state, hidden, (row) => fromInput(row) + fromState(row, state));
+    if (op.cell === 'lstm') lstmStep(op, state, (row) => fromInput(row) + fromState(row, state));
     else gruStep(op, state, fromInput, fromState);
     out.set(state, t * state.length);
   }
   return out;
 }
 
-function lstmStep(state: Float32Array, hidden: number, gate: (row: number) => number): void {
+function lstmStep({ hidden, clip }: RecurrentOp, state: Float32Array, gate: (row: number) => number): void {
+  const most = clip > 0 ? Math.fround(clip) : Number.POSITIVE_INFINITY;
   const next = new Float32Array(2 * hidden);
   for (let j = 0; j < hidden; j++) {
     const [i, f, g, o] = [gate(j), gate(hidden + j), gate(2 * hidden + j), gate(3 * hidden + j)];
-    const cell = Math.fround(sigmoid(f) * (state[hidden + j] as number) + sigmoid(i) * Math.tanh(g));
+    const sum = Math.fround(sigmoid(f) * (state[hidden + j] as number) + sigmoid(i) * Math.tanh(g));
+    const cell = Math.min(most, Math.max(-most, sum));
     next[hidden + j] = cell;
     next[j] = sigmoid(o) * Math.tanh(cell);
   }

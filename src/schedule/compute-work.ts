@@ -1,4 +1,5 @@
 /** What a layer asks of the MAC array and the vector unit. */
+import { gateCount } from '../ir/facts.js';
 import type { Layer } from '../schedule/layer.js';
 import type { Chip } from '../target/chip.js';
 
@@ -33,7 +34,7 @@ export function computeWork(
   const inner = layer.operands[0]?.c ?? 1;
   if (layer.kind === 'reduce') return { cycles: (pixels * inner) / lanes, macs: 0 };
   if (op.kind === 'recurrent') {
-    const gates = (op.cell === 'lstm' ? 4 : 3) * op.hidden;
+    const gates = gateCount(op.cell) * op.hidden;
     const taps = inner + op.hidden;
     const passes = Math.ceil(taps / chip.mac.rows) * Math.ceil(gates / chip.mac.columns);
     return { cycles: pixels * (passes + chip.mac.rows + chip.mac.columns), macs: pixels * gates * taps };

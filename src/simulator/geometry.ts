@@ -441,7 +441,9 @@ function binaryProblem(fields: Fields): string | undefined {
 
 function recurrentProblem(fields: Fields): string | undefined {
   const size = at(fields, 'hidden') * (at(fields, 'mode') % 2 === 0 ? 2 : 1);
-  if (at(fields, 'dtype') !== 1) return 'recurrent exists for float32 only';
+  const isInteger = at(fields, 'dtype') === 3;
+  if (at(fields, 'dtype') !== 1 && !isInteger) return 'recurrent exists for float32 and int16 only';
+  if (isInteger && ![0, 2].includes(at(fields, 'mode'))) return `mode = ${at(fields, 'mode')} exists for float32 only`;
   if (at(fields, 'outW') !== 1 || at(fields, 'outC') !== size)
     return `a state of ${size} elements is stored in ${at(fields, 'outC')}`;
   const isWhole = at(fields, 'row0') === 0 && at(fields, 'rows') >= at(fields, 'outH');

@@ -58,7 +58,8 @@ export function computeCost(op: string, fields: Fields, chip: ChipNumbers): Comp
     const gates = (at(fields, 'mode') % 2 === 0 ? 4 : 3) * at(fields, 'hidden');
     const inner = at(fields, 'inC') + at(fields, 'hidden');
     // Each step needs the result of the one before: the array drains every time.
-    const step = arrayCost({ pixels: 1, taps: 1, groups: 1, inner, columns: gates, elementBytes: 4 }, chip);
+    const elementBytes = at(fields, 'dtype') === 1 ? 4 : 1;
+    const step = arrayCost({ pixels: 1, taps: 1, groups: 1, inner, columns: gates, elementBytes }, chip);
     const { cycles, macs, arrayReadBytes } = step;
     return { unit: 'mac', cycles: pixels * cycles, macs: pixels * macs, arrayReadBytes: pixels * arrayReadBytes };
   }

@@ -18,6 +18,7 @@ import {
   viewOf,
   windowOf,
 } from './geometry.js';
+import { INT8_NUMBERS, int8Numbers } from './kernels/recurrent-int8.js';
 import { neighbours } from './neighbours.js';
 import { type Operand, operandOf } from './operand.js';
 import type { CodeLine, Fields } from './sequencer.js';
@@ -359,16 +360,19 @@ function touchReduced(accesses: Accesses, line: CodeLine, fields: Fields, task: 
 
 function touchRecurrent(accesses: Accesses, line: CodeLine, fields: Fields, task: ImagePart): void {
   const [inputs, hidden] = [at(fields, 'inC'), at(fields, 'hidden')];
-  const read = (prefix: string, rows: Range, elements: number): void => {
-    const bytes = { lo: 0, hi: 4 * elements };
-    const operand = imageOperand(line, prefix, 4, 'input');
+  const isFloat = at(fields, 'dtype') === 1;
+  const read = (prefix: string, rows: Range, elements: number, elementBytes: number): void => {
+    const bytes = { lo: 0, hi: elementBytes * elements };
+    const operand = imageOperand(line, prefix, elementBytes, 'input');
     accesses.sramImage(operand, viewIn(line, fields, prefix), rows, { lo: 0, hi: 1 }, bytes, false);
   };
-  read('in', task.rows, inputs);
-  read('b', { lo: 0, hi: 1 }, at(fields, 'outC'));
+  read('in', task.rows, inputs, isFloat ? 4 : 1);
+  read('b', { lo: 0, hi: 1 }, at(fields, 'outC'), isFloat ? 4 : 2);
   const table = at(fields, 'table');
   const gates = at(fields, 'mode') % 2 === 0 ? 4 : 3;
-  const end = table + 4 * gates * hidden * (inputs + hidden + 2);
+  const end = isFloat
+    ? table + 4 * gates * hidden * (inputs + hidden + 2)
+    : int8Numbers(table, inputs, hidden) + 4 * (4 * hidden + INT8_NUMBERS);
   const operand = constants(line, 4);
   operand.stream = 'weights';
   accesses.sramBytes(operand, table, end, table, false);

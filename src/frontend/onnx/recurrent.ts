@@ -68,6 +68,7 @@ export function importRecurrent(ctx: NodeContext, { slice, join }: Tools): Value
       hidden,
       isReverse,
       resetsAfter: !isLstm && intAttribute(node, 'linear_before_reset', 0) !== 0,
+      clip: 0,
       inputs: [input, state, table],
     };
     const name = directions === 1 ? outputName(ctx) : `${outputName(ctx)}:${isReverse ? 'backward' : 'forward'}`;

@@ -82,9 +82,22 @@ export class NodeContext {
     return value.kind === 'activation' && value.isComplex === true ? value.id : unsupported('of real numbers');
   }
 
+  /** The quantisation that the file declares for a number inside the operator; undefined where it has none. */
+  intermediateQuant(position: number): Quantization | undefined {
+    const tensor = this.states.tensor(this.node.intermediates[position] ?? -1);
+    return tensor === undefined ? undefined : activationQuant(tensor, this.loc);
+  }
+
+  /** That of a variable operand. */
+  stateQuant(position: number): Quantization {
+    const tensor = this.states.tensor(this.node.inputs[position] ?? -1);
+    const quant = tensor === undefined ? undefined : activationQuant(tensor, this.loc);
+    return quant ?? malformed('SW2109', this.loc, `operand ${position} of ${this.operator} has no quantisation`);
+  }
+
   /** What a variable operand holds, as an input of the program; see StateKeeper. */
-  state(position: number, shape: readonly number[], dtype?: DType): TensorId {
-    return this.states.read(this.node, position, shape, dtype);
+  state(position: number, shape: readonly number[], dtype?: DType, quant?: Quantization): TensorId {
+    return this.states.read(this.node, position, shape, dtype, quant);
   }
 
   /** What a variable operand will hold in the next frame. */

@@ -23,14 +23,16 @@ import {
 import { broadcastTo, embeddingLookup, gather, gatherNd, tile } from './gather.js';
 import { l2Normalization } from './l2-normalization.js';
 import { sigmoid } from './look-up.js';
+import { bidirectionalLstm, lstm } from './lstm.js';
 import { concatenation, expandDims, pad, reshape, resize, squeeze } from './movement.js';
 import { oneHot } from './one-hot.js';
 import { l2Pool, pool } from './pool.js';
 import { depthToSpace, spaceToDepth, transpose } from './rearranging.js';
-import { lstm, svdf } from './recurrent.js';
 import { argument, reduce } from './reductions.js';
+import { bidirectionalRnn, rnn, sequenceRnn } from './rnn.js';
 import { scatterNd, sparseToDense } from './scatter.js';
 import { mirrorPad, pack, slice, split, splitV, stridedSlice, unpack } from './slicing.js';
+import { svdf } from './svdf.js';
 import { transposeConv } from './transpose-conv.js';
 import { dynamicUpdateSlice } from './update-slice.js';
 import { assignVariable, callOnce, readVariable } from './variables.js';
@@ -150,7 +152,12 @@ export const IMPORTERS: ReadonlyMap<string, Importer> = new Map<string, Importer
   ['TOPK_V2', topK],
   ['TRANSPOSE', transpose],
   ['TRANSPOSE_CONV', transposeConv],
+  ['LSTM', lstm],
   ['UNIDIRECTIONAL_SEQUENCE_LSTM', lstm],
+  ['RNN', rnn],
+  ['UNIDIRECTIONAL_SEQUENCE_RNN', sequenceRnn],
+  ['BIDIRECTIONAL_SEQUENCE_RNN', bidirectionalRnn],
+  ['BIDIRECTIONAL_SEQUENCE_LSTM', bidirectionalLstm],
   ['UNPACK', unpack],
   ['ZEROS_LIKE', zeros],
 ]);

@@ -1,7 +1,7 @@
 /** Variable tensors: what operators carry from frame to frame. Each becomes an input and an output that belong together. */
 import type { ProgramBuilder } from '../../ir/builder.js';
 import { isQuantized } from '../../ir/facts.js';
-import type { DType, TensorId } from '../../ir/types.js';
+import type { DType, Quantization, TensorId } from '../../ir/types.js';
 import { unsupported } from '../import-problems.js';
 import { activationQuant, activationType } from './activation-type.js';
 import type { TfliteOperator, TfliteTensor } from './model.js';
@@ -26,8 +26,15 @@ export class StateKeeper {
    *
    * @param shape in which the program keeps it
    * @param dtype the file's where absent
+   * @param given its quantisation; the file's where absent
    */
-  read(operator: TfliteOperator, position: number, shape: readonly number[], dtype?: DType): TensorId {
+  read(
+    operator: TfliteOperator,
+    position: number,
+    shape: readonly number[],
+    dtype?: DType,
+    given?: Quantization,
+  ): TensorId {
     const index = operator.inputs[position] ?? -1;
     const tensor = this.tensors[index];
     if (tensor === undefined || !tensor.isVariable) {
@@ -35,7 +42,7 @@ export class StateKeeper {
     }
     if (this.states.has(index)) return unsupported('a variable tensor of two operators');
     const own = dtype ?? activationType(tensor.type) ?? unsupported(`a state of ${tensor.type}`);
-    const quant = isQuantized(own) ? activationQuant(tensor, operator.loc) : undefined;
+    const quant = isQuantized(own) ? (given ?? activationQuant(tensor, operator.loc)) : undefined;
     const { name } = tensor;
     const input = this.builder.addInput({
       name,
@@ -46,6 +53,11 @@ export class StateKeeper {
     });
     this.states.set(index, { tensor, input, next: undefined });
     return input;
+  }
+
+  /** The file's tensor with this index. */
+  tensor(index: number): TfliteTensor | undefined {
+    return this.tensors[index];
   }
 
   keep(operator: TfliteOperator, position: number, next: TensorId): void {

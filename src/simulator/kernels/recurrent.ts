@@ -1,10 +1,11 @@
 import { at, imageTask, isEmpty, pixelAddress, viewOf } from '../geometry.js';
 import type { Memory } from '../memory.js';
 import type { Fields } from '../sequencer.js';
+import { floatFromBits, limit } from './fixed-point.js';
 
 const logistic = (x: number): number => 1 / (1 + Math.exp(-x));
 
-/** All steps of an LSTM or GRU, a row for each; docs/numerics.md, "recurrent". */
+/** All steps of an LSTM or GRU in float32, a row for each; docs/numerics.md, "recurrent". */
 export function runRecurrent(memory: Memory, fields: Fields): void {
   const task = imageTask(fields);
   if (isEmpty(task)) return;
@@ -12,6 +13,7 @@ export function runRecurrent(memory: Memory, fields: Fields): void {
   const isLstm = mode % 2 === 0;
   const isBackward = Math.floor(mode / 2) % 2 === 1;
   const isAfter = mode >= 4;
+  const most = floatFromBits(at(fields, 'clip'));
   const [inputs, hidden, steps] = [at(fields, 'inC'), at(fields, 'hidden'), at(fields, 'outH')];
   const [input, start, out] = [viewOf(fields, 'in'), viewOf(fields, 'b'), task.out];
   const memoryFloats = memory.float32;
@@ -43,7 +45,8 @@ export function runRecurrent(memory: Memory, fields: Fields): void {
         ofInputs(index * hidden + j) + ofState(index * hidden + j, before);
       for (let j = 0; j < hidden; j++) {
         const [i, f, g, o] = [gate(0, j), gate(1, j), gate(2, j), gate(3, j)];
-        const cell = Math.fround(logistic(f) * (before[hidden + j] ?? 0) + logistic(i) * Math.tanh(g));
+        const sum = Math.fround(logistic(f) * (before[hidden + j] ?? 0) + logistic(i) * Math.tanh(g));
+        const cell = most === 0 ? sum : limit(sum, -most, most);
         state[hidden + j] = cell;
         state[j] = logistic(o) * Math.tanh(cell);
       }

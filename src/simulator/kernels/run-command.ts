@@ -1,9 +1,11 @@
+import { at } from '../geometry.js';
 import type { Memory } from '../memory.js';
 import type { Fields } from '../sequencer.js';
 import { runConv } from './conv.js';
 import { runBinary, runLrn, runMap, runPad, runPool, runPoolRows, runResize, runSoftmax } from './images.js';
 import { runGather, runLinear, runPermute, runRows, runStrided } from './moves.js';
 import { runRecurrent } from './recurrent.js';
+import { runRecurrentInt8 } from './recurrent-int8.js';
 import { runLayerNorm, runMatMul, runReduce, runSelect } from './vector.js';
 
 /** Does to the memories what the command says. Its accesses must have been found to be inside of them. */
@@ -64,7 +66,8 @@ export function runCommand(memory: Memory, op: string, fields: Fields): void {
       runLayerNorm(memory, fields);
       return;
     case 'recurrent':
-      runRecurrent(memory, fields);
+      if (at(fields, 'dtype') === 1) runRecurrent(memory, fields);
+      else runRecurrentInt8(memory, fields);
       return;
     case 'matmul':
       runMatMul(memory, fields);

@@ -1,0 +1,54 @@
+/** What the forms of LSTMs have in common: which operands are whose, and the matrices of the four gates. */
+import { elementCountOf } from '../../ir/facts.js';
+import { type Constant, realsOf } from './constant.js';
+import type { NodeContext } from './context.js';
+import { malformed } from './problems.js';
+import type { FusedActivation } from './schema.js';
+
+/** Operands of one direction. Gates in the order input, forget, cell, output. */
+export interface Places {
+  readonly ofInput: number; // the first of four
+  readonly ofState: number;
+  readonly biases: number;
+  readonly outputState: number;
+  readonly cellState: number;
+  readonly isReverse: boolean;
+  /** Operands that only other forms have: peepholes, projections, layer normalisation. */
+  readonly others: readonly number[];
+}
+
+export interface LstmForm {
+  readonly steps: number;
+  readonly inputs: number;
+  readonly units: number;
+  readonly isTimeMajor: boolean;
+  readonly fn: FusedActivation;
+  readonly clip: number; // largest size of the cell; 0 for none
+}
+
+/** The matrices of the four gates, their rows one after the other, as real numbers. */
+export function joined(node: NodeContext, first: number, each: number): Float32Array {
+  const data = new Float32Array(4 * each);
+  for (const [gate, part] of gateConstants(node, first, each).entries()) data.set(realsOf(part), gate * each);
+  return data;
+}
+
+/** Four constants of that many elements. @throws SpillwayError SW2107 if one has others */
+export function gateConstants(node: NodeContext, first: number, elements: number): Constant[] {
+  return [0, 1, 2, 3].map((gate) => {
+    const part = node.constant(first + gate, 'weights');
+    if (elementCountOf(part.shape) === elements) return part;
+    return malformed('SW2107', node.loc, `'${part.name}' [${part.shape.join(', ')}] for ${elements} elements`);
+  });
+}
+
+export function biasesOf(node: NodeContext, places: Places, units: number): Float32Array {
+  const biases = new Float32Array(4 * units);
+  for (let gate = 0; gate < 4; gate++) {
+    if (!node.has(places.biases + gate)) continue;
+    const bias = node.constant(places.biases + gate, 'biases');
+    if (elementCountOf(bias.shape) !== units) malformed('SW2107', node.loc, `a bias of [${bias.shape.join(', ')}]`);
+    biases.set(realsOf(bias), gate * units);
+  }
+  return biases;
+}
