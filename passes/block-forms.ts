@@ -1,5 +1,5 @@
 /** The forms of a block that are worth a try: see form-blocks.ts for what each of them costs. */
-import { type BlockForm, type BlockPlan, LEAST_FORM, planBlock } from '../src/schedule/block.js';
+import { type BlockForm, type BlockPlan, LEAST_FORM } from '../src/schedule/block.js';
 import { rowsMadeAgain } from '../src/schedule/block-again.js';
 import { columnFlow } from '../src/schedule/block-pieces.js';
 import type { BlockShape } from '../src/schedule/block-shape.js';
@@ -29,9 +29,10 @@ const AGAIN_MULTIPLES = [1, 2, 4, 8];
 /**
  * The forms worth a try: whole rows always, others where the rings or the weights take much of the SRAM. Pieces are listed in
  * the least width only: what room is left makes them wider (grow-tiles.ts).
+ *
+ * @param least the block in LEAST_FORM, which is the first of them
  */
-export function formsOf(shape: BlockShape, options: FormOptions): BlockForm[] {
-  const least = planBlock(shape, LEAST_FORM, options.alignmentBytes);
+export function formsOf(shape: BlockShape, least: BlockPlan, options: FormOptions): BlockForm[] {
   const forms = [LEAST_FORM];
   const held = heldWeights(shape, LEAST_FORM, options.alignmentBytes);
   const isTight = options.leastRoom === true || least.workspaceBytes * 8 > options.capacityBytes - held.bytes;

@@ -15,8 +15,8 @@ import { alignUp, type Tiling, workspaceBuffers } from '../src/schedule/tiling.j
 import { runsOf } from '../src/solver/placement/cuts.js';
 import type { SearchResult } from '../src/solver/placement/evaluate.js';
 import { itemEvents } from '../src/solver/placement/problem.js';
+import type { BlockCandidate } from './block-candidates.js';
 import { statesOf } from './carry-states.js';
-import type { BlockCandidate } from './form-blocks.js';
 import type { PlaceOptions } from './place-options.js';
 import { forcedWeightsOf, keptWeightBytes, type PosedProblem, takenBytes } from './pose-problem.js';
 

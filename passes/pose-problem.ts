@@ -13,9 +13,10 @@ import { undominatedSpans } from '../src/solver/placement/dominance.js';
 import { type ForcedHome, withForcedHomes, withForcedWeights } from '../src/solver/placement/forced.js';
 import type { ItemUse, PlacementItem, PlacementProblem, PlacementStep, Span } from '../src/solver/placement/problem.js';
 import type { Chip } from '../src/target/chip.js';
+import type { BlockCandidate } from './block-candidates.js';
 import type { FormOptions } from './block-forms.js';
 import { statesOf } from './carry-states.js';
-import { type BlockCandidate, formBlocks } from './form-blocks.js';
+import { formBlocks } from './form-blocks.js';
 import type { PlaceOptions } from './place-options.js';
 import { enumerateTilings, type TilingChoice } from './tile.js';
 

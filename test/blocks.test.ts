@@ -1,7 +1,8 @@
 /** Depth-first blocks: rows of rolling buffers worked out by hand, and a row-by-row referee on random ones. */
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { type BlockCandidate, formBlocks } from '../passes/form-blocks.js';
+import type { BlockCandidate } from '../passes/block-candidates.js';
+import { formBlocks } from '../passes/form-blocks.js';
 import { optimise } from '../src/driver/compile.js';
 import { ProgramBuilder } from '../src/ir/builder.js';
 import type { Program, TensorId, Window2d } from '../src/ir/types.js';

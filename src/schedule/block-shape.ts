@@ -76,7 +76,7 @@ export function gathersRows(layer: Layer): boolean {
 }
 
 /** The layer as its rows flow: one that gathers takes each row of its input as a row of its own. */
-function asFlowing(layer: Layer): Layer {
+export function asFlowing(layer: Layer): Layer {
   const [image] = layer.operands;
   if (image === undefined || !gathersRows(layer)) return layer;
   const rows: AxisMap = { stride: 1, scale: 1, pad: 0, extent: 1 };
@@ -107,14 +107,17 @@ function isRowAligned(
 /**
  * Rates, roles and row offsets of the layers [first, last], or undefined when they cannot flow together: rows that do not
  * keep a common rate, layers that share no tensor, views across rows.
+ *
+ * @param flowing all layers, asFlowing
  */
 export function shapeBlock(
   all: readonly Layer[],
+  flowing: readonly Layer[],
   facts: ReadonlyMap<TensorId, RootFacts>,
   first: number,
   last: number,
 ): BlockShape | undefined {
-  const layers = all.slice(first, last + 1).map(asFlowing);
+  const layers = flowing.slice(first, last + 1);
   const gathering = new Set(layers.filter((_, i) => all[first + i] !== layers[i]).map((layer) => layer.step));
   const rates = ratesOf(layers, 'rows');
   if (rates === undefined) return undefined;

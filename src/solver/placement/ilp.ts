@@ -12,7 +12,7 @@ import {
   type ResidentRounding,
 } from './problem.js';
 import { fillResident } from './resident-fill.js';
-import { buildStateGraph, planOf, type StateGraph } from './state-graph.js';
+import { buildStateGraph, liveItems, planOf, type StateGraph } from './state-graph.js';
 
 export interface IlpOutcome {
   readonly best: SearchResult;
@@ -247,15 +247,13 @@ function forgetfulBound(problem: PlacementProblem, incumbentBytes: number, { gap
 
 /** All items that are not among the `count` most important at some cut where they are alive. */
 function itemsBeyond(problem: PlacementProblem, count: number, importance: (item: number) => number): Set<number> {
-  const events = itemEvents(problem);
   const beyond = new Set<number>();
-  problem.steps.forEach((_, t) => {
-    const alive = events.flatMap((life, item) =>
-      life.firstWrite < t && lastEvent(life) >= t && !beyond.has(item) ? [item] : [],
-    );
+  for (const items of liveItems(problem, itemEvents(problem))) {
+    if (items.length <= count) continue;
+    const alive = items.filter((item) => !beyond.has(item));
     alive.sort((a, b) => importance(b) - importance(a) || a - b);
     for (const item of alive.slice(count)) beyond.add(item);
-  });
+  }
   return beyond;
 }
 

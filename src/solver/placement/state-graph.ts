@@ -1,15 +1,14 @@
 import { canBeEvicted, type Eviction, evictionsFor, evictionTraffic, freedBytes, tailOf } from './evictions.js';
 import {
-  type Execution,
-  type ItemEvents,
-  itemEvents,
-  overwrittenItem,
-  ownWeightBytes,
-  type Placement,
-  type PlacementProblem,
-  spanExecution,
-  stepExecution,
-} from './problem.js';
+  type EdgeGroup,
+  evictableBytes,
+  type GraphEdges,
+  graphEdges,
+  IN_BOTH,
+  IN_DRAM,
+  IN_SRAM,
+} from './graph-edges.js';
+import { type Execution, type ItemEvents, itemEvents, type Placement, type PlacementProblem } from './problem.js';
 
 /**
  * Every plan of a problem as a path through one directed graph without cycles.
@@ -64,61 +63,51 @@ export interface GraphEdge {
 export const MOST_ARCS = 3_000_000;
 const MOST_STATES = 20_000;
 
-const IN_DRAM = 0;
-const IN_SRAM = 1;
-const IN_BOTH = 2;
-
-/** A group of edges with equal homes: what they do to a state is the same. */
-interface EdgeGroup {
-  readonly first: number;
-  readonly last: number;
-  readonly edges: readonly number[];
-  readonly uses: readonly { position: number; fromSram: boolean; isPartial: boolean; dramBytes: number }[];
-  readonly outputs: readonly { position: number; toSram: boolean; home: number; spillBytes: number }[];
-  /** Positions of the items alive after in those alive before, or -1 - index of the output. */
-  readonly carry: readonly number[];
-  /** SRAM of items alive before that are not touched, by position. */
-  readonly passBytes: readonly number[];
-  readonly itemBytes: number; // of touched items in SRAM
-}
-
-/** Numbers that grow; the arcs are many. */
-class Growing {
-  private values = new Float64Array(1 << 12);
+/** Arcs as they are found: many, of unknown number. */
+class ArcList {
+  from = new Int32Array(1 << 12);
+  to = new Int32Array(1 << 12);
+  edge = new Int32Array(1 << 12);
+  cost = new Float64Array(1 << 12);
+  memory = new Float64Array(1 << 12);
+  eviction = new Int32Array(1 << 12);
   length = 0;
-  push(value: number): void {
-    if (this.length === this.values.length) {
-      const bigger = new Float64Array(this.values.length * 2);
-      bigger.set(this.values);
-      this.values = bigger;
-    }
-    this.values[this.length] = value;
-    this.length += 1;
+
+  push(from: number, to: number, edge: number, cost: number, memory: number, eviction: number): void {
+    const at = this.length;
+    if (at === this.from.length) this.grow();
+    this.from[at] = from;
+    this.to[at] = to;
+    this.edge[at] = edge;
+    this.cost[at] = cost;
+    this.memory[at] = memory;
+    this.eviction[at] = eviction;
+    this.length = at + 1;
   }
-  toFloat64(): Float64Array {
-    return this.values.slice(0, this.length);
-  }
-  toInt32(): Int32Array {
-    return Int32Array.from(this.values.subarray(0, this.length));
+
+  private grow(): void {
+    const capacity = 2 * this.from.length;
+    const grown = <T extends Int32Array | Float64Array>(values: T, bigger: T): T => {
+      bigger.set(values);
+      return bigger;
+    };
+    this.from = grown(this.from, new Int32Array(capacity));
+    this.to = grown(this.to, new Int32Array(capacity));
+    this.edge = grown(this.edge, new Int32Array(capacity));
+    this.cost = grown(this.cost, new Float64Array(capacity));
+    this.memory = grown(this.memory, new Float64Array(capacity));
+    this.eviction = grown(this.eviction, new Int32Array(capacity));
   }
 }
 
 interface Draft {
   readonly problem: PlacementProblem;
+  readonly evictableBytes: number; // at once
   readonly events: readonly ItemEvents[];
   readonly live: readonly (readonly number[])[]; // items alive before each step, and after the last
-  readonly forgotten: ReadonlySet<number>;
   readonly pinned: ReadonlyMap<number, boolean>;
-  readonly edges: GraphEdge[];
-  readonly edgeOwnBytes: number[]; // workspace and held weights
-  readonly edgeCost: number[]; // without reloads and spills
-  readonly groups: EdgeGroup[][]; // by first step
-  readonly from: Growing;
-  readonly to: Growing;
-  readonly edge: Growing;
-  readonly cost: Growing;
-  readonly memory: Growing;
-  readonly eviction: Growing;
+  readonly edges: GraphEdges;
+  readonly arcs: ArcList;
   readonly evictions: (readonly Eviction[])[];
   readonly nodeKeys: Map<number, number>[]; // by cut: key of the homes -> provisional node
   readonly provisionalCount: { value: number };
@@ -148,25 +137,16 @@ export function buildStateGraph(problem: PlacementProblem, options: GraphOptions
   if (live.some((items) => items.length > 30)) return undefined; // homes no longer fit a key
   const draft: Draft = {
     problem,
+    evictableBytes: evictableBytes(problem),
     events,
     live,
-    forgotten,
     pinned,
-    edges: [],
-    edgeOwnBytes: [],
-    edgeCost: [],
-    groups: problem.steps.map(() => []),
-    from: new Growing(),
-    to: new Growing(),
-    edge: new Growing(),
-    cost: new Growing(),
-    memory: new Growing(),
-    eviction: new Growing(),
+    edges: graphEdges(problem, { events, live, forgotten, pinned }),
+    arcs: new ArcList(),
     evictions: [],
     nodeKeys: live.map(() => new Map<number, number>()),
     provisionalCount: { value: 0 },
   };
-  addEdges(draft);
   const order: number[] = []; // provisional nodes, sorted
   const homes: number[][] = [];
   nodeOf(draft, 0, 0); // all that is alive is in DRAM
@@ -180,25 +160,21 @@ export function buildStateGraph(problem: PlacementProblem, options: GraphOptions
       order.push(node);
       homes.push(state);
       addDrops(draft, t, key, node, state);
-      for (const group of draft.groups[t] ?? []) applyGroup(draft, group, state, node);
-      if (draft.from.length > mostArcs) return undefined;
+      for (const group of draft.edges.groups[t] ?? []) applyGroup(draft, group, state, node);
+      if (draft.arcs.length > mostArcs) return undefined;
     }
   }
   if ((draft.nodeKeys[problem.steps.length]?.size ?? 0) === 0) return undefined;
   return finish(draft, order, homes);
 }
 
-function liveItems(problem: PlacementProblem, events: readonly ItemEvents[]): number[][] {
-  const live: number[][] = [];
-  for (let t = 0; t <= problem.steps.length; t += 1) {
-    live.push(
-      problem.items.flatMap((_, item) => {
-        const life = events[item];
-        if (life === undefined || life.firstWrite >= t) return [];
-        return (life.reads[life.reads.length - 1] ?? -1) >= t || life.lastWrite >= t ? [item] : [];
-      }),
-    );
-  }
+/** Items alive at each cut, in order; at the last cut those that outlive all steps. Cost: the lengths of their lives. */
+export function liveItems(problem: PlacementProblem, events: readonly ItemEvents[]): number[][] {
+  const live: number[][] = Array.from({ length: problem.steps.length + 1 }, () => []);
+  events.forEach((life, item) => {
+    const last = Math.max(life.lastWrite, life.reads[life.reads.length - 1] ?? -1);
+    for (let t = life.firstWrite + 1; t <= last; t += 1) live[t]?.push(item);
+  });
   return live;
 }
 
@@ -241,82 +217,66 @@ function addDrops(draft: Draft, t: number, key: number, node: number, state: rea
     const home = state[position] ?? IN_DRAM;
     if (home === IN_DRAM || !canDrop(draft, t, item)) return;
     const spillBytes = home === IN_SRAM ? (draft.problem.items[item]?.dramBytes ?? 0) : 0;
-    pushArc(draft, node, nodeOf(draft, t, key - home * 3 ** position), -1, spillBytes, 0, -1);
+    draft.arcs.push(node, nodeOf(draft, t, key - home * 3 ** position), -1, spillBytes, 0, -1);
   });
 }
 
-function pushArc(
-  draft: Draft,
-  from: number,
-  to: number,
-  edge: number,
-  cost: number,
-  memory: number,
-  eviction: number,
-): void {
-  draft.from.push(from);
-  draft.to.push(to);
-  draft.edge.push(edge);
-  draft.cost.push(cost);
-  draft.memory.push(memory);
-  draft.eviction.push(eviction);
-}
-
-/** The arcs of a group's edges that leave one state, if the state admits them. */
+/** The arcs of a group's edges that leave one state, if the state admits them. Cost: few states admit a group; most leave at once. */
 function applyGroup(draft: Draft, group: EdgeGroup, state: readonly number[], node: number): void {
-  const { capacityBytes } = draft.problem;
-  let memory = group.itemBytes;
-  for (let i = 0; i < state.length; i += 1) if (state[i] !== IN_DRAM) memory += group.passBytes[i] ?? 0;
-  if (memory > capacityBytes + evictableBytes(draft.problem)) return;
+  const { uses, outputs } = group;
   let cost = 0;
-  const after = state.slice();
-  for (const use of group.uses) {
+  for (let i = 0; i < uses.length; i += 1) {
+    const use = uses[i] as EdgeGroup['uses'][number];
     const home = state[use.position] ?? IN_DRAM;
     if (use.isPartial) {
       if ((home === IN_DRAM) === use.fromSram) return;
     } else if (!use.fromSram) {
       if (home === IN_SRAM) return;
-      after[use.position] = IN_DRAM;
-    } else if (home === IN_DRAM) {
-      cost += use.dramBytes;
-      after[use.position] = IN_BOTH;
-    }
+    } else if (home === IN_DRAM) cost += use.dramBytes;
   }
-  for (const output of group.outputs) {
+  for (let i = 0; i < outputs.length; i += 1) {
+    const output = outputs[i] as EdgeGroup['outputs'][number];
     if (output.position < 0) cost += output.spillBytes;
     else if ((state[output.position] === IN_DRAM) === output.toSram) return;
   }
+  let memory = group.itemBytes;
+  for (let i = 0; i < state.length; i += 1) if (state[i] !== IN_DRAM) memory += group.passBytes[i] ?? 0;
+  const { capacityBytes } = draft.problem;
   // Held weights are in SRAM while the edge runs, whether resident or not: resident ones save no room at their own steps.
-  const roomBytes = capacityBytes - memory;
-  const wanted = group.edges.filter(
-    (edge) => (draft.edgeOwnBytes[edge] ?? 0) <= roomBytes + evictableBytes(draft.problem),
-  );
-  if (wanted.length === 0) return;
-  let key = 0;
-  let unit = 1;
-  for (const source of group.carry) {
-    key += unit * (source >= 0 ? (after[source] ?? IN_DRAM) : (group.outputs[-1 - source]?.home ?? IN_DRAM));
-    unit *= 3;
-  }
+  const mostOwnBytes = capacityBytes - memory + draft.evictableBytes;
   let target = -1;
-  const passing = (): number[] => passingItems(draft, group, state);
-  for (const edge of wanted) {
-    const edgeCost = cost + (draft.edgeCost[edge] ?? 0);
-    const edgeMemory = memory + (draft.edgeOwnBytes[edge] ?? 0);
-    const arcs =
-      edgeMemory <= capacityBytes
-        ? [{ cost: edgeCost, memory: edgeMemory, eviction: -1 }]
-        : arcsWithEvictions(draft, edge, passing(), edgeCost, edgeMemory);
-    for (const arc of arcs) {
-      if (target < 0) target = nodeOf(draft, group.last + 1, key);
-      pushArc(draft, node, target, edge, arc.cost, arc.memory, arc.eviction);
+  for (const edge of group.edges) {
+    const ownBytes = draft.edges.ownBytes[edge] ?? 0;
+    if (ownBytes > mostOwnBytes) continue;
+    const edgeCost = cost + (draft.edges.cost[edge] ?? 0);
+    const edgeMemory = memory + ownBytes;
+    if (edgeMemory <= capacityBytes) {
+      if (target < 0) target = nodeOf(draft, group.last + 1, keyAfter(group, state));
+      draft.arcs.push(node, target, edge, edgeCost, edgeMemory, -1);
+      continue;
+    }
+    for (const arc of arcsWithEvictions(draft, edge, passingItems(draft, group, state), edgeCost, edgeMemory)) {
+      if (target < 0) target = nodeOf(draft, group.last + 1, keyAfter(group, state));
+      draft.arcs.push(node, target, edge, arc.cost, arc.memory, arc.eviction);
     }
   }
 }
 
-/** Most bytes that may be out in part at once. */
-function evictableBytes(problem: PlacementProblem): number {
-  return problem.canEvict === true ? Math.floor(problem.capacityBytes / 4) : 0;
+/** The key of the homes that a group leaves behind. */
+function keyAfter({ uses, outputs, carry }: EdgeGroup, state: readonly number[]): number {
+  const after = state.slice();
+  for (const { position, fromSram, isPartial } of uses) {
+    if (isPartial) continue;
+    if (!fromSram) after[position] = IN_DRAM;
+    else if (state[position] === IN_DRAM) after[position] = IN_BOTH;
+  }
+  let key = 0;
+  let unit = 1;
+  for (const source of carry) {
+    key += unit * (source >= 0 ? (after[source] ?? IN_DRAM) : (outputs[-1 - source]?.home ?? IN_DRAM));
+    unit *= 3;
+  }
+  return key;
 }
 
 /** Items in SRAM that a group does not touch, and that have no copy in DRAM. */
@@ -340,11 +300,11 @@ function arcsWithEvictions(
   memory: number,
 ): { cost: number; memory: number; eviction: number }[] {
   const { problem } = draft;
-  const execution = draft.edges[edge]?.execution;
+  const execution = draft.edges.list[edge]?.execution;
   if (execution === undefined) return [];
   return SPARE_SHARES.flatMap((share) => {
     const wanted = memory - problem.capacityBytes + Math.floor(share * problem.capacityBytes);
-    const evictions = wanted > evictableBytes(problem) ? undefined : evictionsFor(problem, execution, passing, wanted);
+    const evictions = wanted > draft.evictableBytes ? undefined : evictionsFor(problem, execution, passing, wanted);
     if (evictions === undefined) return [];
     let moved = 0;
     let freed = 0;
@@ -356,134 +316,14 @@ function arcsWithEvictions(
   });
 }
 
-function addEdges(draft: Draft): void {
-  const { problem } = draft;
-  const byHomes = new Map<string, Execution[]>();
-  const add = (execution: Execution): void => {
-    let homes = `${execution.first} ${execution.last}`;
-    for (const { item, fromSram } of execution.uses) homes += fromSram ? ` s${item}` : ` d${item}`;
-    for (const { item, toSram, over } of execution.outputs) homes += toSram ? ` S${item} ${over}` : ` D${item}`;
-    const group = byHomes.get(homes);
-    if (group === undefined) byHomes.set(homes, [execution]);
-    else group.push(execution);
-  };
-  problem.steps.forEach((step, t) => {
-    step.choices.forEach((_, c) => {
-      const execution = stepExecution(problem, t, c);
-      if (execution !== undefined) add(execution);
-    });
-  });
-  problem.spans.forEach((span, index) => {
-    add(spanExecution(span, index));
-  });
-  for (const executions of byHomes.values()) addGroup(draft, executions);
-}
-
-function addGroup(draft: Draft, executions: readonly Execution[]): void {
-  const { problem, events } = draft;
-  const model = executions[0];
-  if (model === undefined) return;
-  const isElsewhere = (item: number, inSram: boolean): boolean => (draft.pinned.get(item) ?? inSram) !== inSram;
-  if (model.uses.some((use) => isElsewhere(use.item, use.fromSram))) return;
-  if (model.outputs.some((output) => isElsewhere(output.item, output.toSram))) return;
-  const itemBytes = touchedBytes(problem, events, model);
-  const candidates: Candidate[] = [];
-  for (const execution of executions) {
-    const ownBytes = execution.workspaceBytes + execution.heldWeightBytes;
-    const allWeights = ownWeightBytes(problem, execution);
-    if (itemBytes + ownBytes > problem.capacityBytes + evictableBytes(problem)) continue;
-    const candidate = {
-      execution,
-      ownBytes,
-      cost: execution.trafficBytes + execution.weightPasses * allWeights,
-      weightBytes: execution.residency === 'any' ? allWeights : 0,
-      weightPasses: execution.weightPasses,
-      isHeld: execution.heldWeightBytes > 0,
-    };
-    const { rereadTableBytes = 0 } = execution;
-    if (rereadTableBytes === 0 || candidate.weightBytes === 0) candidates.push(candidate);
-    else {
-      // Those bytes are saved as long as nothing is resident: one edge without residents, and one that pays for them.
-      candidates.push({ ...candidate, weightBytes: 0 }, { ...candidate, cost: candidate.cost + rereadTableBytes });
-    }
-  }
-  if (candidates.length === 0) return;
-  const edges: number[] = [];
-  for (const edge of undominated(candidates, problem.isForTime === true)) {
-    edges.push(draft.edges.length);
-    draft.edges.push(edge);
-    draft.edgeOwnBytes.push(edge.ownBytes);
-    draft.edgeCost.push(edge.cost);
-  }
-  const before = draft.live[model.first] ?? [];
-  const touched = new Set([...model.uses, ...model.outputs].map((one) => one.item));
-  const uses = model.uses.filter((use) => !draft.forgotten.has(use.item));
-  const outputs = model.outputs.filter((output) => !draft.forgotten.has(output.item));
-  draft.groups[model.first]?.push({
-    first: model.first,
-    last: model.last,
-    edges,
-    uses: uses.map((use) => ({
-      position: before.indexOf(use.item),
-      fromSram: use.fromSram,
-      isPartial: (events[use.item]?.lastWrite ?? -1) >= model.first,
-      dramBytes: problem.items[use.item]?.dramBytes ?? 0,
-    })),
-    outputs: outputs.map((output) => {
-      const isCopied = output.toSram && problem.items[output.item]?.endsInDram === true;
-      return {
-        position: before.indexOf(output.item),
-        toSram: output.toSram,
-        home: isCopied ? IN_BOTH : output.toSram ? IN_SRAM : IN_DRAM,
-        spillBytes: isCopied ? (problem.items[output.item]?.dramBytes ?? 0) : 0,
-      };
-    }),
-    carry: (draft.live[model.last + 1] ?? []).map((item) => {
-      const position = before.indexOf(item);
-      return position >= 0 ? position : -1 - outputs.findIndex((output) => output.item === item);
-    }),
-    passBytes: before.map((item) => (touched.has(item) ? 0 : (problem.items[item]?.sramBytes ?? 0))),
-    itemBytes,
-  });
-}
-
-type Candidate = GraphEdge & { readonly ownBytes: number; readonly cost: number };
-
-/** SRAM of the items that an execution reads from there or writes there. */
-function touchedBytes(problem: PlacementProblem, events: readonly ItemEvents[], execution: Execution): number {
-  let bytes = 0;
-  for (const { item, fromSram } of execution.uses) if (fromSram) bytes += problem.items[item]?.sramBytes ?? 0;
-  for (const output of execution.outputs) {
-    if (!output.toSram || execution.uses.some((use) => use.item === output.item)) continue; // counted as read
-    const isOver = overwrittenItem(problem, events, execution, output) >= 0;
-    if (!isOver) bytes += problem.items[output.item]?.sramBytes ?? 0;
-  }
-  return bytes;
-}
-
-/** Without those that another of the same kind beats in room and traffic. */
-function undominated(candidates: readonly Candidate[], isForTime: boolean): Candidate[] {
-  const sorted = [...candidates].sort((a, b) => a.cost - b.cost || a.ownBytes - b.ownBytes);
-  const least = new Map<string, number>();
-  return sorted.filter((candidate) => {
-    const hasTail = candidate.execution.outputs.some(({ tail }) => tail !== undefined);
-    const { extraCycles = 0 } = candidate.execution;
-    // Those that compute less are a kind of their own: a few, as cycles are told apart by their size only.
-    const speed = isForTime ? Math.ceil(4 * Math.log2(1 + extraCycles)) : 0;
-    const kind = `${candidate.weightBytes} ${candidate.weightPasses} ${candidate.isHeld} ${hasTail} ${speed}`;
-    if (candidate.ownBytes >= (least.get(kind) ?? Number.POSITIVE_INFINITY)) return false;
-    least.set(kind, candidate.ownBytes);
-    return true;
-  });
-}
-
 function finish(draft: Draft, order: readonly number[], nodeHomes: readonly (readonly number[])[]): StateGraph {
   const place = new Int32Array(draft.provisionalCount.value);
   order.forEach((node, index) => {
     place[node] = index;
   });
-  const arcFrom = draft.from.toInt32();
-  const arcTo = draft.to.toInt32();
+  const { arcs } = draft;
+  const arcFrom = arcs.from.slice(0, arcs.length);
+  const arcTo = arcs.to.slice(0, arcs.length);
   for (let a = 0; a < arcFrom.length; a += 1) {
     arcFrom[a] = place[arcFrom[a] ?? 0] ?? 0;
     arcTo[a] = place[arcTo[a] ?? 0] ?? 0;
@@ -493,12 +333,12 @@ function finish(draft: Draft, order: readonly number[], nodeHomes: readonly (rea
     nodeCount: order.length,
     arcFrom,
     arcTo,
-    arcEdge: draft.edge.toInt32(),
-    arcCost: draft.cost.toFloat64(),
-    arcMemory: draft.memory.toFloat64(),
-    arcEviction: draft.eviction.toInt32(),
+    arcEdge: arcs.edge.slice(0, arcs.length),
+    arcCost: arcs.cost.slice(0, arcs.length),
+    arcMemory: arcs.memory.slice(0, arcs.length),
+    arcEviction: arcs.eviction.slice(0, arcs.length),
     evictions: draft.evictions,
-    edges: draft.edges,
+    edges: draft.edges.list,
     liveItems: draft.live,
     nodeHomes,
   };
