@@ -138,6 +138,7 @@ function append(value: TensorId, output: TensorId, fusion: Fusion, stage: Epilog
   if (fusion.uses.get(value) !== 1 || tensorOf(fusion.program, value).storage !== undefined) return undefined;
   const anchor = asAnchor(maker, fusion.program);
   if (anchor === undefined || !hasRoom(anchor.epilogue, stage)) return undefined;
+  if (losesScale(anchor, stage, fusion.program)) return undefined;
   fusion.placed[place] = undefined;
   const isInteger = isQuantized(tensorOf(fusion.program, value).dtype);
   const zero = isInteger ? { anchorZeroPoint: anchorZeroPointOf(anchor, fusion.program) } : {};
@@ -153,6 +154,12 @@ function asAnchor(op: Op, program: Program): Op | undefined {
   const { id, name, loc, output } = op;
   const zero = isQuantized(tensorOf(program, x).dtype) ? { anchorZeroPoint: zeroPointOf(x, program) } : {};
   return { id, name, loc, output, kind: 'copy', inputs: [x], ...zero, epilogue: [stage, ...op.epilogue] };
+}
+
+/** What makes integers of real numbers does so by the scale of its result, which must go on being that one. */
+function losesScale(anchor: Op, stage: EpilogueStage, program: Program): boolean {
+  if (anchor.kind !== 'convert' || stage.kind === 'clamp' || stage.kind === 'unary') return false;
+  return isQuantized(anchor.to) && anchor.inputs.some((id) => tensorOf(program, id).dtype === 'float32');
 }
 
 /** [activation] [add] [activation]; two activations without an addition take both places. */

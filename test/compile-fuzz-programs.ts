@@ -327,6 +327,17 @@ const MAKERS: Readonly<Record<string, Maker>> = {
     if (p.dtype === 'int8' || a % 4 > 0) p.add({ kind, inputs, ...p.rescale() }, p.quant(a));
     else p.add({ kind: 'binary', fn: BINARY_FUNCTIONS[other % BINARY_FUNCTIONS.length] ?? 'max', inputs });
   },
+  /** Real numbers of integers, and integers of those again, or the other way round; another scale than before. */
+  converted: (p, operand, other, a) => {
+    const x = p.pick(operand);
+    if (x === undefined) return;
+    const to = p.dtype === 'int8' ? 'float32' : 'int8';
+    const plain = { kind: 'convert', multiplier: 0, shift: 0 } as const;
+    const rounding = a % 2 === 0 ? ({ rounding: 'halfEven' } as const) : {};
+    const quant = to === 'int8' ? { quant: QUANTS[other % QUANTS.length] as Quantization } : {};
+    const between = p.builder.addOp({ ...plain, to, ...rounding, inputs: [x.id], name: `to${p.pool.length}` }, quant);
+    p.add({ ...plain, to: p.dtype, ...(p.dtype === 'int8' ? rounding : {}), inputs: [between] }, p.quant(other));
+  },
   recurrent: (p, operand, other, a) => {
     const x = p.pick(operand, isImage);
     if (x === undefined || p.dtype === 'int8') return;
@@ -429,6 +440,7 @@ const KINDS: readonly Weighted[] = [
   { weight: 4, arbitrary: fc.constant('binary') },
   { weight: 2, arbitrary: fc.constantFrom('upsample', 'concat') },
   { weight: 4, arbitrary: fc.constantFrom('repeated', 'broadcast', 'mirror', 'real', 'real', 'gather', 'recurrent') },
+  { weight: 1, arbitrary: fc.constant('converted') },
   { weight: 3, arbitrary: fc.constantFrom('clamp', 'activation', 'softmax', 'lrn', 'globalPool') },
   { weight: 2, arbitrary: fc.constantFrom('slice', 'reshape', 'transpose', 'dense', 'concat') },
 ];

@@ -122,6 +122,18 @@ const CASES: Readonly<Record<string, FuzzCase>> = {
     },
     { room: 0.7, top: 'largest layer', blocks: false, batch: 2, placements: ['greedy', 'ilp'] },
   ),
+  'integers of real numbers, and a sum of another scale as their epilogue': fuzzCase({
+    steps: [
+      ['converted', 0, 1, 0, 0],
+      ['binary', 0, 0, 10, 0],
+    ],
+  }),
+  'integers of real numbers, and a table of another scale as their epilogue': fuzzCase({
+    steps: [
+      ['converted', 0, 1, 0, 0],
+      ['activation', 0, 2, 0, 0],
+    ],
+  }),
   'an odd number of chunks of weights, double buffered, for several stripes': fuzzCase(
     {
       seed: 775,

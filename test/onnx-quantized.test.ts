@@ -69,6 +69,20 @@ class Graph {
     return `${q}_r${this.nodes.length - 1}`;
   }
 
+  /** A constant, dequantised; elements as uint8 has them. */
+  constant(name: string, dims: Dims, quant: Quant, stored: readonly number[]): string {
+    const type = this.type(name, quant);
+    const array = this.dtype === 'uint8' ? uint8s : int8s;
+    this.constants.push(
+      array(
+        `${name}_c`,
+        dims,
+        stored.map((v) => (this.dtype === 'uint8' ? v : v - 128)),
+      ),
+    );
+    return this.real(`${name}_c`, type);
+  }
+
   /** int8 weights with a scale per row of axis 0. */
   weights(name: string, dims: Dims): [string, string, string] {
     const rows = dims[0] ?? 1;
@@ -180,6 +194,65 @@ const QDQ: Readonly<Record<string, Build>> = {
     const [a, b] = [g.input('x', IMAGE, X), g.input('x1', [1, 4, 1, 1], Y)];
     g.nodes.push(node('Mul', [g.real(a.q, a.type), g.real(b.q, b.type)], ['r']));
     g.result('r', Z);
+  },
+  'Mul by one number for each row': (g) => {
+    const [a, b] = [g.input('x', IMAGE, X), g.input('x1', [1, 4, 9, 1], Y)];
+    g.nodes.push(node('Mul', [g.real(a.q, a.type), g.real(b.q, b.type)], ['r']));
+    g.result('r', Z);
+  },
+  // Half of the sums lie in the middle between two steps.
+  'Add of a constant number': (g) => {
+    const x = g.input('x', IMAGE, { scale: 1 / 127.5, zero: 127 });
+    const one = g.constant('one', [], { scale: 1 / 255, zero: 0 }, [255]);
+    g.nodes.push(node('Add', [g.real(x.q, x.type), one], ['r']));
+    g.result('r', { scale: 1 / 127.5, zero: 40 });
+  },
+  'Add of a constant vector, from the left': (g) => {
+    const x = g.input('x', IMAGE, X);
+    const vector = g.constant('v', [10], Y, [3, 250, 17, 128, 99, 0, 255, 64, 201, 140]);
+    g.nodes.push(node('Add', [vector, g.real(x.q, x.type)], ['r']));
+    g.result('r', { ...Z, scale: X.scale });
+  },
+  'Add of one number for each row, from the left': (g) => {
+    const [a, b] = [g.input('x', [1, 4, 9, 1], X), g.input('x1', IMAGE, Y)];
+    g.nodes.push(node('Add', [g.real(a.q, a.type), g.real(b.q, b.type)], ['r']));
+    g.result('r', { ...Z, scale: X.scale });
+  },
+  'Mul by a constant': (g) => {
+    const x = g.input('x', IMAGE, X);
+    const factor = g.constant('f', [4, 1, 1], Y, [3, 250, 17, 128]);
+    g.nodes.push(node('Mul', [g.real(x.q, x.type), factor], ['r']));
+    g.result('r', Z);
+  },
+  Softmax: (g) => {
+    const x = g.input('x', [6, 31], { scale: 0.031, zero: 127 });
+    g.nodes.push(node('Softmax', [g.real(x.q, x.type)], ['r'], { axis: 1 }));
+    g.result('r', { scale: 0.00207, zero: 0 });
+  },
+  'Softmax over channels': (g) => {
+    const x = g.input('x', IMAGE, { scale: 0.05, zero: 100 });
+    g.nodes.push(node('Softmax', [g.real(x.q, x.type)], ['r'], { axis: 1 }));
+    g.result('r', { scale: 0.0036, zero: 3 });
+  },
+  'Softmax over many classes, which overflows': (g) => {
+    const x = g.input('x', [1, 300], { scale: 0.0004, zero: 127 });
+    g.nodes.push(node('Softmax', [g.real(x.q, x.type)], ['r'], { axis: 1 }));
+    g.result('r', { scale: 0.0035 / 255, zero: 0 });
+  },
+  'Pad, quantised again, before a Conv': (g) => {
+    const x = g.input('x', IMAGE, X);
+    const [w, s, z] = g.weights('w', [6, 4, 3, 3]);
+    g.constants.push(ints('pads', [0, 0, 1, 2, 0, 0, 0, 1]));
+    g.nodes.push(node('Pad', [g.real(x.q, x.type), 'pads'], ['p']), node('QuantizeLinear', ['p', ...x.type], ['p_q']));
+    g.nodes.push(node('DequantizeLinear', [w, s, z], ['w_r'], { axis: 0 }));
+    g.nodes.push(node('Conv', [g.real('p_q', x.type), 'w_r'], ['r']));
+    g.result('r', { ...Y, scale: 0.2 });
+  },
+  'Pad, quantised again, as a result': (g) => {
+    const x = g.input('x', IMAGE, X);
+    g.constants.push(ints('pads', [0, 0, 1, 2, 0, 0, 0, 1]));
+    g.nodes.push(node('Pad', [g.real(x.q, x.type), 'pads'], ['r']));
+    g.result('r', X);
   },
   'Concat of two types': (g) => {
     const [a, b] = [g.input('x', IMAGE, X), g.input('x1', IMAGE, Y)];
@@ -332,9 +405,9 @@ describe.each(['uint8', 'int8'] as const)('%s', (dtype) => {
 test('an operator without an integer form works on real numbers', async () => {
   const graph = new Graph('uint8');
   const x = graph.input('x', [1, 3, 7], X);
-  graph.nodes.push(node('Softmax', [graph.real(x.q, x.type)], ['r']));
-  graph.result('r', { scale: 1 / 256, zero: 0 });
+  graph.nodes.push(node('Exp', [graph.real(x.q, x.type)], ['e']), node('Sqrt', ['e'], ['r']));
+  graph.result('r', { scale: 0.01, zero: 3 });
   const { program, steps } = await differences(graph.model(), graph.inputs);
-  expect(program.ops.map((op) => op.kind)).toEqual(['convert', 'convert', 'softmax', 'convert', 'convert']);
+  expect(program.ops.map((op) => op.kind)).toEqual(['convert', 'convert', 'unary', 'unary', 'convert', 'convert']);
   expect(Math.max(...steps)).toBeLessThan(1.001);
 });

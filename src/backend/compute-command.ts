@@ -230,7 +230,11 @@ export function commandAt(site: ComputeSite, run: RecordRun | undefined): { op: 
     case 'softmax': {
       const fixed: Fields =
         op.kind === 'softmax' && op.fixedPoint !== undefined ? { ...op.fixedPoint } : { table: site.tableAddress };
-      return { op: 'softmax', fields: { ...viewFields('in', site.operandView(0)), ...common, ...fixed } };
+      const real: Fields =
+        op.kind === 'softmax' && op.realScale !== undefined
+          ? { scale: floatBits(op.realScale), outZero: zeroFields(program, op).outZero ?? 0 }
+          : {};
+      return { op: 'softmax', fields: { ...viewFields('in', site.operandView(0)), ...common, ...fixed, ...real } };
     }
     case 'lrn': {
       if (op.kind !== 'lrn') break;

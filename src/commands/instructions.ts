@@ -562,6 +562,11 @@ export const INSTRUCTIONS: readonly Instruction[] = [
       u('multiplier', 'integers in fixed point: of the difference to the largest element'),
       u('leftShift', 'with the multiplier'),
       s('leastDifference', 'with the multiplier: smaller differences count as 0'),
+      u(
+        'scale',
+        'integers by real numbers: bit pattern of the float32 steps of the result in 1; the table is float32 [256]',
+      ),
+      s('outZero', 'with the scale: zero point of the result'),
       ...stripes('in', 'out', 'add'),
     ],
     doc: 'Softmax over the channels of each pixel.',

@@ -384,7 +384,8 @@ function parseUnary(s: Scanner): { fn: UnaryFunction; alpha: number; beta: numbe
   return { fn, alpha, beta: labelled(s, 'beta') };
 }
 
-function parseFixedPoint(s: Scanner): { fixedPoint?: FixedPointSoftmax } {
+function parseFixedPoint(s: Scanner): { fixedPoint?: FixedPointSoftmax; realScale?: number } {
+  if (s.acceptWord('real')) return { realScale: s.number('a scale') };
   if (!s.acceptWord('by')) return {};
   const multiplier = s.integer('a multiplier');
   s.expect(':');

@@ -179,6 +179,7 @@ function printAttributes(op: Op): string {
       if (op.rounding !== undefined) return `to ${op.to} half-even`;
       return `to ${op.to}${op.multiplier === 0 ? '' : ` by ${op.multiplier}:${op.shift}`}`;
     case 'softmax':
+      if (op.realScale !== undefined) return `real ${op.realScale}`;
       return op.fixedPoint === undefined ? '' : printFixedPoint(op.fixedPoint);
     case 'concat':
       return `axis ${op.axis}`;

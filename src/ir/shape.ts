@@ -275,7 +275,16 @@ function inferConvert(op: Pick<ConvertOp, 'to'>, x: Operand): Inferred {
   return done(x.shape, op.to);
 }
 
-function inferSoftmax(op: Pick<SoftmaxOp, 'fixedPoint'>, inputs: readonly Operand[], x: Operand): Inferred {
+function inferSoftmax(
+  op: Pick<SoftmaxOp, 'fixedPoint' | 'realScale'>,
+  inputs: readonly Operand[],
+  x: Operand,
+): Inferred {
+  if (op.realScale !== undefined) {
+    if (x.dtype !== 'int8' && x.dtype !== 'uint8')
+      return fail(`softmax with a scale is for int8 and uint8, not ${x.dtype}`);
+    return arity('softmax', inputs, 2) ?? table('softmax', inputs, 'float32', 256) ?? done(x.shape, x.dtype);
+  }
   if (op.fixedPoint === undefined) return withTable('softmax', inputs, x, 256);
   if (x.dtype !== 'int8' && x.dtype !== 'uint8')
     return fail(`softmax in fixed point is for int8 and uint8, not ${x.dtype}`);

@@ -341,10 +341,15 @@ export interface FixedPointSoftmax {
   readonly leftShift: number;
   readonly leastDifference: number; // smaller differences count as 0
 }
-/** inputs: x, then for quantised types without `fixedPoint` table int32 [256]. Over the last axis. */
+/**
+ * inputs: x, then for quantised types without `fixedPoint` table int32 [256], or float32 [256] where there is a realScale. Over the last
+ * axis.
+ */
 export interface SoftmaxOp extends OpBase {
   readonly kind: 'softmax';
   readonly fixedPoint?: FixedPointSoftmax;
+  /** Steps of the result in 1, a float32: integers by way of real numbers, as ONNX has it; docs/numerics.md, "softmax". */
+  readonly realScale?: number;
 }
 /** inputs: x [1,H,W,C], then for int8 table int32 [1024]. Across channels. */
 export interface LrnOp extends OpBase {

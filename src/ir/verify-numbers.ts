@@ -83,8 +83,11 @@ function quantizedProblems(op: Op, output: Tensor, dtype: QuantizedDType, progra
     }
   }
   const { lo } = storedRange(dtype);
-  if (op.kind === 'softmax' && anchorZero !== lo)
+  if (op.kind === 'softmax' && op.realScale !== undefined) {
+    if (!isScale(op.realScale)) problems.push(`softmax with the scale ${op.realScale}`);
+  } else if (op.kind === 'softmax' && anchorZero !== lo) {
     problems.push(`zero point of softmax is ${anchorZero}, must be ${lo}`);
+  }
   if (op.kind === 'softmax' && op.fixedPoint !== undefined) problems.push(...softmaxProblems(op.fixedPoint));
   if (op.kind === 'pad' && !isStored(op.value, dtype)) problems.push(`padding ${op.value} is not an ${dtype}`);
   if (op.kind === 'convert') problems.push(...convertProblems(op, program));

@@ -1,7 +1,7 @@
 /** Operators that treat every element alone. All of them return a new array. */
 import { assertNever } from '../base/assert-never.js';
 import type { BinaryRescale, RealRescale, UnaryFunction } from '../ir/types.js';
-import { limit, limitsOf, mbqm, rescaleReal, roundHalfEven, type Stored } from './fixed-point.js';
+import { limit, limitsOf, mbqm, roundHalfEven, type Stored } from './fixed-point.js';
 import { emptyLike } from './movement.js';
 
 export type BinaryKind = 'add' | 'sub' | 'mul';
@@ -80,7 +80,10 @@ export function binaryReal<T extends Stored>(
   const { lo, hi } = limitsOf(out);
   const { scaleA, offset } = rescale;
   if (kind === 'mul') {
-    return combine(a, b, out, (x, y) => limit(rescaleReal((x - zero.a) * (y - zero.b), scaleA) + zero.result, lo, hi));
+    return combine(a, b, out, (x, y) => {
+      const product = Math.fround((x - zero.a) * (y - zero.b) * scaleA); // of integers below 2^17 and a float32: exact before
+      return limit(roundHalfEven(Math.fround(product + zero.result)), lo, hi);
+    });
   }
   const scaleB = kind === 'add' ? rescale.scaleB : -rescale.scaleB;
   return combine(a, b, out, (x, y) =>

@@ -1,6 +1,6 @@
 /** softmax over the last axis, and local response normalisation across channels. */
 import type { FixedPointSoftmax, LrnOp } from '../ir/types.js';
-import { divideHalfAway, limit, limitsOf } from './fixed-point.js';
+import { divideHalfAway, limit, limitsOf, roundHalfEven } from './fixed-point.js';
 import { negativeExponential, reciprocal, roundingShift, saturatingDoublingHigh } from './fixed-point-functions.js';
 import { emptyLike } from './movement.js';
 
@@ -44,6 +44,35 @@ export function softmaxFixedPoint<T extends Int8Array | Uint8Array>(x: T, length
     for (const [i, term] of terms.entries()) {
       const value = roundingShift(saturatingDoublingHigh(inverse.value, term), inverse.exponent + 31 - 8);
       out[start + i] = isCounted(row[i] as number) ? limit(value + lo, lo, hi) : lo;
+    }
+  }
+  return out;
+}
+
+/**
+ * By real numbers as ONNX has it: exponentials of differences from a table, their sum rounded at every step.
+ *
+ * @param length extent of the last axis
+ */
+export function softmaxReal<T extends Int8Array | Uint8Array>(
+  x: T,
+  length: number,
+  table: Float32Array,
+  { scale, zero }: { readonly scale: number; readonly zero: number },
+): T {
+  const out = emptyLike(x, x.length);
+  const { lo, hi } = limitsOf(out);
+  for (let start = 0; start < x.length; start += length) {
+    const row = x.subarray(start, start + length);
+    let largest = lo;
+    for (const value of row) largest = Math.max(largest, value);
+    const terms = Float32Array.from(row, (value) => table[largest - value] as number);
+    let sum = 0;
+    for (const term of terms) sum = Math.fround(sum + term);
+    for (const [i, term] of terms.entries()) {
+      const share = Math.fround(Math.fround(term * scale) / sum);
+      const steps = share === Number.POSITIVE_INFINITY ? 0 : roundHalfEven(share);
+      out[start + i] = limit(steps + zero, lo, hi);
     }
   }
   return out;

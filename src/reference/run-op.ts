@@ -37,7 +37,7 @@ import type { Stored } from './fixed-point.js';
 import { repeated, runFloatOp } from './float-operators.js';
 import { windowGeometry } from './image.js';
 import { concat, type Elements, emptyLike, pad, slice, transpose, upsample } from './movement.js';
-import { lrnFloat32, lrnTable, softmaxFixedPoint, softmaxFloat32, softmaxTable } from './normalization.js';
+import { lrnFloat32, lrnTable, softmaxFixedPoint, softmaxFloat32, softmaxReal, softmaxTable } from './normalization.js';
 import { padMirrored } from './pad-mirrored.js';
 import { avgPoolFloat32, avgPoolQuantized, maxPool, sumPool } from './pooling.js';
 import { resize } from './resize.js';
@@ -291,7 +291,12 @@ function runSoftmax(op: SoftmaxOp, operands: Operands): Elements {
   const length = x.tensor.shape.at(-1) ?? 1;
   if (x.data instanceof Int8Array || x.data instanceof Uint8Array) {
     if (op.fixedPoint !== undefined) return softmaxFixedPoint(x.data, length, op.fixedPoint);
-    return softmaxTable(x.data, length, int32(input(op, 1, operands).data, op));
+    const table = input(op, 1, operands).data;
+    if (op.realScale !== undefined) {
+      const zero = anchorZeroPointOf(op, operands.program);
+      return softmaxReal(x.data, length, float32(table, op), { scale: op.realScale, zero });
+    }
+    return softmaxTable(x.data, length, int32(table, op));
   }
   return softmaxFloat32(float32(x.data, op), length);
 }

@@ -469,6 +469,7 @@ function softmaxProblem(fields: Fields): string | undefined {
   const dtype = at(fields, 'dtype');
   if (dtype === 3) return 'softmax does not exist for int16';
   if (at(fields, 'leftShift') > 30) return `leftShift = ${at(fields, 'leftShift')} has no meaning`;
+  if (dtype === 1 && at(fields, 'scale') !== 0) return 'a scale exists for integers only';
   return dtype === 1 && at(fields, 'multiplier') !== 0 ? 'a multiplier exists for integers only' : undefined;
 }
 

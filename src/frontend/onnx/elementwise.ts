@@ -1,12 +1,13 @@
-import type { RealRescale, UnaryFunction } from '../../ir/types.js';
+import type { UnaryFunction } from '../../ir/types.js';
 import { unsupported } from '../import-problems.js';
 import { unaryFunction } from '../quantize/real-functions.js';
 import { importArithmetic, importWholeQuotient } from './arithmetic.js';
-import { floatAttribute, intAttribute, normaliseAxis, stringAttribute } from './attributes.js';
+import { floatAttribute, stringAttribute } from './attributes.js';
 import { biasedFastGelu, celu, clipBetween, quickGelu } from './compositions.js';
 import { dtypeOfCode, isIntegral, shapeText, splatConst } from './constant.js';
+import { importIntegerBinary } from './integer-binary.js';
 import { malformed } from './problems.js';
-import { type QuantizedType, quantized, sameQuantizedType } from './quantization.js';
+import { quantized, sameQuantizedType } from './quantization.js';
 import { integerOperand, lookedUp, quantizedResult } from './quantize-linear.js';
 import { canScaleShift, importWithConstant } from './scale-shift.js';
 import { typeAttribute } from './shape-arguments.js';
@@ -14,12 +15,9 @@ import {
   activation,
   computed,
   constantOperand,
-  emitImage,
   emitLike,
   floatView,
-  imageOf,
   type NodeContext,
-  outputName,
   relabelled,
   type Value,
   viewOf,
@@ -151,22 +149,15 @@ const BINARY: Readonly<Record<string, BinaryKind>> = { Add: 'add', Sum: 'add', S
 export function importBinary(ctx: NodeContext): Value[] {
   const [a, b] = ctx.operands;
   if (ctx.node.operator === 'Div' && ctx.isWhole(0)) return importWholeQuotient(ctx);
+  const kind = BINARY[ctx.node.operator];
+  const integer = kind === 'add' || kind === 'mul' ? importIntegerBinary(ctx, kind) : undefined;
+  if (integer !== undefined) return [integer];
   if (a?.kind === 'constant' && canScaleShift(ctx, 1)) return importWithConstant(ctx, 1);
   if (b?.kind === 'constant' && canScaleShift(ctx, 0)) return importWithConstant(ctx, 0);
-  const kind = BINARY[ctx.node.operator];
   if (kind === undefined || a?.kind === 'constant' || b?.kind === 'constant') return importArithmetic(ctx);
-  const [first, second, to] = [integerOperand(ctx, 0), integerOperand(ctx, 1), ctx.resultType()];
-  if (first !== undefined && second !== undefined && to !== undefined) {
-    const isKnown = sameDims(dimsOf(first.view), dimsOf(second.view)) || isGate(first.view, second.view);
-    if (isKnown && first.type.dtype === to.dtype && second.type.dtype === to.dtype) {
-      const rescale = realRescale(kind, first.type, second.type, to);
-      return [quantizedResult(combine(ctx, kind, first.view, second.view, { rescale, to }), to)];
-    }
-  }
   const [left, right] = [activation(ctx, 0), activation(ctx, 1)];
-  const [dimsA, dimsB] = [dimsOf(left), dimsOf(right)];
-  if (!sameDims(dimsA, dimsB)) return importArithmetic(ctx);
-  return [computed(combine(ctx, kind, left, right))];
+  if (!sameDims(dimsOf(left), dimsOf(right))) return importArithmetic(ctx);
+  return [computed(combineSame(ctx, kind, left, right))];
 }
 
 const sameDims = (a: readonly number[], b: readonly number[]): boolean =>
@@ -179,61 +170,8 @@ export function importSum(ctx: NodeContext): Value[] {
   return importArithmetic(ctx);
 }
 
-/** As onnxruntime's QLinearAdd and QLinearMul have it, every step in float32. */
-function realRescale(kind: BinaryKind, a: QuantizedType, b: QuantizedType, to: QuantizedType): RealRescale {
-  if (kind === 'mul') return { scaleA: Math.fround(Math.fround(a.scale * b.scale) / to.scale), scaleB: 1, offset: 0 };
-  const scaleA = Math.fround(a.scale / to.scale);
-  const scaleB = Math.fround(b.scale / to.scale);
-  // The runtime's compiler fuses one product with the sum: it is not rounded by itself.
-  const zeroB = Math.fround(scaleB * b.zeroPoint);
-  const zeros = Math.fround(scaleA * a.zeroPoint + (kind === 'add' ? zeroB : -zeroB));
-  return { scaleA, scaleB, offset: Math.fround(to.zeroPoint - zeros) };
-}
-
-interface IntegerForm {
-  readonly rescale: RealRescale;
-  readonly to: QuantizedType;
-}
-
-function combine(ctx: NodeContext, kind: BinaryKind, a: View, b: View, form?: IntegerForm): View {
-  const dimsA = dimsOf(a);
-  const dimsB = dimsOf(b);
-  if (sameDims(dimsA, dimsB)) return combineSame(ctx, kind, a, b, form);
-  if (isChannelVector(dimsB, dimsA)) return combineSame(ctx, kind, a, spreadOver(ctx, b, dimsA), form);
-  if (isChannelVector(dimsA, dimsB)) return combineSame(ctx, kind, spreadOver(ctx, a, dimsB), b, form);
-  return unsupported(`activations of shapes ${shapeText(dimsA)} and ${shapeText(dimsB)}`);
-}
-
-const isGate = (a: View, b: View): boolean =>
-  isChannelVector(dimsOf(a), dimsOf(b)) || isChannelVector(dimsOf(b), dimsOf(a));
-
-/** [1, C, 1, 1] beside [1, C, H, W]: the gate of a squeeze-and-excitation block. */
-function isChannelVector(small: readonly number[], large: readonly number[]): boolean {
-  return (
-    small.length === 4 &&
-    large.length === 4 &&
-    small[1] === large[1] &&
-    small[0] === 1 &&
-    large[0] === 1 &&
-    small[2] === 1 &&
-    small[3] === 1
-  );
-}
-
-/** Repeats a [1, C, 1, 1] over rows and columns; nearest-neighbour upsampling of one pixel is just that. */
-function spreadOver(ctx: NodeContext, view: View, dims: readonly number[]): View {
-  const image = imageOf(ctx, view);
-  const [, , height = 1, width = 1] = dims;
-  return emitImage(
-    ctx,
-    { kind: 'upsample', inputs: [image.tensor], scale: [height, width] },
-    height,
-    width,
-    image.channels,
-  );
-}
-
-function combineSame(ctx: NodeContext, kind: BinaryKind, a: View, b: View, form?: IntegerForm): View {
+/** Two operands of the same dimensions. */
+function combineSame(ctx: NodeContext, kind: BinaryKind, a: View, b: View): View {
   const found = align(a, b);
   const left = found === undefined ? ctx.builder.materialise(a, a.axes.flat(), ctx.origin) : a;
   const alignment = found ?? align(left, b);
@@ -241,32 +179,7 @@ function combineSame(ctx: NodeContext, kind: BinaryKind, a: View, b: View, form?
   const right = ctx.builder.materialise(alignment.b, alignment.orderOfB, ctx.origin);
   const shape = ctx.builder.shapeOf(left.tensor);
   const inputs = [left.tensor, ctx.builder.asShape(right.tensor, shape, ctx.origin)];
-  const rescale = form === undefined ? {} : { rescale: form.rescale };
-  return emitLike(ctx, { kind, inputs, ...rescale }, left, form?.to);
-}
-
-/** Softmax over one axis, or before opset 13 over all axes from one on; ours runs over the innermost elements. */
-export function importSoftmax(ctx: NodeContext): Value[] {
-  const view = activation(ctx, 0);
-  const dims = dimsOf(view);
-  const axis = normaliseAxis(ctx.node, intAttribute(ctx.node, 'axis', ctx.opset >= 13 ? -1 : 1), dims.length);
-  const summed = ctx.opset >= 13 ? [axis] : dims.map((_, i) => i).slice(axis);
-  const atoms = new Set(summed.flatMap((i) => view.axes[i] ?? []));
-  const all = view.atoms.map((_, atom) => atom);
-  const order = [...all.filter((atom) => !atoms.has(atom)), ...all.filter((atom) => atoms.has(atom))];
-  const stored = ctx.builder.materialise(view, order, ctx.origin);
-  const size = [...atoms].reduce((product, atom) => product * (view.atoms[atom] ?? 1), 1);
-  const shape = ctx.builder.shapeOf(stored.tensor);
-  const rows = shape.reduce((product, dim) => product * dim, 1) / size;
-  const rowsShape = rows === 1 ? [1, size] : [1, rows, size];
-  const input = shape.at(-1) === size ? stored.tensor : ctx.builder.asShape(stored.tensor, rowsShape, ctx.origin);
-  const tensor = ctx.builder.emit(
-    { kind: 'softmax', inputs: [input] },
-    outputName(ctx),
-    ctx.builder.shapeOf(input),
-    ctx.origin,
-  );
-  return [computed({ ...stored, tensor })];
+  return emitLike(ctx, { kind, inputs }, left);
 }
 
 export function importIdentity(ctx: NodeContext): Value[] {
@@ -306,10 +219,3 @@ const unarySpec = (fn: UnaryFunction, view: View) => ({
   alpha: 0,
   beta: 0,
 });
-
-/** Softmax, then its logarithm. */
-export function importLogSoftmax(ctx: NodeContext): Value[] {
-  const [value] = importSoftmax(ctx);
-  if (value?.kind !== 'activation') throw new Error('softmax has a result');
-  return [computed(emitLike(ctx, unarySpec('log', value.view), value.view))];
-}

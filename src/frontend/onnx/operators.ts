@@ -13,10 +13,8 @@ import {
   importClip,
   importDropout,
   importIdentity,
-  importLogSoftmax,
   importRelu,
   importSelu,
-  importSoftmax,
   importSum,
   importUnary,
   UNARY_OPERATORS,
@@ -47,6 +45,7 @@ import {
 import { importResize } from './resize.js';
 import { importBatchNormalization } from './scale-shift.js';
 import { SCATTERS } from './scatter.js';
+import { importLogSoftmax, importSoftmax } from './softmax.js';
 import { SPECTRA } from './spectra.js';
 import { importMaxUnpool } from './unpool.js';
 import type { NodeContext, Value } from './value.js';

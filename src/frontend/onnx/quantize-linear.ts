@@ -4,13 +4,22 @@
  */
 import type { TensorId } from '../../ir/types.js';
 import { unsupported } from '../import-problems.js';
-import { type QuantizedType, quantizationOf, quantizedType, sameQuantizedType, tableOf } from './quantization.js';
+import {
+  dequantized,
+  type QuantizedType,
+  quantizationOf,
+  quantized,
+  quantizedType,
+  sameQuantizedType,
+  tableOf,
+} from './quantization.js';
 import {
   constantOperand,
   floatView,
   mayAbsorb,
   type NodeContext,
   outputName,
+  paddedActivation,
   relabelled,
   type Value,
   viewOf,
@@ -21,14 +30,18 @@ export function importQuantizeLinear(ctx: NodeContext): Value[] {
   const to = quantizedType(ctx.node, constantOperand(ctx, 1), constantOperand(ctx, 2), 'uint8');
   const value = ctx.operands[0];
   if (value?.kind !== 'activation') return unsupported('a constant');
-  if (value.pad !== undefined) unsupported('a padded image');
+  if (value.pad !== undefined && sameQuantizedType(value.dequantized, to)) {
+    // The padding goes on waiting, in stored numbers.
+    const pad = { ...value.pad, fill: quantized(value.pad.fill, to) };
+    return [{ ...relabelled(ctx, 0, value.view), pad, dequantized: undefined }];
+  }
   if (sameQuantizedType(value.dequantized, to)) {
     if (mayAbsorb(ctx, 0)) ctx.builder.rename(value.view.tensor, outputName(ctx));
     return [{ ...relabelled(ctx, 0, value.view), dequantized: undefined }];
   }
   const from = value.dequantized;
   if (from !== undefined && from.dtype === to.dtype) {
-    return [stored(lookedUp(ctx, value.view, from, to, (x) => x))];
+    return [stored(lookedUp(ctx, viewOf(ctx, 0), from, to, (x) => x))];
   }
   return [stored(quantizedView(ctx, floatView(ctx, 0), to))];
 }
@@ -36,12 +49,17 @@ export function importQuantizeLinear(ctx: NodeContext): Value[] {
 const stored = (view: View): Value => ({ kind: 'activation', view, sole: true });
 
 export function importDequantizeLinear(ctx: NodeContext): Value[] {
-  const view = viewOf(ctx, 0);
-  const { dtype, quant } = ctx.builder.typeOf(view.tensor);
+  const value = paddedActivation(ctx, 0);
+  const { dtype, quant } = ctx.builder.typeOf(value.view.tensor);
   if (dtype === 'int32' || dtype === 'float32') unsupported(`an activation of ${dtype}`);
   const type = quantizedType(ctx.node, constantOperand(ctx, 1), constantOperand(ctx, 2), dtype);
   if (type.dtype !== dtype) unsupported(`a zero point of ${type.dtype} with elements of ${dtype}`);
   const own = { dtype: type.dtype, scale: quant?.scales[0] ?? 1, zeroPoint: quant?.zeroPoint ?? 0 };
+  if (value.pad !== undefined && sameQuantizedType(type, own)) {
+    const pad = { ...value.pad, fill: dequantized(value.pad.fill, type) };
+    return [{ ...relabelled(ctx, 0, value.view), pad, dequantized: type }];
+  }
+  const view = viewOf(ctx, 0);
   if (sameQuantizedType(type, own)) return [{ ...relabelled(ctx, 0, view), dequantized: type }];
   // The same integers under another scale: a table that changes none of them.
   const { lo } = type.dtype === 'int8' ? { lo: -128 } : { lo: 0 };

@@ -7,12 +7,14 @@ import { unsupported } from '../import-problems.js';
 import { type Const, elementCountOf, shapeText } from './constant.js';
 import { broadcastSteps, gather } from './fold-elementwise.js';
 import { malformed } from './problems.js';
+import { type QuantizedType, quantizationOf } from './quantization.js';
 import { inFloat, type NodeContext, outputName } from './value.js';
 import { atomsInOrder, candidateOrders, dimsOf, isStored, type View, viewInOrder } from './view.js';
 
 export type Part =
   | { readonly kind: 'view'; readonly view: View }
-  | { readonly kind: 'constant'; readonly constant: Const };
+  /** With a type it stays stored: its elements are the integers. */
+  | { readonly kind: 'constant'; readonly constant: Const; readonly type?: QuantizedType };
 
 export interface Together {
   readonly tensors: readonly TensorId[];
@@ -29,7 +31,8 @@ export function partOf(ctx: NodeContext, position: number): Part {
   return { kind: 'view', view: ctx.floatView(position) };
 }
 
-const partDims = (part: Part): readonly number[] => (part.kind === 'view' ? dimsOf(part.view) : part.constant.dims);
+export const partDims = (part: Part): readonly number[] =>
+  part.kind === 'view' ? dimsOf(part.view) : part.constant.dims;
 
 export function resultDims(ctx: NodeContext, parts: readonly Part[]): number[] {
   const all = parts.map(partDims);
@@ -69,7 +72,7 @@ export function bringTogether(ctx: NodeContext, parts: readonly Part[], dims = r
   const tensors = aligned.map((part, i) => {
     const own = extents[i] ?? [];
     const shape = imageShape(groups.map((group) => elementCountOf(group.map((axis) => own[axis] ?? 1))));
-    if (part.kind === 'constant') return constantInOrder(ctx, part.constant, own, order, shape, i);
+    if (part.kind === 'constant') return constantInOrder(ctx, part, own, order, shape, i);
     const stored = ctx.builder.materialise(part.view, atomsInOrder(part.view, order), ctx.origin);
     return ctx.builder.asShape(stored.tensor, shape, ctx.origin);
   });
@@ -150,7 +153,7 @@ function groupedOrders(extents: readonly (readonly number[])[], dims: readonly n
 
 function constantInOrder(
   ctx: NodeContext,
-  constant: Const,
+  { constant, type }: Extract<Part, { kind: 'constant' }>,
   own: readonly number[],
   order: readonly number[],
   shape: readonly number[],
@@ -167,7 +170,7 @@ function constantInOrder(
     shape,
     () => {
       const elements = constant.elements();
-      if (isSame || constant.splat !== undefined) return { data: Float32Array.from(elements) };
+      if (isSame || constant.splat !== undefined) return { data: arrayOf(elements, type) };
       const sizes = order.map((axis) => own[axis] ?? 1);
       const steps = broadcastSteps(own, own);
       const moved = gather(
@@ -176,10 +179,16 @@ function constantInOrder(
         order.map((axis) => steps[axis] ?? 0),
         0,
       );
-      return { data: Float32Array.from(moved) };
+      return { data: arrayOf(moved, type) };
     },
     ctx.origin.loc,
+    type === undefined ? {} : { dtype: type.dtype, quant: quantizationOf(type) },
   );
+}
+
+function arrayOf(elements: Iterable<number>, type: QuantizedType | undefined): Float32Array | Int8Array | Uint8Array {
+  if (type === undefined) return Float32Array.from(elements);
+  return type.dtype === 'int8' ? Int8Array.from(elements) : Uint8Array.from(elements);
 }
 
 export function togetherView(together: Together, tensor: TensorId): View {

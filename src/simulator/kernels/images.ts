@@ -183,7 +183,7 @@ function combineReal(task: ImageTask, fields: Fields): (mode: number, a: Line, b
       const [x, y] = [a[i] ?? 0, b[i] ?? 0];
       const value =
         mode === 2
-          ? timesScale((x - aZero) * (y - bZero), scaleA) + outZero
+          ? nearestEven(Math.fround(Math.fround((x - aZero) * (y - bZero) * scaleA) + outZero))
           : sumOfScaled(x, scaleA, y, mode === 0 ? scaleB : -scaleB, offset);
       a[i] = limit(value, task.lo, task.hi);
     }
@@ -378,6 +378,12 @@ export function runSoftmax(memory: Memory, fields: Fields): void {
 function softmaxOf(memory: Memory, task: ImageTask, fields: Fields): (pixel: Line) => void {
   if (task.isFloat) return softmaxFloat;
   if (at(fields, 'multiplier') !== 0) return (pixel) => softmaxFixed(pixel, task, fields);
+  const scale = floatFromBits(at(fields, 'scale'));
+  if (scale !== 0) {
+    const first = at(fields, 'table') / 4;
+    const exponentials = memory.float32.slice(first, first + 256);
+    return (pixel) => softmaxByScale(pixel, exponentials, scale, task);
+  }
   const table = tableAt(memory, fields, 256).slice();
   return (pixel) => softmaxByTable(pixel, table, task);
 }
@@ -415,6 +421,19 @@ function softmaxFloat(values: Line): void {
     sum += e;
   }
   for (let i = 0; i < values.length; i++) values[i] = Math.fround((values[i] ?? 0) / sum);
+}
+
+/** In float32, every step rounded. */
+function softmaxByScale(values: Line, exponentials: Float32Array, scale: number, task: ImageTask): void {
+  let largest = task.lo;
+  for (const value of values) largest = Math.max(largest, value);
+  let sum = 0;
+  for (const value of values) sum = Math.fround(sum + (exponentials[largest - value] ?? 0));
+  for (let i = 0; i < values.length; i++) {
+    const share = Math.fround(Math.fround((exponentials[largest - (values[i] ?? 0)] ?? 0) * scale) / sum);
+    const steps = Number.isFinite(share) ? nearestEven(share) : 0;
+    values[i] = limit(steps + task.outZero, task.lo, task.hi);
+  }
 }
 
 function softmaxByTable(values: Line, table: Int32Array, task: ImageTask): void {
