@@ -14,9 +14,9 @@
 import type { TensorId } from '../src/ir/types.js';
 import type { Schedule, ScheduledBlock, ScheduledLayer, ScheduledRoot, Stay } from '../src/schedule/schedule.js';
 import { alignUp, RESIDENT_ALIGNMENT_BYTES } from '../src/schedule/tiling.js';
-import { allocate } from '../src/solver/allocator/allocate.js';
 import type { AllocationBuffer } from '../src/solver/allocator/problem.js';
 import { type TightWindow, tightWindows } from '../src/solver/allocator/window.js';
+import { packOnce } from './pack-once.js';
 import { type LoadedBuffer, withEarlierLoads } from './prefetch-room.js';
 
 /** Buffers of a block that belong to one of its steps. */
@@ -66,14 +66,14 @@ export function assignAddresses(schedule: Schedule, nodeLimit: number): AddressR
         buffers.push({ id: workspaceId(step, role), sizeBytes, ...window });
   }
   const capacityBytes = schedule.capacityBytes - base;
-  const result = allocate({ capacityBytes, buffers }, { nodeLimit });
+  const result = packOnce({ capacityBytes, buffers }, nodeLimit);
   if (result.heightBytes > capacityBytes)
     return {
       excessBytes: () => leastExcess(capacityBytes, buffers, result.heightBytes, nodeLimit),
       windows: () => tightWindows({ capacityBytes, buffers }, Math.ceil(nodeLimit / 6)),
     };
   const early = withEarlierLoads(buffers, loadedBuffers(schedule), unitStarts(schedule), capacityBytes);
-  const packed = early === undefined ? undefined : allocate({ capacityBytes, buffers: early }, { nodeLimit });
+  const packed = early === undefined ? undefined : packOnce({ capacityBytes, buffers: early }, nodeLimit);
   const taken = packed !== undefined && packed.heightBytes <= capacityBytes ? packed : result;
   const offsetOf = (id: string): number => base + (taken.offsets.get(id) ?? 0);
   const stayOffsets = new Map<string, number>();
@@ -151,7 +151,7 @@ function leastExcess(
   for (const share of [0.0005, 0.002, 0.008, 0.03]) {
     const relaxed = Math.ceil(capacityBytes * (1 + share));
     if (relaxed >= heightBytes) break;
-    const result = allocate({ capacityBytes: relaxed, buffers }, { nodeLimit });
+    const result = packOnce({ capacityBytes: relaxed, buffers }, nodeLimit);
     if (result.heightBytes <= relaxed) return result.heightBytes - capacityBytes;
   }
   return heightBytes - capacityBytes;

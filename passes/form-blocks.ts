@@ -15,28 +15,52 @@
 import { imageShape, tensorOf } from '../src/ir/facts.js';
 import type { Program, TensorId } from '../src/ir/types.js';
 import { DTYPE_BYTES } from '../src/ir/types.js';
-import { asFlowing, canFlow, type RootFacts, shapeBlock } from '../src/schedule/block-shape.js';
+import { asFlowing, type BlockShape, canFlow, type RootFacts, shapeBlock } from '../src/schedule/block-shape.js';
 import type { Layer } from '../src/schedule/layer.js';
 import { addCandidates, type BlockCandidate } from './block-candidates.js';
 import { type FormOptions, MOST_LAYERS_STREAMED } from './block-forms.js';
+import { KnownRuns, OrderlessMemo } from './known-runs.js';
 
 const MOST_LAYERS = 48;
+
+/** What a run of layers makes. */
+interface Formed {
+  readonly candidates: readonly BlockCandidate[];
+  readonly hasRoom: boolean;
+}
+
+/** By program and options: its blocks are asked for in several orders of its layers. */
+const KNOWN = new OrderlessMemo(() => new KnownRuns<Formed>());
+
+/** Cost: linear in the layers, times MOST_LAYERS, times forms and homes; runs that other orders have too cost nothing again. */
 export function formBlocks(program: Program, layers: readonly Layer[], options: FormOptions): BlockCandidate[] {
+  const { capacityBytes, alignmentBytes, canEvict, pieces, leastRoom, chip } = options;
+  const known = KNOWN.of(program, JSON.stringify([capacityBytes, alignmentBytes, canEvict, pieces, leastRoom, chip]));
   const facts = rootFacts(program, layers);
   const flowing = layers.map(asFlowing);
   const candidates: BlockCandidate[] = [];
   for (let first = 0; first < layers.length; first += 1) {
+    const runs = known.from(program.ops, first, MOST_LAYERS);
     for (let last = first; last < Math.min(layers.length, first + MOST_LAYERS); last += 1) {
       const layer = layers[last];
       if (layer === undefined || !canFlow(layer)) break;
       if (last === first) continue;
-      const shape = shapeBlock(layers, flowing, facts, first, last);
-      if (shape === undefined) continue;
-      const hasRoom = addCandidates(shape, options, candidates);
-      if (!hasRoom && last - first >= MOST_LAYERS_STREAMED) break;
+      const formed = runs[last - first] ?? formRun(shapeBlock(layers, flowing, facts, first, last), options);
+      runs[last - first] = formed;
+      for (const candidate of formed.candidates) candidates.push(candidate);
+      if (!formed.hasRoom && last - first >= MOST_LAYERS_STREAMED) break;
     }
   }
   return candidates;
+}
+
+const CANNOT_FLOW: Formed = { candidates: [], hasRoom: true };
+
+function formRun(shape: BlockShape | undefined, options: FormOptions): Formed {
+  if (shape === undefined) return CANNOT_FLOW;
+  const candidates: BlockCandidate[] = [];
+  const hasRoom = addCandidates(shape, options, candidates);
+  return { candidates, hasRoom };
 }
 
 function rootFacts(program: Program, layers: readonly Layer[]): Map<TensorId, RootFacts> {

@@ -1,5 +1,5 @@
 import { sizeBytes, tensorOf } from '../src/ir/facts.js';
-import type { Program, TensorId } from '../src/ir/types.js';
+import type { Op, Program, TensorId } from '../src/ir/types.js';
 import { computeWork } from '../src/schedule/compute-work.js';
 import { type Layer, layersOf } from '../src/schedule/layer.js';
 import {
@@ -14,11 +14,11 @@ import { type ForcedHome, withForcedHomes, withForcedWeights } from '../src/solv
 import type { ItemUse, PlacementItem, PlacementProblem, PlacementStep, Span } from '../src/solver/placement/problem.js';
 import type { Chip } from '../src/target/chip.js';
 import type { BlockCandidate } from './block-candidates.js';
-import type { FormOptions } from './block-forms.js';
 import { statesOf } from './carry-states.js';
 import { formBlocks } from './form-blocks.js';
+import { OrderlessMemo } from './known-runs.js';
 import type { PlaceOptions } from './place-options.js';
-import { enumerateTilings, type TilingChoice } from './tile.js';
+import { enumerateTilings, type TileOptions, type TilingChoice } from './tile.js';
 
 /** The problem that a program poses, with what is needed to read the answer. */
 export interface PosedProblem {
@@ -73,8 +73,9 @@ export function poseProblem(
   });
   const forcedWeights = forcedWeightsOf(layers, options.forced);
   const isKept = (t: number): boolean => forcedWeights.get(t) === 'sram';
+  const tilings = tilingsOf(program, layers, options);
   const choices = layers.map((layer, t) =>
-    enumerateTilings(layer, options).filter(
+    (tilings[t] ?? []).filter(
       ({ tiling }) =>
         !(isKept(t) && isReadAgain(tiling)) &&
         layer.operands.every(({ root }, i) => !pinnedInputs.has(root) || tiling.operandsFromSram[i] === true) &&
@@ -123,7 +124,7 @@ export function poseProblem(
   const stateOutputs = new Set(states.map(({ output }) => output));
   // Blocks are formed with all of their weights held; those that are there anyway come off later.
   const forBlocks = { ...options, canEvict, capacityBytes: capacityBytes + keptWeightBytes(layers, options) };
-  const formed = options.blocks ? formedOnce(program, layers, forBlocks) : [];
+  const formed = options.blocks ? formBlocks(program, layers, forBlocks) : [];
   const blocks = formed.filter(
     ({ inputs, outputs, form }) =>
       ![...form.streamed.keys()].some(isKept) &&
@@ -164,17 +165,17 @@ export function poseProblem(
   return { problem: { ...problem, spans: kept }, layers, choices, blocks: keptBlocks, roots };
 }
 
-/** Blocks are the same whether they are placed for traffic or for time. */
-const lastFormed = new WeakMap<Program, { readonly key: string; readonly blocks: readonly BlockCandidate[] }>();
+/** By program and options, and by op: the ways to run a layer do not depend on its step. */
+const KNOWN_TILINGS = new OrderlessMemo(() => new Map<Op, readonly TilingChoice[]>());
 
-function formedOnce(program: Program, layers: readonly Layer[], options: FormOptions): readonly BlockCandidate[] {
-  const { capacityBytes, alignmentBytes, canEvict, pieces, leastRoom, chip } = options;
-  const key = JSON.stringify([capacityBytes, alignmentBytes, canEvict, pieces, leastRoom, chip]);
-  const last = lastFormed.get(program);
-  if (last?.key === key) return last.blocks;
-  const blocks = formBlocks(program, layers, options);
-  lastFormed.set(program, { key, blocks });
-  return blocks;
+function tilingsOf(program: Program, layers: readonly Layer[], options: TileOptions): (readonly TilingChoice[])[] {
+  const { capacityBytes, alignmentBytes, narrowest, chip, isForTime } = options;
+  const known = KNOWN_TILINGS.of(program, JSON.stringify([capacityBytes, alignmentBytes, narrowest, chip, isForTime]));
+  return layers.map((layer) => {
+    const tilings = known.get(layer.op) ?? enumerateTilings(layer, options);
+    known.set(layer.op, tilings);
+    return tilings;
+  });
 }
 
 /** The problem of a program is asked for again when a plan could not be packed: what is cut off is no part of it. */

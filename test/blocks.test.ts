@@ -3,6 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { BlockCandidate } from '../passes/block-candidates.js';
 import { formBlocks } from '../passes/form-blocks.js';
+import { orderVariants } from '../passes/order-variants.js';
 import { optimise } from '../src/driver/compile.js';
 import { ProgramBuilder } from '../src/ir/builder.js';
 import type { Program, TensorId, Window2d } from '../src/ir/types.js';
@@ -275,6 +276,24 @@ test('random blocks: every row is there when it is read, at any height of stripe
   );
   expect(checked).toBeGreaterThan(100);
   expect(inPlace).toBeGreaterThan(3);
+});
+
+test('blocks that another order of the layers has made are those that this one makes by itself', () => {
+  let checked = 0;
+  fc.assert(
+    fc.property(fuzzProgram(8), (spec) => {
+      const program = optimise(buildFuzzProgram(spec), {});
+      formBlocks(program, layersOf(program), ROOMY);
+      for (const { program: other } of orderVariants(program, program)) {
+        const alone = { ...other, tensors: new Map(other.tensors) }; // nobody has asked for its blocks
+        const blocks = formBlocks(other, layersOf(other), ROOMY);
+        expect(blocks).toEqual(formBlocks(alone, layersOf(alone), ROOMY));
+        checked += blocks.length;
+      }
+    }),
+    { numRuns: 60, seed: 9 },
+  );
+  expect(checked).toBeGreaterThan(50);
 });
 
 /** Columns that a tile misses: what a layer reads and nobody makes or loads, and outputs that are not stored once and whole. */

@@ -75,7 +75,10 @@ export function solvePlacementIlp(
   const graph = buildStateGraph(problem);
   if (graph === undefined) {
     improveInParts(problem, plans, options);
-    const boundBytes = forgetfulBound(problem, plans.best().evaluation.trafficBytes, options);
+    const { trafficBytes } = plans.best().evaluation;
+    // Nobody asks for the bound of a plan that is of no use.
+    const isWanted = trafficBytes < (options.cutoffBytes ?? Number.POSITIVE_INFINITY);
+    const boundBytes = isWanted ? forgetfulBound(problem, trafficBytes, options) : 0;
     return finish({ best: plans.best(), boundBytes, ...nothing });
   }
   // A tenth of the gap: the intervals are cheap to close, and the ILP is small then.

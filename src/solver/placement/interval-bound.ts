@@ -79,7 +79,7 @@ export function searchIntervals(
     return best;
   };
   const weightBytes = steps.reduce((sum, step) => sum + step.weightBytes, 0);
-  const all = Int32Array.from(graph.arcFrom, (_, arc) => arc);
+  const all = new Int32Array(graph.arcFrom.length).map((_, arc) => arc);
   const root = { lowBytes: 0, highBytes: Math.min(capacityBytes, weightBytes), boundBytes: 0, arcs: all };
   const open: Interval[] = [];
   const closed: Interval[] = [];
@@ -122,13 +122,13 @@ function sweepOf(graph: StateGraph): Sweep {
     arrival: new Int32Array(graph.nodeCount),
     arcVisits: 0,
   };
-  graph.arcEdge.forEach((index, arc) => {
-    const edge = graph.edges[index];
-    if (edge === undefined) return;
+  for (let arc = 0; arc < count; arc += 1) {
+    const edge = graph.edges[graph.arcEdge[arc] as number];
+    if (edge === undefined) continue;
     sweep.weights[arc] = edge.weightBytes;
     sweep.passes[arc] = edge.weightPasses;
     sweep.isHeld[arc] = edge.isHeld ? 1 : 0;
-  });
+  }
   return sweep;
 }
 

@@ -1,14 +1,9 @@
-import { canBeEvicted, type Eviction, evictionsFor, evictionTraffic, freedBytes, tailOf } from './evictions.js';
-import {
-  type EdgeGroup,
-  evictableBytes,
-  type GraphEdges,
-  graphEdges,
-  IN_BOTH,
-  IN_DRAM,
-  IN_SRAM,
-} from './graph-edges.js';
+import { ArcList } from './arc-list.js';
+import { evictableBytes } from './edges-by-homes.js';
+import { type Eviction, evictionsFor, evictionTraffic, freedBytes, tailOf } from './evictions.js';
+import { type EdgeGroup, type GraphEdges, graphEdges, setOf, type TouchedItem } from './graph-edges.js';
 import { type Execution, type ItemEvents, itemEvents, type Placement, type PlacementProblem } from './problem.js';
+import { StateTable } from './state-table.js';
 
 /**
  * Every plan of a problem as a path through one directed graph without cycles.
@@ -63,54 +58,21 @@ export interface GraphEdge {
 export const MOST_ARCS = 3_000_000;
 const MOST_STATES = 20_000;
 
-/** Arcs as they are found: many, of unknown number. */
-class ArcList {
-  from = new Int32Array(1 << 12);
-  to = new Int32Array(1 << 12);
-  edge = new Int32Array(1 << 12);
-  cost = new Float64Array(1 << 12);
-  memory = new Float64Array(1 << 12);
-  eviction = new Int32Array(1 << 12);
-  length = 0;
-
-  push(from: number, to: number, edge: number, cost: number, memory: number, eviction: number): void {
-    const at = this.length;
-    if (at === this.from.length) this.grow();
-    this.from[at] = from;
-    this.to[at] = to;
-    this.edge[at] = edge;
-    this.cost[at] = cost;
-    this.memory[at] = memory;
-    this.eviction[at] = eviction;
-    this.length = at + 1;
-  }
-
-  private grow(): void {
-    const capacity = 2 * this.from.length;
-    const grown = <T extends Int32Array | Float64Array>(values: T, bigger: T): T => {
-      bigger.set(values);
-      return bigger;
-    };
-    this.from = grown(this.from, new Int32Array(capacity));
-    this.to = grown(this.to, new Int32Array(capacity));
-    this.edge = grown(this.edge, new Int32Array(capacity));
-    this.cost = grown(this.cost, new Float64Array(capacity));
-    this.memory = grown(this.memory, new Float64Array(capacity));
-    this.eviction = grown(this.eviction, new Int32Array(capacity));
-  }
-}
+/** Homes. */
+const IN_DRAM = 0;
+const IN_SRAM = 1;
+const IN_BOTH = 2;
 
 interface Draft {
   readonly problem: PlacementProblem;
   readonly evictableBytes: number; // at once
-  readonly events: readonly ItemEvents[];
   readonly live: readonly (readonly number[])[]; // items alive before each step, and after the last
-  readonly pinned: ReadonlyMap<number, boolean>;
+  readonly canDrop: readonly number[]; // by cut: the set of positions of items that may leave SRAM there
   readonly edges: GraphEdges;
   readonly arcs: ArcList;
   readonly evictions: (readonly Eviction[])[];
-  readonly nodeKeys: Map<number, number>[]; // by cut: key of the homes -> provisional node
-  readonly provisionalCount: { value: number };
+  readonly states: readonly StateTable[]; // by cut
+  nodeCount: number; // nodes are numbered as they are met, and sorted in the end
 }
 
 /** For problems whose graph would be too large otherwise. */
@@ -134,38 +96,53 @@ export function buildStateGraph(problem: PlacementProblem, options: GraphOptions
   const { mostArcs = MOST_ARCS, forgotten = new Set<number>(), pinned = new Map<number, boolean>() } = options;
   const events = itemEvents(problem);
   const live = liveItems(problem, events).map((items) => items.filter((item) => !forgotten.has(item)));
-  if (live.some((items) => items.length > 30)) return undefined; // homes no longer fit a key
+  if (live.some((items) => items.length > MOST_LIVE)) return undefined;
+  // An item that is not complete stays as it is.
+  const canDrop = live.map((items, t) =>
+    setOf(items, (item) => !pinned.has(item) && (events[item]?.lastWrite ?? -1) < t),
+  );
   const draft: Draft = {
     problem,
     evictableBytes: evictableBytes(problem),
-    events,
     live,
-    pinned,
+    canDrop,
     edges: graphEdges(problem, { events, live, forgotten, pinned }),
     arcs: new ArcList(),
     evictions: [],
-    nodeKeys: live.map(() => new Map<number, number>()),
-    provisionalCount: { value: 0 },
+    states: live.map(() => new StateTable()),
+    nodeCount: 0,
   };
-  const order: number[] = []; // provisional nodes, sorted
-  const homes: number[][] = [];
-  nodeOf(draft, 0, 0); // all that is alive is in DRAM
+  const nodes: SortedNode[] = [];
+  nodeOf(draft, 0, 0, 0); // all that is alive is in DRAM
   for (let t = 0; t <= problem.steps.length; t += 1) {
+    const states = draft.states[t] as StateTable;
     closeUnderDrops(draft, t);
-    if ((draft.nodeKeys[t]?.size ?? 0) > MOST_STATES) return undefined;
-    const keys = [...(draft.nodeKeys[t]?.keys() ?? [])].sort((a, b) => b - a);
-    for (const key of keys) {
-      const node = draft.nodeKeys[t]?.get(key) ?? -1;
-      const state = decode(key, live[t]?.length ?? 0);
-      order.push(node);
-      homes.push(state);
-      addDrops(draft, t, key, node, state);
-      for (const group of draft.edges.groups[t] ?? []) applyGroup(draft, group, state, node);
+    if (states.size > MOST_STATES) return undefined;
+    for (const index of states.sorted()) {
+      const state = {
+        node: states.node[index] as number,
+        cut: t,
+        inSram: states.inSram[index] as number,
+        inBoth: states.inBoth[index] as number,
+      };
+      nodes.push(state);
+      addDrops(draft, state);
+      addEdges(draft, state);
       if (draft.arcs.length > mostArcs) return undefined;
     }
   }
-  if ((draft.nodeKeys[problem.steps.length]?.size ?? 0) === 0) return undefined;
-  return finish(draft, order, homes);
+  if (draft.states[problem.steps.length]?.size === 0) return undefined;
+  return finish(draft, nodes);
+}
+
+/** Homes fit two sets of bits. */
+const MOST_LIVE = 30;
+
+interface SortedNode {
+  readonly node: number; // as it was numbered when it was met
+  readonly cut: number;
+  readonly inSram: number; // see StateTable
+  readonly inBoth: number;
 }
 
 /** Items alive at each cut, in order; at the last cut those that outlive all steps. Cost: the lengths of their lives. */
@@ -178,114 +155,105 @@ export function liveItems(problem: PlacementProblem, events: readonly ItemEvents
   return live;
 }
 
-function decode(key: number, count: number): number[] {
-  const homes: number[] = [];
-  let rest = key;
-  for (let i = 0; i < count; i += 1) {
-    homes.push(rest % 3);
-    rest = Math.floor(rest / 3);
-  }
-  return homes;
+function nodeOf(draft: Draft, cut: number, inSram: number, inBoth: number): number {
+  const node = (draft.states[cut] as StateTable).nodeOf(inSram, inBoth, draft.nodeCount);
+  if (node === draft.nodeCount) draft.nodeCount += 1;
+  return node;
 }
 
-function nodeOf(draft: Draft, cut: number, key: number): number {
-  const nodes = draft.nodeKeys[cut];
-  const known = nodes?.get(key);
-  if (known !== undefined) return known;
-  const made = draft.provisionalCount.value;
-  draft.provisionalCount.value += 1;
-  nodes?.set(key, made);
-  return made;
-}
-
-function canDrop(draft: Draft, t: number, item: number): boolean {
-  if (draft.pinned.has(item)) return false;
-  return (draft.events[item]?.lastWrite ?? -1) < t; // an item that is not complete stays as it is
-}
+/** The lowest position of a set that is not empty. */
+const lowest = (set: number): number => 31 - Math.clz32(set & -set);
 
 function closeUnderDrops(draft: Draft, t: number): void {
-  draft.live[t]?.forEach((item, position) => {
-    const keys = draft.nodeKeys[t];
-    if (!canDrop(draft, t, item) || keys === undefined || keys.size > MOST_STATES) return;
-    const unit = 3 ** position;
-    for (const key of [...keys.keys()]) nodeOf(draft, t, key - (Math.floor(key / unit) % 3) * unit);
-  });
+  const states = draft.states[t] as StateTable;
+  for (let left = draft.canDrop[t] as number; left !== 0; left &= left - 1) {
+    if (states.size > MOST_STATES) return;
+    const others = ~(left & -left);
+    const count = states.size;
+    for (let i = 0; i < count; i += 1) {
+      nodeOf(draft, t, (states.inSram[i] as number) & others, (states.inBoth[i] as number) & others);
+    }
+  }
 }
 
-function addDrops(draft: Draft, t: number, key: number, node: number, state: readonly number[]): void {
-  draft.live[t]?.forEach((item, position) => {
-    const home = state[position] ?? IN_DRAM;
-    if (home === IN_DRAM || !canDrop(draft, t, item)) return;
-    const spillBytes = home === IN_SRAM ? (draft.problem.items[item]?.dramBytes ?? 0) : 0;
-    draft.arcs.push(node, nodeOf(draft, t, key - home * 3 ** position), -1, spillBytes, 0, -1);
-  });
+function addDrops(draft: Draft, { node, cut, inSram, inBoth }: SortedNode): void {
+  for (let left = (draft.canDrop[cut] as number) & (inSram | inBoth); left !== 0; left &= left - 1) {
+    const item = draft.live[cut]?.[lowest(left)] ?? -1;
+    const position = left & -left;
+    const spillBytes = (inSram & position) !== 0 ? (draft.problem.items[item]?.dramBytes ?? 0) : 0;
+    draft.arcs.push(node, nodeOf(draft, cut, inSram & ~position, inBoth & ~position), -1, spillBytes, 0, -1);
+  }
 }
 
-/** The arcs of a group's edges that leave one state, if the state admits them. Cost: few states admit a group; most leave at once. */
-function applyGroup(draft: Draft, group: EdgeGroup, state: readonly number[], node: number): void {
-  const { uses, outputs } = group;
-  let cost = 0;
-  for (let i = 0; i < uses.length; i += 1) {
-    const use = uses[i] as EdgeGroup['uses'][number];
-    const home = state[use.position] ?? IN_DRAM;
-    if (use.isPartial) {
-      if ((home === IN_DRAM) === use.fromSram) return;
-    } else if (!use.fromSram) {
-      if (home === IN_SRAM) return;
-    } else if (home === IN_DRAM) cost += use.dramBytes;
+/** The arcs of all edges that leave one state. */
+function addEdges(draft: Draft, state: SortedNode): void {
+  const { inSram, inBoth, cut } = state;
+  const there = inSram | inBoth;
+  let stateBytes = 0;
+  for (let left = there; left !== 0; left &= left - 1) {
+    stateBytes += draft.problem.items[draft.live[cut]?.[lowest(left)] ?? -1]?.sramBytes ?? 0;
   }
-  for (let i = 0; i < outputs.length; i += 1) {
-    const output = outputs[i] as EdgeGroup['outputs'][number];
-    if (output.position < 0) cost += output.spillBytes;
-    else if ((state[output.position] === IN_DRAM) === output.toSram) return;
+  const groups = draft.edges.groups[cut] ?? [];
+  for (let i = 0; i < groups.length; i += 1) {
+    const group = groups[i] as EdgeGroup;
+    if ((there & group.fixed) === group.fixedInSram && (inSram & group.needCopy) === 0)
+      applyGroup(draft, group, state, stateBytes);
   }
-  let memory = group.itemBytes;
-  for (let i = 0; i < state.length; i += 1) if (state[i] !== IN_DRAM) memory += group.passBytes[i] ?? 0;
+}
+
+/** The arcs of a group's edges that leave a state which admits them. @param stateBytes of SRAM, by the items that are there */
+function applyGroup(draft: Draft, group: EdgeGroup, state: SortedNode, stateBytes: number): void {
+  const { inSram, inBoth, node } = state;
+  const there = inSram | inBoth;
+  let { costBytes: cost } = group;
+  let memory = stateBytes + group.itemBytes;
+  let loaded = 0;
+  for (let i = 0; i < group.touched.length; i += 1) {
+    const item = group.touched[i] as TouchedItem;
+    if ((there & item.position) !== 0) memory -= item.sramBytes;
+    else if (item.isReloaded) {
+      cost += item.dramBytes;
+      loaded |= item.position;
+    }
+  }
   const { capacityBytes } = draft.problem;
   // Held weights are in SRAM while the edge runs, whether resident or not: resident ones save no room at their own steps.
   const mostOwnBytes = capacityBytes - memory + draft.evictableBytes;
   let target = -1;
-  for (const edge of group.edges) {
-    const ownBytes = draft.edges.ownBytes[edge] ?? 0;
+  for (let i = 0; i < group.edges.length; i += 1) {
+    const edge = group.edges[i] as number;
+    const ownBytes = draft.edges.ownBytes[edge] as number;
     if (ownBytes > mostOwnBytes) continue;
-    const edgeCost = cost + (draft.edges.cost[edge] ?? 0);
+    const edgeCost = cost + (draft.edges.cost[edge] as number);
     const edgeMemory = memory + ownBytes;
     if (edgeMemory <= capacityBytes) {
-      if (target < 0) target = nodeOf(draft, group.last + 1, keyAfter(group, state));
+      if (target < 0) target = nodeAfter(draft, group, inSram, inBoth | loaded);
       draft.arcs.push(node, target, edge, edgeCost, edgeMemory, -1);
       continue;
     }
-    for (const arc of arcsWithEvictions(draft, edge, passingItems(draft, group, state), edgeCost, edgeMemory)) {
-      if (target < 0) target = nodeOf(draft, group.last + 1, keyAfter(group, state));
+    const passing = itemsOf(draft.live[group.first] ?? [], inSram & group.evictable);
+    for (const arc of arcsWithEvictions(draft, edge, passing, edgeCost, edgeMemory)) {
+      if (target < 0) target = nodeAfter(draft, group, inSram, inBoth | loaded);
       draft.arcs.push(node, target, edge, arc.cost, arc.memory, arc.eviction);
     }
   }
 }
 
-/** The key of the homes that a group leaves behind. */
-function keyAfter({ uses, outputs, carry }: EdgeGroup, state: readonly number[]): number {
-  const after = state.slice();
-  for (const { position, fromSram, isPartial } of uses) {
-    if (isPartial) continue;
-    if (!fromSram) after[position] = IN_DRAM;
-    else if (state[position] === IN_DRAM) after[position] = IN_BOTH;
-  }
-  let key = 0;
-  let unit = 1;
-  for (const source of carry) {
-    key += unit * (source >= 0 ? (after[source] ?? IN_DRAM) : (outputs[-1 - source]?.home ?? IN_DRAM));
-    unit *= 3;
-  }
-  return key;
+/** The state that a group leaves behind, of homes with what it reloads. */
+function nodeAfter(draft: Draft, group: EdgeGroup, inSram: number, inBoth: number): number {
+  const after = (set: number): number => {
+    let moved = 0;
+    for (let left = set & group.kept; left !== 0; left &= left - 1)
+      moved |= group.positionAfter[lowest(left)] as number;
+    return moved;
+  };
+  return nodeOf(draft, group.last + 1, after(inSram) | group.madeInSram, after(inBoth) | group.madeInBoth);
 }
 
-/** Items in SRAM that a group does not touch, and that have no copy in DRAM. */
-function passingItems(draft: Draft, group: EdgeGroup, state: readonly number[]): number[] {
-  return (draft.live[group.first] ?? []).filter((item, position) => {
-    const isComplete = (draft.events[item]?.lastWrite ?? -1) < group.first;
-    const isPassing = (group.passBytes[position] ?? 0) > 0 && state[position] === IN_SRAM && isComplete;
-    return isPassing && canBeEvicted(draft.problem, draft.events, item);
-  });
+function itemsOf(live: readonly number[], set: number): number[] {
+  const items: number[] = [];
+  for (let left = set; left !== 0; left &= left - 1) items.push(live[lowest(left)] ?? -1);
+  return items;
 }
 
 /** Room beyond what is needed, as shares of the SRAM: for weights that other steps keep resident. */
@@ -316,11 +284,14 @@ function arcsWithEvictions(
   });
 }
 
-function finish(draft: Draft, order: readonly number[], nodeHomes: readonly (readonly number[])[]): StateGraph {
-  const place = new Int32Array(draft.provisionalCount.value);
-  order.forEach((node, index) => {
+function finish(draft: Draft, nodes: readonly SortedNode[]): StateGraph {
+  const place = new Int32Array(draft.nodeCount);
+  nodes.forEach(({ node }, index) => {
     place[node] = index;
   });
+  const nodeHomes = nodes.map(({ cut, inSram, inBoth }) =>
+    (draft.live[cut] ?? []).map((_, i) => ((inSram >> i) & 1 ? IN_SRAM : (inBoth >> i) & 1 ? IN_BOTH : IN_DRAM)),
+  );
   const { arcs } = draft;
   const arcFrom = arcs.from.slice(0, arcs.length);
   const arcTo = arcs.to.slice(0, arcs.length);
@@ -330,7 +301,7 @@ function finish(draft: Draft, order: readonly number[], nodeHomes: readonly (rea
   }
   return {
     problem: draft.problem,
-    nodeCount: order.length,
+    nodeCount: nodes.length,
     arcFrom,
     arcTo,
     arcEdge: arcs.edge.slice(0, arcs.length),
