@@ -4,7 +4,7 @@ import { floatAttribute, floatsAttribute, intAttribute, stringAttribute } from '
 import { malformed } from './problems.js';
 import { type NodeContext, real, reals, settled, type Value, valueDims, wholes } from './value.js';
 
-const MOST_STEPS = 1024;
+export const MOST_STEPS = 1024;
 
 /** Gates of each operator, and the functions that they have when the model names none. */
 const CELLS: Readonly<Record<string, { readonly gates: number; readonly functions: readonly string[] }>> = {

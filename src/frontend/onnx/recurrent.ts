@@ -1,11 +1,13 @@
 /** LSTM and GRU: one operator for each direction, whose rows are the steps. */
 import type { TensorId } from '../../ir/types.js';
 import { unsupported } from '../import-problems.js';
+import { LARGEST_TABLE_BYTES, runsOf, stepsOfRun } from '../recurrent-sizes.js';
 import { floatAttribute, intAttribute, stringAttribute } from './attributes.js';
+import type { OpSpec } from './builder.js';
 import { type Const, elementCountOf, shapeText } from './constant.js';
 import { constantView } from './matmul.js';
 import { malformed } from './problems.js';
-import { importStepByStep } from './recurrent-steps.js';
+import { importStepByStep, MOST_STEPS } from './recurrent-steps.js';
 import {
   activation,
   computed,
@@ -29,7 +31,7 @@ interface Tools {
 
 export function importRecurrent(ctx: NodeContext, { slice, join }: Tools): Value[] {
   const { node } = ctx;
-  if (node.operator === 'RNN' || !hasCell(ctx)) return importStepByStep(ctx);
+  if (node.operator === 'RNN' || !hasCell(ctx) || isTooLarge(ctx)) return importStepByStep(ctx);
   const isLstm = node.operator === 'LSTM';
   const gates = isLstm ? 4 : 3;
   const layout = intAttribute(node, 'layout', 0);
@@ -62,18 +64,16 @@ export function importRecurrent(ctx: NodeContext, { slice, join }: Tools): Value
     const initial = states.map((isGiven, i) => (isGiven ? stateOf(ctx, 5 + i, layout, d, slice) : undefined));
     const state = initialState(ctx, initial, hidden, d, join);
     const table = tableOf(ctx, { weights, recurrence, bias, direction: d, gates, hidden, inputs, isLstm });
-    const spec = {
-      kind: 'recurrent' as const,
-      cell: isLstm ? ('lstm' as const) : ('gru' as const),
+    const spec: Cell = {
+      kind: 'recurrent',
+      cell: isLstm ? 'lstm' : 'gru',
       hidden,
       isReverse,
       resetsAfter: !isLstm && intAttribute(node, 'linear_before_reset', 0) !== 0,
       clip: 0,
-      inputs: [input, state, table],
     };
     const name = directions === 1 ? outputName(ctx) : `${outputName(ctx)}:${isReverse ? 'backward' : 'forward'}`;
-    const tensor = ctx.builder.emit(spec, name, [1, steps, 1, size], ctx.origin);
-    const all = viewInOrder(tensor, [steps, 1, 1, size], [0, 1, 2, 3]); // steps, directions, batch
+    const all = inRuns(ctx, spec, { input, state, table, steps, inputs, size, name }, { slice, join });
     const y = isLstm ? slice(all, 3, 0, hidden) : all;
     const last = isReverse ? 0 : steps - 1;
     const end = (part: View): View => (steps === 1 ? part : slice(part, 0, last, 1));
@@ -94,6 +94,40 @@ export function importRecurrent(ctx: NodeContext, { slice, join }: Tools): Value
     ...(isLstm ? [state(both(results.flatMap((result) => result.c ?? [])))] : []),
   ];
   return outputs.map((view) => computed(view));
+}
+
+type Cell = Omit<Extract<OpSpec, { kind: 'recurrent' }>, 'inputs'>;
+
+interface Sequence {
+  readonly input: TensorId; // [1, steps, 1, inputs]
+  readonly state: TensorId; // [1, 1, 1, size]
+  readonly table: TensorId;
+  readonly steps: number;
+  readonly inputs: number;
+  readonly size: number;
+  readonly name: string;
+}
+
+/** One operator, or several that hand the state on. @returns [steps, 1, 1, size]: steps, directions, batch */
+function inRuns(ctx: NodeContext, cell: Cell, sequence: Sequence, { slice, join }: Tools): View {
+  const { input, table, steps, inputs, size, name } = sequence;
+  const { builder, origin } = ctx;
+  const length = stepsOfRun(steps, 4 * (inputs + size), 4 * (builder.shapeOf(table)[0] ?? 0));
+  const whole = viewInOrder(input, [steps, 1, 1, inputs], [0, 1, 2, 3]);
+  const stored = (view: View, shape: readonly number[]): TensorId =>
+    builder.asShape(builder.materialise(view, atomsInOrder(view, [0, 1, 2, 3]), origin).tensor, shape, origin);
+  let state = sequence.state;
+  const parts: View[] = [];
+  for (const { start, size: own } of runsOf(steps, length, cell.isReverse)) {
+    const x = own === steps ? input : stored(slice(whole, 0, start, own), [1, own, 1, inputs]);
+    const part = length === steps ? name : `${name}:${start}`;
+    const tensor = builder.emit({ ...cell, inputs: [x, state, table] }, part, [1, own, 1, size], origin);
+    const view = viewInOrder(tensor, [own, 1, 1, size], [0, 1, 2, 3]);
+    parts.push(view);
+    if (own < steps) state = stored(slice(view, 0, cell.isReverse ? 0 : own - 1, 1), [1, 1, 1, size]);
+  }
+  const [only] = parts;
+  return parts.length === 1 && only !== undefined ? only : join(cell.isReverse ? parts.reverse() : parts, 0);
 }
 
 /** Several sequences: one after the other, with the same weights, each with its own initial state. */
@@ -119,6 +153,14 @@ function sequenceBySequence(ctx: NodeContext, batch: number, layout: number, too
 }
 
 const MOST_SEQUENCES = 64;
+
+/** Weights that one operator could not hold, and steps that can be spelled out. */
+function isTooLarge(ctx: NodeContext): boolean {
+  const [, rows = 0, inputs = 0] = valueDims(settled(ctx, 1));
+  const hidden = valueDims(settled(ctx, 2))[2] ?? 0;
+  const steps = valueDims(settled(ctx, 0))[intAttribute(ctx.node, 'layout', 0) === 0 ? 0 : 1] ?? 1;
+  return 4 * rows * (inputs + hidden + 2) > LARGEST_TABLE_BYTES && steps <= MOST_STEPS;
+}
 
 /** Whether the form is that of the machine's cells; another is spelled out step by step. */
 function hasCell(ctx: NodeContext): boolean {

@@ -5,7 +5,7 @@ import { RECURRENT_INT8 } from '../../ir/types.js';
 import { unsupported } from '../import-problems.js';
 import { type Constant, integersOf } from './constant.js';
 import type { NodeContext } from './context.js';
-import { gateConstants, type LstmForm, type Places } from './lstm-parts.js';
+import { gateConstants, inRuns, type LstmForm, type Places } from './lstm-parts.js';
 import { fixedPoint, scaleOf } from './numbers.js';
 import { malformed } from './problems.js';
 import { sliced } from './slicing.js';
@@ -45,18 +45,16 @@ export function lstmInIntegers(node: NodeContext, x: Tensor, places: Places, for
   // h less its zero point and the cell behind it are one tensor.
   const quant = { scales: output.scales, zeroPoint: 0 };
   const initial = node.state(places.outputState, [1, 1, 1, 2 * units], 'int16', quant);
-  const all = node.emit(
-    {
-      kind: 'recurrent',
-      cell: 'lstmInt8',
-      hidden: units,
-      isReverse: places.isReverse,
-      resetsAfter: false,
-      clip: 0,
-      inputs: [node.reshape(x.id, [1, steps, 1, inputs]), initial, table],
-    },
-    { quant },
-  );
+  const spec = {
+    kind: 'recurrent',
+    cell: 'lstmInt8',
+    hidden: units,
+    isReverse: places.isReverse,
+    resetsAfter: false,
+    clip: 0,
+  } as const;
+  const operands = [node.reshape(x.id, [1, steps, 1, inputs]), initial, table] as const;
+  const all = inRuns(node, operands, { steps, rowBytes: inputs + 4 * units }, spec, { quant });
   node.keepState(places.outputState, sliced(node, all, 1, places.isReverse ? 0 : steps - 1, 1));
   const h = sliced(node, all, 3, 0, units);
   return node.emit({ kind: 'convert', to: 'int8', ...UNCHANGED, inputs: [h] }, { quant: output });

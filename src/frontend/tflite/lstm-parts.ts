@@ -1,9 +1,13 @@
 /** What the forms of LSTMs have in common: which operands are whose, and the matrices of the four gates. */
-import { elementCountOf } from '../../ir/facts.js';
+import type { OpSpec, ResultSpec } from '../../ir/builder.js';
+import { elementCountOf, sizeBytes } from '../../ir/facts.js';
+import type { TensorId } from '../../ir/types.js';
+import { runsOf, stepsOfRun } from '../recurrent-sizes.js';
 import { type Constant, realsOf } from './constant.js';
 import type { NodeContext } from './context.js';
 import { malformed } from './problems.js';
 import type { FusedActivation } from './schema.js';
+import { sliced } from './slicing.js';
 
 /** Operands of one direction. Gates in the order input, forget, cell, output. */
 export interface Places {
@@ -51,4 +55,28 @@ export function biasesOf(node: NodeContext, places: Places, units: number): Floa
     biases.set(realsOf(bias), gate * units);
   }
   return biases;
+}
+
+type Cell = Omit<Extract<OpSpec, { kind: 'recurrent' }>, 'inputs' | 'name' | 'loc'>;
+
+/** One operator, or several that hand the state on. @returns [1, steps, 1, elements of the state] */
+export function inRuns(
+  node: NodeContext,
+  [x, initial, table]: readonly [TensorId, TensorId, TensorId],
+  { steps, rowBytes }: { readonly steps: number; readonly rowBytes: number },
+  cell: Cell,
+  result: ResultSpec = {},
+): TensorId {
+  const length = stepsOfRun(steps, rowBytes, sizeBytes(node.builder.tensor(table)));
+  let state = initial;
+  const parts: TensorId[] = [];
+  for (const { start, size } of runsOf(steps, length, cell.isReverse)) {
+    const inputs = [sliced(node, x, 1, start, size), state, table];
+    const part = node.emit({ ...cell, inputs }, result);
+    parts.push(part);
+    if (size < steps) state = sliced(node, part, 1, cell.isReverse ? 0 : size - 1, 1);
+  }
+  const [only = x] = parts;
+  if (parts.length === 1) return only;
+  return node.emit({ kind: 'concat', axis: 1, inputs: cell.isReverse ? parts.reverse() : parts });
 }

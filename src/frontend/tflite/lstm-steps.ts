@@ -7,7 +7,7 @@ import type { NodeContext } from './context.js';
 import { biasesOf, joined, type LstmForm, type Places } from './lstm-parts.js';
 import { sliced } from './slicing.js';
 
-const MAX_STEPS = 1024;
+export const MAX_STEPS = 1024;
 
 /** @returns [1, steps, 1, units] */
 export function lstmStepByStep(node: NodeContext, x: TensorId, places: Places, form: LstmForm): TensorId {

@@ -6,10 +6,11 @@
 import { isQuantized } from '../../ir/facts.js';
 import type { Tensor, TensorId } from '../../ir/types.js';
 import { unsupported } from '../import-problems.js';
+import { LARGEST_TABLE_BYTES } from '../recurrent-sizes.js';
 import { activation, type Importer, type NodeContext } from './context.js';
 import { isIntegerLstm, lstmInIntegers } from './lstm-int8.js';
-import { biasesOf, joined, type LstmForm, type Places } from './lstm-parts.js';
-import { lstmStepByStep } from './lstm-steps.js';
+import { biasesOf, inRuns, joined, type LstmForm, type Places } from './lstm-parts.js';
+import { lstmStepByStep, MAX_STEPS } from './lstm-steps.js';
 import { malformed } from './problems.js';
 import { fusedActivation } from './schema.js';
 import { sliced } from './slicing.js';
@@ -82,11 +83,16 @@ function direction(node: NodeContext, places: Places, form: LstmForm): TensorId 
   const given = node.input(0);
   if (isIntegerLstm(node, given, places, form)) return lstmInIntegers(node, given, places, form);
   const x = node.reshape(real(node, given), [1, form.steps, 1, form.inputs]);
-  const y = form.fn === 'tanh' ? inOne(node, x, places, form) : lstmStepByStep(node, x, places, form);
+  const y =
+    form.fn === 'tanh' && !isTooLarge(form) ? inOne(node, x, places, form) : lstmStepByStep(node, x, places, form);
   return stored(node, y, given);
 }
 
-/** All steps as one operator. */
+/** Weights that one operator could not hold, and steps that can be spelled out. */
+const isTooLarge = ({ inputs, units, steps }: LstmForm): boolean =>
+  16 * units * (inputs + units + 2) > LARGEST_TABLE_BYTES && steps <= MAX_STEPS;
+
+/** All steps as one operator, or as few. */
 function inOne(node: NodeContext, x: TensorId, places: Places, form: LstmForm): TensorId {
   const { units, steps, inputs } = form;
   const states = [places.outputState, places.cellState].map((position) =>
@@ -103,15 +109,15 @@ function inOne(node: NodeContext, x: TensorId, places: Places, form: LstmForm): 
   const { builder, loc, resultName } = node;
   const name = `${resultName}:${places.isReverse ? 'backward' : 'weights'}`;
   const table = builder.addConstant({ name, shape: [data.length], data, loc });
-  const all = node.emit({
+  const spec = {
     kind: 'recurrent',
     cell: 'lstm',
     hidden: units,
     isReverse: places.isReverse,
     resetsAfter: false,
     clip: Math.max(0, form.clip),
-    inputs: [x, initial, table],
-  });
+  } as const;
+  const all = inRuns(node, [x, initial, table], { steps, rowBytes: 4 * (inputs + 2 * units) }, spec);
   const last = sliced(node, all, 1, places.isReverse ? 0 : steps - 1, 1);
   node.keepState(places.outputState, node.reshape(sliced(node, last, 3, 0, units), [1, units]));
   node.keepState(places.cellState, node.reshape(sliced(node, last, 3, units, units), [1, units]));
