@@ -1,6 +1,6 @@
 /** Logistic and tanh of 16 bits: the interpreter's and the machine's, each number of them, and both near the real functions. */
 import { expect, test } from '@jest/globals';
-import { logistic16, tanh16 } from '../src/reference/fixed-point-functions-16.js';
+import { logistic16, tanh16 } from '../src/base/fixed-point-functions-16.js';
 import { logisticOf, tanhOf } from '../src/simulator/kernels/fixed-point-functions-16.js';
 
 const ALL = Array.from({ length: 65536 }, (_, i) => i - 32768);

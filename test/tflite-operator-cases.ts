@@ -5,6 +5,7 @@ import {
   act,
   bytes,
   constant,
+  f32,
   i8,
   i32,
   int32,
@@ -13,6 +14,7 @@ import {
   type OperatorCase,
   one,
   random,
+  type Spec,
 } from './tflite-case-parts.js';
 import { activations, functions, pools } from './tflite-function-cases.js';
 import { INTEGER_CASES } from './tflite-integer-cases.js';
@@ -191,6 +193,30 @@ function hybrids(): OperatorCase[] {
   ];
 }
 
+/** Functions of int16; every number of it is an element of x. */
+function functions16(): OperatorCase[] {
+  const wide = (name: string, scale: number): FileTensor => ({
+    name,
+    type: 'int16',
+    shape: [1, 16, 16, 16],
+    scales: [scale],
+    zeroPoints: [0],
+  });
+  const unary = (name: string, from: number, to: number, spec: Spec): OperatorCase =>
+    one(`${name} int16 of ${from}`, { version: 2, ...spec }, [wide('x', from)], [wide('y', to)]);
+  return [
+    ...[0.0004, 0.00031, 2 ** -12, 2 ** -11].flatMap((from) => [
+      unary('LOGISTIC', from, 2 ** -15, { code: 14 }),
+      unary('TANH', from, 2 ** -15, { code: 28 }),
+    ]),
+    unary('RELU', 0.0004, 0.0003, { code: 19 }),
+    unary('RELU6', 0.0004, 0.0004, { code: 21 }),
+    unary('LEAKY_RELU', 0.0004, 0.0003, { code: 98, optionsType: 75, options: { 0: f32(0.2) } }),
+    unary('EXP', 0.0001, 0.001, { code: 47, optionsType: 33 }),
+    unary('GELU', 0.0004, 0.0003, { code: 150, optionsType: 117, options: { 0: i8(0) } }),
+  ];
+}
+
 /** int16 activations with int8 weights: symmetric, biases of 64 bits. */
 function int16s(): OperatorCase[] {
   const wide = (name: string, shape: number[], scale: number): FileTensor => ({
@@ -276,6 +302,7 @@ function int16s(): OperatorCase[] {
       [x, int32('axes', [2], 1, 2)],
       [wide('y', [1, 1, 1, 4], 0.0003)],
     ),
+    ...functions16(),
     one(
       'RESIZE_BILINEAR int16',
       { code: 23, optionsType: 15, options: { 2: i8(0), 3: i8(1) }, version: 4 },

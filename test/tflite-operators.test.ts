@@ -21,11 +21,15 @@ describe('agrees with LiteRT', () => {
 });
 
 /** All of int8, and a part of the others: layouts are the same. */
-const COMPILED = OPERATOR_CASES.filter(({ name }, i) => /\bint8/.test(name) || i % 6 === 0);
+const COMPILED = OPERATOR_CASES.filter(
+  ({ name }, i) => /\bint8/.test(name) || i % 6 === 0 || /^(TANH|EXP).*int16/.test(name),
+);
+/** The tables of all int16 numbers need more room than the other operators. */
+const sramOf = (name: string): number => (/int16 of/.test(name) ? 192 * 1024 : 2048);
 
 /** Where not all of an operator fits: tiles, streams of weights, copies. */
-test.each(COMPILED.map(({ name, model }) => [name, model] as const))('compiles %s', async (_, model) => {
+test.each(COMPILED.map(({ name, model }) => [name, model] as const))('compiles %s', async (name, model) => {
   const program = importTflite(writeTflite(model), 'case.tflite');
-  const { compiled, chip } = await compiledGreedily(program, 'int8', 2048);
+  const { compiled, chip } = await compiledGreedily(program, 'int8', sramOf(name));
   expect(compiledProblems(compiled, program, chip)).toEqual([]);
 });

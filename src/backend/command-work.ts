@@ -112,7 +112,8 @@ export function computeCommandWork(op: string, field: FieldOf, chip: Chip): Comm
 
 /** Of the activations of the epilogue, and of the instruction itself. */
 function tableBytes(op: string, field: FieldOf, channels: number): number {
-  const activations = 256 * ['act1', 'act2'].filter((name) => field(name) === 2).length;
+  const each = field('dtype') === 3 ? 2 * 65536 : 256;
+  const activations = each * ['act1', 'act2'].filter((name) => field(name) === 2).length;
   if (op === 'layerNorm') return activations + 8 * channels;
   if (field('dtype') === 1) return activations;
   if (op === 'lrn') return activations + 4 * 1024;

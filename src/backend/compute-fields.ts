@@ -132,12 +132,12 @@ export function epilogueFields(program: Program, op: Op, isFloat: boolean, table
     fields[`${slot}Hi`] = hi;
   };
   const clamp = (lo: number, hi: number): void => (isFloat ? put(1, floatBits(lo), floatBits(hi)) : put(1, lo, hi));
-  const lookUp = (): void => {
+  const lookUp = (id: TensorId | undefined): void => {
     put(2, table, 0);
-    table += 256;
+    table += id === undefined ? 0 : sizeBytes(tensorOf(program, id));
   };
   if (op.kind === 'clamp') clamp(op.lo, op.hi);
-  if (op.kind === 'lut') lookUp();
+  if (op.kind === 'lut') lookUp(op.inputs[1]);
   if (op.kind === 'unary') put(unaryKind(op.fn), floatBits(op.alpha), floatBits(op.beta));
   for (const stage of op.epilogue) {
     if (stage.kind === 'add') {
@@ -145,7 +145,7 @@ export function epilogueFields(program: Program, op: Op, isFloat: boolean, table
       Object.assign(fields, additionFields(program, stage));
       slot = 'act2';
     } else if (stage.kind === 'clamp') clamp(stage.lo, stage.hi);
-    else if (stage.kind === 'lut') lookUp();
+    else if (stage.kind === 'lut') lookUp(stage.table);
     else put(unaryKind(stage.fn), floatBits(stage.alpha), floatBits(stage.beta));
   }
   return fields;

@@ -101,7 +101,7 @@ const WINDOW = [
 
 /**
  * The epilogue of docs/numerics.md: stage 1 (activation), stage 2 (addition of a second image, pixel by pixel), stage 3
- * (activation). Activation kinds: 0 none; 1 clamp to [lo, hi]; 2 table (int8 and uint8; table of 256 bytes in SRAM at lo);
+ * (activation). Activation kinds: 0 none; 1 clamp to [lo, hi]; 2 table (integers; in SRAM at lo: 256 bytes, or for int16 65536 numbers);
  * 3 leakyRelu (alpha = lo); 4 sigmoid; 5 tanh; 6 hardSwish; 7 hardSigmoid (alpha = lo, beta = hi); 8 elu (alpha = lo);
  * 9 exp; 10 sqrt; 11 abs; 12 neg; 13 floor; 14 ceil; 15 round; 16 trunc; 17 sign;
  * 18 log; 19 erf; 20 gelu; 21 geluTanh; 22 sin; 23 cos; 24 rsqrt; 25 reciprocal; 26 softplus; 27 softsign; 28 silu; 29 mish;

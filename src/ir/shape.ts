@@ -259,10 +259,8 @@ function inferPad(op: Pick<PadOp, 'before' | 'after'>, x: Operand): Inferred {
 }
 
 function inferLut(inputs: readonly Operand[], x: Operand): Inferred {
-  if (x.dtype !== 'int8' && x.dtype !== 'uint8') {
-    return fail(`${describe('operand', x)} of lut is ${x.dtype}, must be int8 or uint8`);
-  }
-  return table('lut', inputs, x.dtype, 256) ?? done(x.shape, x.dtype);
+  if (!isQuantized(x.dtype)) return fail(`${describe('operand', x)} of lut is ${x.dtype}, must be quantised`);
+  return table('lut', inputs, x.dtype, x.dtype === 'int16' ? 65536 : 256) ?? done(x.shape, x.dtype);
 }
 
 function inferConvert(op: Pick<ConvertOp, 'to'>, x: Operand): Inferred {

@@ -331,7 +331,7 @@ export interface UnaryOp extends OpBase {
   readonly alpha: number; // leakyRelu slope, elu alpha, hardSigmoid alpha; else 0
   readonly beta: number; // hardSigmoid beta; else 0
 }
-/** inputs: x int8 or uint8, table of the same type [256]; result = table[x - lowest stored value of the type]. */
+/** inputs: x quantised, table of the same type, [256] or of int16 [65536]; result = table[x - lowest stored value of the type]. */
 export interface LutOp extends OpBase {
   readonly kind: 'lut';
 }

@@ -1,8 +1,8 @@
 /** The LSTM of int8 inputs and int16 state; docs/numerics.md, "lstmInt8". */
+import { logistic16, tanh16 } from '../base/fixed-point-functions-16.js';
 import { RECURRENT_INT8 as AT, type RecurrentOp } from '../ir/types.js';
 import { mbqm } from './fixed-point.js';
 import { roundingShift } from './fixed-point-functions.js';
-import { logistic16, tanh16 } from './fixed-point-functions-16.js';
 import type { Elements } from './movement.js';
 
 const sat16 = (x: number): number => Math.min(32767, Math.max(-32768, x));

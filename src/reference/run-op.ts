@@ -219,7 +219,8 @@ function runSumPool(op: SumPoolOp, operands: Operands): Elements {
 function runLookUp(x: Elements, table: Elements, what: { readonly kind: string }): Elements {
   if (x instanceof Int8Array && table instanceof Int8Array) return lookUp(x, table);
   if (x instanceof Uint8Array && table instanceof Uint8Array) return lookUp(x, table);
-  throw new Error(`operand and table of ${what.kind} are not of one type of 8 bits`);
+  if (x instanceof Int16Array && table instanceof Int16Array) return x.map((value) => table[value + 32768] as number);
+  throw new Error(`operand and table of ${what.kind} are not of one quantised type`);
 }
 
 function runConvert(op: ConvertOp, operands: Operands): Elements {

@@ -296,10 +296,9 @@ function withoutSharedOverwrites(operands: readonly Operand[]): Operand[] {
 
 function weightsOf(program: Program, op: Op): LayerWeights {
   let headerBytes = 0;
-  for (const stage of op.epilogue) if (stage.kind === 'lut') headerBytes += 256;
-  if (op.kind === 'lut') headerBytes += 256;
+  for (const stage of op.epilogue) if (stage.kind === 'lut') headerBytes += sizeBytes(tensorOf(program, stage.table));
   const isInteger = isQuantized(tensorOf(program, op.inputs[0] ?? op.output).dtype);
-  const isTabled = op.kind === 'softmax' || op.kind === 'lrn';
+  const isTabled = op.kind === 'softmax' || op.kind === 'lrn' || op.kind === 'lut';
   const own = op.kind === 'layerNorm' ? op.inputs.slice(1) : op.kind === 'recurrent' ? op.inputs.slice(2) : [];
   const tables = isTabled ? op.inputs.slice(1, 2) : own;
   for (const table of tables) headerBytes += sizeBytes(tensorOf(program, table));

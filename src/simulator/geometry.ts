@@ -428,7 +428,7 @@ function activationProblem(fields: Fields, name: string): string | undefined {
   const kind = at(fields, name);
   if (kind === 0 || kind === 1) return undefined;
   const { isFloat, bytes } = elementType(at(fields, 'dtype'));
-  if (kind === 2) return bytes === 1 ? undefined : `${name} is a table, which only types of one byte have`;
+  if (kind === 2) return bytes <= 2 ? undefined : `${name} is a table, which only types of one or two bytes have`;
   if (kind < 0 || kind >= ACTIVATION_KINDS) return `${name} = ${kind} has no meaning`;
   return isFloat ? undefined : `${name} = ${kind} exists for float32 only`;
 }

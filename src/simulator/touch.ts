@@ -466,7 +466,8 @@ function touchEpilogueAndOutput(accesses: Accesses, line: CodeLine, fields: Fiel
   for (const stage of ['act1', 'act2']) {
     if (at(fields, stage) !== 2) continue;
     const lo = at(fields, `${stage}Lo`);
-    accesses.sramBytes(constants(line, 1), lo, lo + 256, lo, false);
+    const tableBytes = elementBytes * 256 ** elementBytes;
+    accesses.sramBytes(constants(line, elementBytes), lo, lo + tableBytes, lo, false);
   }
   if (at(fields, 'addMode') !== 0)
     touchPixels(accesses, line, 'add', viewIn(line, fields, 'add'), rows, cols, bytes, task, true);

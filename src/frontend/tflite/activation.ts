@@ -1,11 +1,13 @@
 /** Activations: limits, on their own or fused into the operator before; leaky, parametric and hard ones. */
 import { isQuantized, storedRange } from '../../ir/facts.js';
 import type { Tensor, TensorId } from '../../ir/types.js';
+import { unsupported } from '../import-problems.js';
 import { POINT } from './binary-constant.js';
 import { together } from './broadcast.js';
 import { realsOf } from './constant.js';
 import { activation, type Importer, type NodeContext, type Value } from './context.js';
 import { hardSwishTable } from './hard-swish.js';
+import { rescaled16 } from './int16-functions.js';
 import { asOrdered, lookUpInto } from './look-up.js';
 import { additionRescale, fixedPoint, type Limits, realLimits, scaleOf, storedLimits } from './numbers.js';
 import { asDeclared, realInput } from './real-numbers.js';
@@ -44,6 +46,10 @@ export const limits =
     const result = node.resultQuant();
     const { lo, hi } = storedLimits(fn, result, x.dtype);
     const scale = fixedPoint(Math.fround(scaleOf(quant) / scaleOf(result)));
+    if (x.dtype === 'int16') {
+      const factor = Math.fround(scaleOf(quant) / scaleOf(result));
+      return [asOrdered(withFused(node, rescaled16(node, x.id, factor, result), fn), perm)];
+    }
     const apply = (stored: number): number =>
       Math.min(Math.max(rescaled(stored - quant.zeroPoint, scale) + result.zeroPoint, lo), hi);
     return [asOrdered(lookUpInto(node, x, result, apply), perm)];
@@ -59,8 +65,15 @@ export const leakyRelu: Importer = (node) => {
     return [asOrdered(node.emit({ kind: 'unary', fn: 'leakyRelu', alpha, beta: 0, inputs: [x.id] }), perm)];
   }
   const result = node.resultQuant();
-  const identity = fixedPoint(Math.fround(scaleOf(quant) / scaleOf(result)));
+  const factor = Math.fround(scaleOf(quant) / scaleOf(result));
+  const identity = fixedPoint(factor);
   const product = Math.fround(Math.fround(scaleOf(quant) * alpha) / scaleOf(result));
+  if (x.dtype === 'int16') {
+    // Of the two scales the larger one is the larger number above zero, and the other one below.
+    if (!(alpha >= 0 && alpha <= 1)) unsupported(`a slope of ${alpha}`);
+    const inputs = [factor, product].map((factor) => rescaled16(node, x.id, factor, result));
+    return [asOrdered(node.emit({ kind: 'binary', fn: 'max', inputs }), perm)];
+  }
   const slope = fixedPoint(Math.abs(product));
   const apply = (stored: number): number => {
     const value = stored - quant.zeroPoint;

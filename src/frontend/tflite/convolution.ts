@@ -173,7 +173,10 @@ export const fullyConnected: Importer = (node) => {
   const shape = options.bool(DENSE.keepDims) ? [...x.shape.slice(0, -1), m] : [rows, m];
   const scalesInFloat32 = weights.quantization?.scales.length === 1;
   if (isHybrid(x.dtype, weights)) {
-    const made = hybridDense(node, node.reshape(x.id, [1, rows, 1, k]), weights);
+    const made = hybridDense(node, node.reshape(x.id, [1, rows, 1, k]), weights, {
+      bias: biasOf(node),
+      isSymmetric: !options.bool(DENSE.asymmetric),
+    });
     return [activation(node.reshape(withFused(node, made, node.activationOption(DENSE.activation)), shape))];
   }
   const layout = { scalesInFloat32, shape: rows === 1 ? [m, k] : [m, 1, 1, k] };
@@ -215,15 +218,25 @@ function computedDense(node: NodeContext): ReturnType<typeof activation> {
   return activation(node.reshape(asDeclared(node, fused), shape));
 }
 
-/** Rows are brought to 8 bits one by one. */
-function hybridDense(node: NodeContext, image: TensorId, weights: Constant): TensorId {
+interface HybridDense {
+  readonly bias: Constant | undefined;
+  readonly isSymmetric: boolean;
+}
+
+/** Rows are brought to 8 bits one by one. @param image [1, rows, 1, K] @param weights [M, K] */
+export function hybridDense(
+  node: NodeContext,
+  image: TensorId,
+  weights: Constant,
+  { bias, isSymmetric }: HybridDense,
+): TensorId {
   const [m = 1, k = 1] = weights.shape;
   return hybridLayer(node, {
     image,
     weights,
-    bias: biasOf(node),
+    bias,
     channels: m,
-    isSymmetric: !node.options.bool(DENSE.asymmetric),
+    isSymmetric,
     byRow: true,
     apply: (integers, own, zeros) => {
       const x = node.builder.tensor(integers);

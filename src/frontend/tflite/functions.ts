@@ -6,8 +6,12 @@ import { unsupported } from '../import-problems.js';
 import { unaryFunction as realFunction } from '../quantize/real-functions.js';
 import { withFused } from './activation.js';
 import { broadcastShape, together } from './broadcast.js';
-import { activation, type Importer, type NodeContext } from './context.js';
+import type { Constant } from './constant.js';
+import { activation, type Importer, type NodeContext, type Value } from './context.js';
+import { hybridDense } from './convolution.js';
 import { repeated } from './gather.js';
+import { isHybrid } from './hybrid.js';
+import { logistic16, lookUp16, sampled16, tanh16 } from './int16-functions.js';
 import { asOrdered, lookUpInto, realTable } from './look-up.js';
 import { fixedPoint, scaleOf } from './numbers.js';
 import { asDeclared, realInput, realOf } from './real-numbers.js';
@@ -27,9 +31,26 @@ export const unaryFunction =
     const { tensor: x, perm } = node.ordered(0);
     if (x.dtype === 'float32') return [asOrdered(unary(node, x, fn, fn === 'elu' ? ELU_ALPHA : 0), perm)];
     if (real !== undefined && x.dtype !== 'int16') return [asOrdered(realTable(node, x, real), perm)];
+    const wide = real === undefined ? undefined : wideFunction(node, x, fn, real);
+    if (wide !== undefined) return [asOrdered(lookUp16(node, x, node.resultQuant(), wide), perm)];
     const made = unary(node, node.builder.tensor(realOf(node, x)), fn, fn === 'elu' ? ELU_ALPHA : 0);
     return [asOrdered(asDeclared(node, made), perm)];
   };
+
+/** Of int16: its own tables for LOGISTIC and TANH, one of samples for what LiteRT has so. */
+function wideFunction(
+  node: NodeContext,
+  { quant }: Tensor,
+  fn: UnaryFunction,
+  real: (x: number) => number,
+): ((x: number) => number) | undefined {
+  if (quant === undefined) return undefined;
+  if (fn === 'sigmoid') return logistic16(scaleOf(quant));
+  if (fn === 'tanh') return tanh16(scaleOf(quant));
+  return fn === 'exp' || fn === 'log' || fn === 'gelu' || fn === 'geluTanh'
+    ? sampled16(quant, node.resultQuant(), real)
+    : undefined;
+}
 
 export const gelu: Importer = (node) => {
   const fn = (node.node.options?.bool(GELU.approximate) ?? false) ? 'geluTanh' : 'gelu';
@@ -108,12 +129,14 @@ function channelImage(node: NodeContext, x: Tensor): TensorId {
   return node.reshape(x.id, [1, elementCountOf(x.shape) / channels, 1, channels]);
 }
 
-const MATMUL = { transposeA: 0, transposeB: 1 } as const;
+const MATMUL = { transposeA: 0, transposeB: 1, asymmetric: 2 } as const;
 
 /** BATCH_MATMUL: the last two axes; those before are one for each product, or 1 and repeated. */
 export const batchMatMul: Importer = (node) => {
   const transposeA = node.node.options?.bool(MATMUL.transposeA) ?? false;
   const transposeB = node.node.options?.bool(MATMUL.transposeB) ?? false;
+  const hybrid = hybridProduct(node, transposeA, transposeB);
+  if (hybrid !== undefined) return hybrid;
   const stored = [node.input(0), node.input(1)].every(({ dtype }) => dtype === 'int8') && node.result.type === 'int8';
   const first = transposeA ? swapped(node, 0) : node.input(0);
   const given = {
@@ -137,6 +160,36 @@ export const batchMatMul: Importer = (node) => {
   const made = node.builder.tensor(id).shape;
   return [activation(node.reshape(id, [...lead, ...made.slice(-2)]))];
 };
+
+/** Rows of float32 times one matrix of int8, as a dense layer of such weights. */
+function hybridProduct(node: NodeContext, transposeA: boolean, transposeB: boolean): Value[] | undefined {
+  const value = node.operand(1);
+  if (value.kind !== 'constant' || transposeA) return undefined;
+  const { constant } = value;
+  const x = node.input(0);
+  const [first = 1, second = 1] = constant.shape.slice(-2);
+  const isOne = elementCountOf(constant.shape) === first * second && constant.shape.length <= x.shape.length;
+  if (!isHybrid(x.dtype, constant) || !isOne || constant.quantization?.scales.length !== 1) return undefined;
+  const weights = transposeB ? { ...constant, shape: [first, second] } : turned(constant, first, second);
+  const [m = 1, k = 1] = weights.shape;
+  const rows = elementCountOf(x.shape) / k;
+  const isSymmetric = !(node.node.options?.bool(MATMUL.asymmetric) ?? false);
+  const made = hybridDense(node, node.reshape(x.id, [1, rows, 1, k]), weights, { bias: undefined, isSymmetric });
+  return [activation(node.reshape(made, [...x.shape.slice(0, -1), m]))];
+}
+
+/** [K, N] as [N, K]. */
+function turned(constant: Constant, k: number, n: number): Constant {
+  const elements = (): ReturnType<Constant['elements']> => {
+    const data = constant.elements();
+    const out = data.slice() as typeof data;
+    for (let row = 0; row < n; row++) {
+      for (let column = 0; column < k; column++) out[row * k + column] = data[column * n + row] ?? 0;
+    }
+    return out;
+  };
+  return { ...constant, shape: [n, k], elements };
+}
 
 /** Matrices repeated so that there is one for each product. */
 function repeatedTo(node: NodeContext, x: Tensor, lead: readonly number[]): Tensor {

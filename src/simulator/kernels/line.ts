@@ -59,7 +59,8 @@ function activate(memory: Memory, task: ImageTask, activation: Activation, line:
     const { lo, hi } = activation;
     for (let i = 0; i < line.length; i++) line[i] = Math.min(Math.max(line[i] ?? 0, lo), hi);
   } else {
-    const table = elementsOf(memory, task.dtype).subarray(activation.lo, activation.lo + 256);
+    const first = activation.lo / task.elementBytes;
+    const table = elementsOf(memory, task.dtype).subarray(first, first + task.hi - task.lo + 1);
     for (let i = 0; i < line.length; i++) line[i] = table[(line[i] ?? 0) - task.lo] ?? 0;
   }
 }

@@ -1,6 +1,8 @@
 /** Logistic and tanh of 16 bits, as docs/numerics.md, "Fixed-point functions of 16 bits", has them. */
-import { roundingShift } from './fixed-point-functions.js';
 
+/** x / 2^bits, to the nearest integer, halves away from zero. */
+const roundingShift = (x: number, bits: number): number =>
+  Math.sign(x) * Math.floor((Math.abs(x) + 2 ** (bits - 1)) / 2 ** bits);
 const wrap = (x: number): number => (x << 16) >> 16;
 const saturate = (x: number): number => Math.min(32767, Math.max(-32768, x));
 
