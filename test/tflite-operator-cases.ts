@@ -185,6 +185,13 @@ function hybrids(): OperatorCase[] {
           ),
         ]),
     one(
+      'BATCH_MATMUL hybrid',
+      { code: 126, optionsType: 101, options: {}, version: 3 },
+      [act('x', 'float32', [2, 5, 16]), constant('w', 'int8', [16, 6], 0.01, 0)],
+      [act('y', 'float32', [2, 5, 6])],
+    ),
+    one('SIGN float32', { code: 158 }, [act('x', 'float32', [1, 6, 7, 8])], [act('y', 'float32', [1, 6, 7, 8])]),
+    one(
       'FULLY_CONNECTED hybrid',
       dense,
       [act('x', 'float32', [3, 12]), constant('w', 'int8', [6, 12], 0.01, 0), bias],
