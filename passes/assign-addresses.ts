@@ -12,12 +12,21 @@
  * A layer that writes its output over an operand puts both stays into one buffer.
  */
 import type { TensorId } from '../src/ir/types.js';
-import type { Schedule, ScheduledBlock, ScheduledLayer, ScheduledRoot, Stay } from '../src/schedule/schedule.js';
+import type {
+  Prefetch,
+  Schedule,
+  ScheduledBlock,
+  ScheduledLayer,
+  ScheduledRoot,
+  Stay,
+} from '../src/schedule/schedule.js';
 import { alignUp, RESIDENT_ALIGNMENT_BYTES } from '../src/schedule/tiling.js';
-import type { AllocationBuffer } from '../src/solver/allocator/problem.js';
+import type { AllocationBuffer, AllocationProblem, AllocationResult } from '../src/solver/allocator/problem.js';
 import { type TightWindow, tightWindows } from '../src/solver/allocator/window.js';
+import type { Chip } from '../src/target/chip.js';
+import { loadUnits } from './load-queue.js';
 import { packOnce } from './pack-once.js';
-import { type LoadedBuffer, withEarlierLoads } from './prefetch-room.js';
+import { withEarlierLoads } from './prefetch-room.js';
 
 /** Buffers of a block that belong to one of its steps. */
 const STEP_BUFFERS = ['held', 'chunks', 'sums'] as const;
@@ -27,7 +36,7 @@ export type AddressResult =
   | { readonly schedule: Schedule }
   | { readonly excessBytes: () => number; readonly windows: () => TightWindow[] };
 
-export function assignAddresses(schedule: Schedule, nodeLimit: number): AddressResult {
+export function assignAddresses(schedule: Schedule, nodeLimit: number, chip: Chip): AddressResult {
   const base = alignUp(
     schedule.layers.reduce((total, scheduled) => total + alignUp(scheduled.residentBytes, RESIDENT_ALIGNMENT_BYTES), 0),
     schedule.alignmentBytes,
@@ -72,9 +81,8 @@ export function assignAddresses(schedule: Schedule, nodeLimit: number): AddressR
       excessBytes: () => leastExcess(capacityBytes, buffers, result.heightBytes, nodeLimit),
       windows: () => tightWindows({ capacityBytes, buffers }, Math.ceil(nodeLimit / 6)),
     };
-  const early = withEarlierLoads(buffers, loadedBuffers(schedule), unitStarts(schedule), capacityBytes);
-  const packed = early === undefined ? undefined : packOnce({ capacityBytes, buffers: early }, nodeLimit);
-  const taken = packed !== undefined && packed.heightBytes <= capacityBytes ? packed : result;
+  const ahead = packedAhead(schedule, chains, inParts, { capacityBytes, buffers }, nodeLimit, chip);
+  const taken = ahead?.packed ?? result;
   const offsetOf = (id: string): number => base + (taken.offsets.get(id) ?? 0);
   const stayOffsets = new Map<string, number>();
   for (const chain of chains) {
@@ -114,28 +122,43 @@ export function assignAddresses(schedule: Schedule, nodeLimit: number): AddressR
     loadBytes: base + taken.loadBytes,
     provenOptimal: taken.provenOptimal,
   };
-  return { schedule: { ...schedule, layers, blocks, roots, allocation } };
+  const prefetches = ahead?.prefetches ?? [];
+  return { schedule: { ...schedule, layers, blocks, roots, allocation, prefetches } };
 }
 
-/** What the DMA fills, in the order in which it does. */
-function loadedBuffers(schedule: Schedule): LoadedBuffer[] {
-  const loaded: LoadedBuffer[] = [];
-  schedule.layers.forEach(({ workspace, block: index }, t) => {
-    for (const { role } of workspace)
-      if (role !== 'output') loaded.push({ id: workspaceId(t, role), isWhole: role === 'held' || role === 'tables' });
-    const block = schedule.blocks[index ?? -1];
-    if (block?.plan.first !== t) return;
-    for (const { step } of block.held) loaded.push({ id: workspaceId(step, 'held'), isWhole: true });
-    for (const ring of block.rings)
-      if (ring.role === 'input') loaded.push({ id: ringId(block, ring.root), isWhole: false });
-    for (const { step } of block.chunks) loaded.push({ id: workspaceId(step, 'chunks'), isWhole: false });
-  });
-  return loaded;
-}
+/** Units that a load may be ahead, further ones first: what lives longer is harder to pack. */
+const UNITS_AHEAD = [64, 3, 1];
 
-/** By step: where its layer or block begins. */
-function unitStarts(schedule: Schedule): number[] {
-  return schedule.layers.map(({ block }, t) => schedule.blocks[block ?? -1]?.plan.first ?? t);
+/** The buffers packed with room for loads that run ahead, as far ahead as it can be; undefined where none of it can be. */
+function packedAhead(
+  schedule: Schedule,
+  chains: readonly StayChain[],
+  inParts: ReadonlyMap<string, ChainInParts>,
+  { capacityBytes, buffers }: AllocationProblem,
+  nodeLimit: number,
+  chip: Chip,
+): { readonly packed: AllocationResult; readonly prefetches: readonly Prefetch[] } | undefined {
+  const units = loadUnits(
+    schedule,
+    {
+      workspace: workspaceId,
+      ring: (block, root) => ringId(block, root),
+      reloaded: (root, startStep) => {
+        const id = stayId(root, { startStep });
+        return inParts.has(id) || !chains.some((chain) => chain.id === id) ? undefined : id;
+      },
+    },
+    chip,
+  );
+  const bytesPerCycle = chip.dram.bytesPerSecond / chip.clockHz;
+  const loadCycles = chip.dma.setupCycles + chip.dram.latencyCycles;
+  for (const mostUnits of UNITS_AHEAD) {
+    const early = withEarlierLoads(buffers, units, { capacityBytes, bytesPerCycle, loadCycles, mostUnits });
+    if (early === undefined) return undefined;
+    const packed = packOnce({ capacityBytes, buffers: early.buffers }, nodeLimit);
+    if (packed.heightBytes <= capacityBytes) return { packed, prefetches: early.prefetches };
+  }
+  return undefined;
 }
 
 /**

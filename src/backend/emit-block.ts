@@ -15,16 +15,16 @@ import { BLOCK_JOINS, blockAccesses } from './accesses.js';
 import { type BlockCommandContext, blockComputeCommand, blockRingView, stripeRegister } from './block-compute.js';
 import { dramAddressOf } from './dram-layout.js';
 import { type Emitter, type FreeName, type Level, mask, step } from './emitter.js';
-import { type ConstantLoad, dramFrameStep, emitPreloads, emitWholeRoot, forEachFrame } from './frames.js';
+import { dramFrameStep, emitWholeRoot, forEachFrame } from './frames.js';
 import { type LayerContext, type RecordRun, stayOffset, viewFields } from './layer-views.js';
 import type { Access } from './phases.js';
+import { blockConstants, emitPreloads, emitSpread, joinsBeside, spreadAccesses } from './preloads.js';
 
 export function emitBlock(emitter: Emitter, block: ScheduledBlock, contextOf: (step: number) => LayerContext): void {
   const first = contextOf(block.plan.first);
-  const constants = [...heldLoads(block, contextOf), ...tableLoads(block, contextOf)];
-  emitPreloads(emitter, first, block.reloads, constants);
-  const accesses = blockAccesses(block, contextOf);
-  emitter.phase(accesses, BLOCK_JOINS);
+  emitPreloads(emitter, first, block.reloads, blockConstants(block, contextOf));
+  const accesses = [...blockAccesses(block, contextOf), ...spreadAccesses(first)];
+  emitter.phase(accesses, joinsBeside(first, BLOCK_JOINS));
   describeStripes(emitter, block);
   forEachFrame(emitter, first, ({ frameLevel }) => {
     const framed = (step: number): LayerContext => ({ ...contextOf(step), frameLevel });
@@ -95,7 +95,10 @@ function emitIterations(site: TileSite, count: number): void {
       emitRingRows(site, 'storeRows', ring, level, mask(i === 0 ? 'outputReady' : undefined), freed);
     });
   };
-  emitter.loop(count, (stripes) => emitter.loop(pieces, (columns) => body({ stripes, columns })));
+  emitter.loop(count, (stripes) => {
+    emitter.loop(pieces, (columns) => body({ stripes, columns }));
+    emitSpread(emitter, site.contextOf(block.plan.first), stripes, count);
+  });
 }
 
 /** The loops over stripes, and over the pieces of each. */
@@ -112,32 +115,6 @@ function chunksAhead({ chunks }: ScheduledBlock): 1 | 2 {
   const [only] = chunks;
   const returns = chunks.length === 1 && only !== undefined && only.chunks % 2 !== 0;
   return returns || chunks.some(({ buffers }) => buffers === 1) ? 1 : 2;
-}
-
-/** The weights of the block that are neither resident nor streamed. */
-function heldLoads(block: ScheduledBlock, contextOf: (step: number) => LayerContext): ConstantLoad[] {
-  return block.held.map((held) => {
-    const { scheduled, layout } = contextOf(held.step);
-    const limit = scheduled.layer.weights.totalBytes;
-    const offset = scheduled.residentBytes;
-    return {
-      dramBase: layout.weightAddresses[held.step] ?? 0,
-      sramBase: held.sramOffsetBytes,
-      offset,
-      bytes: limit - offset,
-      limit,
-    };
-  });
-}
-
-/** Tables in front of streamed weights. */
-function tableLoads(block: ScheduledBlock, contextOf: (step: number) => LayerContext): ConstantLoad[] {
-  return block.chunks.flatMap(({ step, tableBytes, sramOffsetBytes }) => {
-    const dramBase = contextOf(step).layout.weightAddresses[step] ?? 0;
-    return tableBytes === 0
-      ? []
-      : [{ dramBase, sramBase: sramOffsetBytes, offset: 0, bytes: tableBytes, limit: tableBytes }];
-  });
 }
 
 /** What the layers of a piece wait for, and what they raise when all are done. */

@@ -18,14 +18,7 @@ import { computeCommand } from './compute-command.js';
 import { dramAddressOf } from './dram-layout.js';
 import { emitTranspose } from './emit-transpose.js';
 import { type Emitter, type FreeName, type Level, mask, step } from './emitter.js';
-import {
-  type ConstantLoad,
-  dramFrameStep,
-  emitPreloads,
-  emitWholeRoot,
-  forEachFrame,
-  sramFrameStep,
-} from './frames.js';
+import { dramFrameStep, emitWholeRoot, forEachFrame, sramFrameStep } from './frames.js';
 import {
   bufferOffset,
   type ColumnTile,
@@ -39,6 +32,7 @@ import {
   streamedPixelBytes,
   viewFields,
 } from './layer-views.js';
+import { emitPreloads, emitSpread, joinsBeside, layerConstants, spreadAccesses } from './preloads.js';
 
 /** Levels of the loops that are open around a command. */
 export interface OpenLoops {
@@ -50,8 +44,8 @@ const NO_LOOPS: OpenLoops = { chunks: undefined, stripes: undefined };
 
 export function emitLayer(emitter: Emitter, context: LayerContext): void {
   const { scheduled, schedule } = context;
-  emitPreloads(emitter, context, scheduled.reloads, constantLoads(context));
-  emitter.phase(layerAccesses(context), layerJoins(context));
+  emitPreloads(emitter, context, scheduled.reloads, layerConstants(context));
+  emitter.phase([...layerAccesses(context), ...spreadAccesses(context)], joinsBeside(context, layerJoins(context)));
   if (scheduled.layer.kind === 'transpose') {
     forEachFrame(emitter, context, (framed) => emitTranspose(emitter, framed));
   } else if (isStreaming(scheduled.tiling)) {
@@ -61,25 +55,6 @@ export function emitLayer(emitter: Emitter, context: LayerContext): void {
   if (root?.isSpilled && root.lastWrite === context.step) {
     emitWholeRoot(emitter, 'store', context, root.root);
   }
-}
-
-/** Held weights; tables, where only chunks of the weights are there at a time. */
-function constantLoads(context: LayerContext): ConstantLoad[] {
-  const { scheduled, layout } = context;
-  const { headerBytes, totalBytes } = scheduled.layer.weights;
-  const dramBase = layout.weightAddresses[context.step] ?? 0;
-  const offset = scheduled.residentBytes;
-  if (scheduled.tiling.weights === 'held' && offset < totalBytes) {
-    return [
-      { dramBase, sramBase: bufferOffset(scheduled, 'held'), offset, bytes: totalBytes - offset, limit: totalBytes },
-    ];
-  }
-  if (scheduled.tiling.weights === 'streamed' && offset === 0 && headerBytes > 0) {
-    return [
-      { dramBase, sramBase: bufferOffset(scheduled, 'tables'), offset: 0, bytes: headerBytes, limit: headerBytes },
-    ];
-  }
-  return [];
 }
 
 /** Everything in SRAM: one pass over the image, weights resident, held, or streamed in chunks. */
@@ -104,6 +79,7 @@ function emitInPlace(emitter: Emitter, context: LayerContext): void {
   if (free === undefined) return;
   emitter.loop(chunks, (level) => {
     emitChunk(emitter, context, level, free);
+    emitSpread(emitter, context, level, chunks);
     compute([chunkRun(context)], { chunks: level, stripes: undefined }, mask('chunkReady'), mask(free));
   });
 }
@@ -195,6 +171,7 @@ function emitStripes(
         mask(i === streamed.length - 1 ? 'operandsReady' : undefined),
       );
     });
+    emitSpread(emitter, context, level, stripeCount(layer, tiling));
     const runs =
       tiling.outer === 'channels' && streamedChunks(context) > 0 ? [chunkRun(context)] : standingRecords(context);
     if (innerChunks === 0) emitCompute(emitter, context, tile, runs, inside, wait, signal);

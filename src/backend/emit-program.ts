@@ -12,7 +12,8 @@ import { emitBlock } from './emit-block.js';
 import { emitLayer } from './emit-layer.js';
 import { Emitter } from './emitter.js';
 import { emitEvictions, emitReturns } from './frames.js';
-import type { LayerContext } from './layer-views.js';
+import { contextAt, type LayerContext } from './layer-views.js';
+import { unitName } from './preloads.js';
 
 export interface EmittedProgram {
   readonly stream: CommandStream;
@@ -69,15 +70,10 @@ function emitPeriod(schedule: Schedule, layout: DramLayout): CommandStream['peri
 }
 
 function emitGroup(emitter: Emitter, schedule: Schedule, layout: DramLayout): void {
-  const contextOf = (step: number): LayerContext => {
-    const scheduled = schedule.layers[step];
-    if (scheduled === undefined) throw new Error(`no step ${step}`);
-    return { schedule, layout, scheduled, step, frameLevel: undefined };
-  };
+  const contextOf = (step: number): LayerContext => contextAt(schedule, layout, step);
   for (let step = 0; step < schedule.layers.length; step += 1) {
     const block = schedule.blocks[schedule.layers[step]?.block ?? -1];
-    const nameOf = (at: number): string => schedule.layers[at]?.layer.op.name ?? '';
-    emitter.layer = block === undefined ? nameOf(step) : `${nameOf(block.plan.first)} .. ${nameOf(block.plan.last)}`;
+    emitter.layer = unitName(schedule, step);
     emitter.step = step;
     emitEvictions(emitter, contextOf(step));
     if (block === undefined) emitLayer(emitter, contextOf(step));

@@ -75,27 +75,3 @@ function emitRest(
     limit,
   });
 }
-
-/** A load of constants that a layer or block needs before it starts. */
-export interface ConstantLoad {
-  readonly dramBase: number;
-  readonly sramBase: number;
-  readonly offset: number;
-  readonly bytes: number;
-  readonly limit: number;
-}
-
-/** What must be in SRAM before the first command computes. */
-export function emitPreloads(
-  emitter: Emitter,
-  context: LayerContext,
-  roots: readonly TensorId[],
-  constants: readonly ConstantLoad[],
-): void {
-  for (const load of constants) {
-    const start = load.sramBase;
-    emitter.phase([{ queue: 'load', memory: 'sram', start, end: start + load.bytes, isWrite: true }]);
-    emitter.add('load', { ...load });
-  }
-  for (const root of roots) emitWholeRoot(emitter, 'load', context, root);
-}

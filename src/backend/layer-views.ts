@@ -47,6 +47,12 @@ export interface LayerContext {
   readonly frameLevel: number | undefined;
 }
 
+export function contextAt(schedule: Schedule, layout: DramLayout, step: number): LayerContext {
+  const scheduled = schedule.layers[step];
+  if (scheduled === undefined) throw new Error(`no step ${step}`);
+  return { schedule, layout, scheduled, step, frameLevel: undefined };
+}
+
 export function bufferOffset(scheduled: ScheduledLayer, role: WorkspaceBuffer['role']): number {
   const buffer = scheduled.workspace.find((candidate) => candidate.role === role);
   if (buffer === undefined) throw new Error(`${scheduled.layer.op.name} has no buffer '${role}'`);

@@ -258,7 +258,7 @@ function packInRounds(
         ),
         chip.sram.bytes,
       );
-      const result = assignAddresses(grown, share > 0 ? ALLOCATOR_NODES / 4 : ALLOCATOR_NODES);
+      const result = assignAddresses(grown, share > 0 ? ALLOCATOR_NODES / 4 : ALLOCATOR_NODES, chip);
       if ('schedule' in result) return { schedule: checked(result.schedule), rounds: round + 1 };
       excessBytes = result.excessBytes;
       if (share > 0 || options.placement !== 'ilp' || round >= CUT_ROUNDS) continue;

@@ -45,11 +45,11 @@ export function withEarlyLoads(
   });
 }
 
-/** Where the frames of a period run in groups, the groups are alike. */
+/** Where the frames of a period run in groups, the groups are alike. Computing goes from step to step; loads may be out of their turn. */
 function firstGroup(period: readonly Command[]): readonly Command[] {
   let last = 0;
-  const end = period.findIndex(({ step }) => {
-    if (step === undefined) return false;
+  const end = period.findIndex(({ op, step }) => {
+    if (step === undefined || instructionNamed(op)?.queue !== 'compute') return false;
     const isAgain = step < last;
     last = step;
     return isAgain;

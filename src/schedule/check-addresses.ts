@@ -48,6 +48,10 @@ export function addressProblems(schedule: Schedule): string[] {
 
 function claimsOf(schedule: Schedule): Claim[] {
   const claims: Claim[] = [];
+  const startOf = (step: number, role: string, start: number): number => {
+    const early = (schedule.prefetches ?? []).filter((prefetch) => prefetch.step === step && prefetch.role === role);
+    return Math.min(start, ...early.map(({ issuedAt }) => issuedAt));
+  };
   const steps = schedule.layers.length;
   schedule.layers.forEach((scheduled, t) => {
     if (scheduled.residentBytes > 0) {
@@ -63,7 +67,7 @@ function claimsOf(schedule: Schedule): Claim[] {
     for (const buffer of scheduled.workspace) {
       claims.push({
         name: `${buffer.role} of ${scheduled.layer.op.name}`,
-        startStep: t,
+        startStep: startOf(t, buffer.role, t),
         endStep: t + 1,
         low: buffer.sramOffsetBytes,
         high: buffer.sramOffsetBytes + buffer.sizeBytes,
@@ -83,7 +87,8 @@ function claimsOf(schedule: Schedule): Claim[] {
       for (const buffer of block[role])
         claims.push({
           name: `${role} of step ${buffer.step}`,
-          ...steps,
+          startStep: startOf(buffer.step, role, steps.startStep),
+          endStep: steps.endStep,
           low: buffer.sramOffsetBytes,
           high: buffer.sramOffsetBytes + buffer.sizeBytes,
         });

@@ -146,6 +146,14 @@ export function stateOffsetBytes(schedule: Schedule, state: StatePlace): number 
   return state.inSram ? (schedule.roots.get(state.input)?.stays[0]?.sramOffsetBytes ?? -1) : -1;
 }
 
+/** Weights that are held, loaded out of their turn: in front of the streamed loads of an earlier layer or block, or along with them. */
+export interface Prefetch {
+  readonly step: number; // whose weights they are
+  readonly role: 'held' | 'tables'; // of their buffer
+  readonly issuedAt: number; // first step of that layer or block
+  readonly isSpread: boolean; // a part in every turn of its loop
+}
+
 export interface Schedule {
   readonly program: Program;
   readonly batch: number; // frames of a group: every layer or block runs for all of them before the next starts
@@ -160,6 +168,7 @@ export interface Schedule {
   readonly states: readonly StatePlace[];
   readonly loadBytes: readonly number[]; // per step, residents included
   readonly runs?: readonly PlannedRun[]; // in order of steps
+  readonly prefetches?: readonly Prefetch[]; // from assign-addresses on
   readonly record: PlacementRecord;
   readonly allocation?: AllocationRecord;
 }
