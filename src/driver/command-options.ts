@@ -142,7 +142,7 @@ export function addCompilerOptions(command: Command): Command {
     .option('--no-parts', 'keep tensors in SRAM or in DRAM as a whole, never in part')
     .option('--no-resident', 'keep no weights in SRAM from period to period: each is read in every one')
     .option('--solver <name>', 'ILP solver: glpk or highs', oneOf('--solver', ['glpk', 'highs']), 'glpk')
-    .option('--time-limit <seconds>', 'for the ILP search', numberFrom('--time-limit', 0, 86400), 10)
+    .option('--time-limit <seconds>', 'for the ILP search, as a last resort', numberFrom('--time-limit', 0, 86400), 60)
     .option('--gap <fraction>', 'stop the ILP within this share of its bound', numberFrom('--gap', 0, 1), 0.001)
     .option('--disable-pass <name>', 'leave an optional pass out; repeatable', addToList);
 }

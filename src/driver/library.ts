@@ -42,7 +42,7 @@ export interface CompileRequest {
   readonly resident?: boolean;
   /** Relative: where the search may stop; 0.001 when absent. */
   readonly gap?: number;
-  /** For the ILP solver; 10 when absent. */
+  /** For the ILP solver, as a last resort: its search ends by what it did, the same on every machine. 60 when absent. */
   readonly timeLimitSeconds?: number;
   /** Optional passes to leave out. */
   readonly disabledPasses?: readonly string[];
@@ -124,7 +124,7 @@ export async function compile(request: CompileRequest): Promise<Compilation> {
     dtype: request.dtype ?? 'int8',
     objective,
     solver: request.solver ?? 'glpk',
-    timeLimit: request.timeLimitSeconds ?? 10,
+    timeLimit: request.timeLimitSeconds ?? 60,
     gap: request.gap ?? 0.001,
     disablePass: request.disabledPasses ?? [],
     ...(batch === undefined ? {} : { batch }),

@@ -25,16 +25,13 @@ async function loadSilent(): Promise<GLPK> {
 }
 
 function solveWith(glpk: GLPK, model: LinearModel, options: LinearOptions): LinearSolution {
-  const started = toLp(glpk, model, options.relax);
-  const limitSeconds = Math.max(1, Math.ceil(options.timeLimitSeconds));
-  const { result: answer, time } = glpk.solve(started, {
-    msglev: glpk.GLP_MSG_OFF,
-    presol: true,
-    mipgap: options.gap,
-    tmlim: limitSeconds,
-  });
+  const lp = toLp(glpk, model, options.relax);
+  const clock = new WorkClock(options);
+  const { result: answer } = clock.during(() =>
+    glpk.solve(lp, { msglev: glpk.GLP_MSG_OFF, presol: true, mipgap: options.gap, tmlim: clock.limitSeconds }),
+  );
   // A search that stops within the gap calls its answer feasible, just as one that is cut short does.
-  const isCutShort = options.relax || options.gap === 0 || time >= limitSeconds;
+  const isCutShort = options.relax || options.gap === 0 || clock.isOver;
   const status = answer.status === glpk.GLP_FEAS && !isCutShort ? 'optimal' : statusOf(glpk, answer.status);
   if (status === 'infeasible' || status === 'none') {
     return { status, objective: Number.NaN, values: new Float64Array(0), rowDuals: new Float64Array(0) };
@@ -45,6 +42,46 @@ function solveWith(glpk: GLPK, model: LinearModel, options: LinearOptions): Line
     dual === undefined ? new Float64Array(0) : Float64Array.from(model.rows, (_, i) => dual[`r${i}`] ?? 0);
   return { status, objective: answer.z, values, rowDuals };
 }
+
+/**
+ * GLPK knows no limit but that of time, and asks for the time once an iteration. The clock that it sees goes on by a millisecond each
+ * time it looks: so its limit is one of work, and strikes at the same iteration on every machine. Only where the real time is over does
+ * the clock jump to the limit.
+ */
+class WorkClock {
+  readonly limitSeconds: number;
+  private readonly limit: number;
+  private looks = 0;
+  private isLate = false;
+
+  constructor(private readonly options: LinearOptions) {
+    this.limitSeconds = Math.ceil(Math.min(options.workLimit ?? MOST_WORK, MOST_WORK) / 1000);
+    this.limit = this.limitSeconds * 1000;
+  }
+
+  get isOver(): boolean {
+    return this.isLate || this.looks >= this.limit;
+  }
+
+  during<Result>(solve: () => Result): Result {
+    const { now } = Date;
+    const end = now() + 1000 * this.options.timeLimitSeconds;
+    Date.now = () => {
+      this.looks += 1;
+      if (this.looks % LOOKS_PER_CHECK === 0) this.isLate ||= now() > end;
+      return this.isLate ? 2 * this.limit : this.looks;
+    };
+    try {
+      return solve();
+    } finally {
+      Date.now = now;
+    }
+  }
+}
+
+/** Milliseconds: as many as GLPK takes for a limit. */
+const MOST_WORK = 2_000_000_000;
+const LOOKS_PER_CHECK = 16;
 
 function statusOf(glpk: GLPK, status: number): LinearStatus {
   if (status === glpk.GLP_OPT) return 'optimal';

@@ -13,6 +13,9 @@ export async function loadHighs(): Promise<LinearSolver> {
         output_flag: false,
         mip_rel_gap: options.gap,
         time_limit: options.timeLimitSeconds,
+        ...(options.workLimit === undefined
+          ? {}
+          : { mip_max_nodes: Math.ceil(options.workLimit / ITERATIONS_PER_NODE) }),
         threads: 1,
       });
       const isOptimal = answer.Status === 'Optimal';
@@ -21,7 +24,7 @@ export async function loadHighs(): Promise<LinearSolver> {
       for (const [name, column] of Object.entries<object>(answer.Columns)) {
         if ('Primal' in column && typeof column.Primal === 'number') {
           values[Number(name.slice(1))] = column.Primal;
-          if (answer.Status === 'Time limit reached' && Number.isFinite(answer.ObjectiveValue)) found = true;
+          if (/limit/i.test(answer.Status) && Number.isFinite(answer.ObjectiveValue)) found = true;
         }
       }
       if (!found) {
@@ -37,6 +40,9 @@ export async function loadHighs(): Promise<LinearSolver> {
     },
   };
 }
+
+/** HiGHS can be stopped at a number of nodes of its search; its simplex iterations are not limited over the nodes. */
+const ITERATIONS_PER_NODE = 100;
 
 function rowDualsOf(rows: readonly object[] | undefined, model: LinearModel): Float64Array {
   const duals = new Float64Array(model.rows.length);

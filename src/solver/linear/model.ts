@@ -38,6 +38,8 @@ export interface LinearOptions {
   readonly relax: boolean; // ignore integrality
   readonly gap: number; // relative
   readonly timeLimitSeconds: number;
+  /** Where the search may stop by what it did, the same on every machine: iterations of the simplex method. No limit when absent. */
+  readonly workLimit?: number;
 }
 
 export interface LinearSolver {

@@ -169,6 +169,8 @@ interface FlowAnswer {
 
 /** Of a dual, in bytes of traffic for each byte of SRAM: what is less is the solver's rounding. */
 const LEAST_VALUE = 1e-9;
+/** Iterations of the ILP: some ten seconds. */
+const MOST_WORK = 20_000;
 
 /** The relaxation for the duals, then the ILP below the incumbent. */
 function solveFlow(flow: FlowModel, solver: LinearSolver, incumbentBytes: number, options: IlpOptions): FlowAnswer {
@@ -182,7 +184,7 @@ function solveFlow(flow: FlowModel, solver: LinearSolver, incumbentBytes: number
   const sramValue = duals.map((value) => (value < LEAST_VALUE ? 0 : value));
   const terms = model.columns.flatMap(({ cost }, column) => (cost === 0 ? [] : [{ column, coefficient: cost }]));
   model.row('better', terms, Number.NEGATIVE_INFINITY, (incumbentBytes - 1) / KIB);
-  const answer = solver.solve(model, { relax: false, gap: 0, timeLimitSeconds });
+  const answer = solver.solve(model, { relax: false, gap: 0, timeLimitSeconds, workLimit: MOST_WORK });
   // The solver's tolerances are relative to numbers as large as the objective.
   const tolerance = 1e-6 * incumbentBytes;
   switch (answer.status) {

@@ -50,7 +50,8 @@ const MOST_ROUNDINGS = 6;
 const MOST_ILP_ARCS = 1000;
 /** Relative; the model is not exact enough for less, and the solver needs many times as long for it. */
 const LEAST_ILP_GAP = 0.003;
-const MOST_ILP_SECONDS = 10;
+/** Iterations: some five seconds. */
+const MOST_ILP_WORK = 8000;
 
 /**
  * Decides the placement for time: the sum over layers and blocks of the larger of what they compute and what the DMA moves
@@ -130,7 +131,8 @@ function plansFor(time: TimeGraph, search: Search): Found | undefined {
   const answer = solver.solve(model, {
     relax: false,
     gap: Math.max(gap / 2, LEAST_ILP_GAP),
-    timeLimitSeconds: Math.min(timeLimitSeconds, MOST_ILP_SECONDS),
+    timeLimitSeconds,
+    workLimit: MOST_ILP_WORK,
   });
   if (answer.status === 'optimal') plans.add(arcs.filter((_, column) => (answer.values[column] ?? 0) > 0.5));
   return {
