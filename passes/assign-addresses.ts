@@ -36,7 +36,8 @@ export type AddressResult =
   | { readonly schedule: Schedule }
   | { readonly excessBytes: () => number; readonly windows: () => TightWindow[] };
 
-export function assignAddresses(schedule: Schedule, nodeLimit: number, chip: Chip): AddressResult {
+/** @param isForTime loads may leave their place in the queue, which takes a little code */
+export function assignAddresses(schedule: Schedule, nodeLimit: number, chip: Chip, isForTime: boolean): AddressResult {
   const base = alignUp(
     schedule.layers.reduce((total, scheduled) => total + alignUp(scheduled.residentBytes, RESIDENT_ALIGNMENT_BYTES), 0),
     schedule.alignmentBytes,
@@ -81,7 +82,7 @@ export function assignAddresses(schedule: Schedule, nodeLimit: number, chip: Chi
       excessBytes: () => leastExcess(capacityBytes, buffers, result.heightBytes, nodeLimit),
       windows: () => tightWindows({ capacityBytes, buffers }, Math.ceil(nodeLimit / 6)),
     };
-  const ahead = packedAhead(schedule, chains, inParts, { capacityBytes, buffers }, nodeLimit, chip);
+  const ahead = packedAhead(schedule, chains, inParts, { capacityBytes, buffers }, nodeLimit, chip, isForTime);
   const taken = ahead?.packed ?? result;
   const offsetOf = (id: string): number => base + (taken.offsets.get(id) ?? 0);
   const stayOffsets = new Map<string, number>();
@@ -137,6 +138,7 @@ function packedAhead(
   { capacityBytes, buffers }: AllocationProblem,
   nodeLimit: number,
   chip: Chip,
+  isOutOfTurn: boolean,
 ): { readonly packed: AllocationResult; readonly prefetches: readonly Prefetch[] } | undefined {
   const units = loadUnits(
     schedule,
@@ -152,8 +154,9 @@ function packedAhead(
   );
   const bytesPerCycle = chip.dram.bytesPerSecond / chip.clockHz;
   const loadCycles = chip.dma.setupCycles + chip.dram.latencyCycles;
+  const limits = { capacityBytes, bytesPerCycle, loadCycles, isOutOfTurn };
   for (const mostUnits of UNITS_AHEAD) {
-    const early = withEarlierLoads(buffers, units, { capacityBytes, bytesPerCycle, loadCycles, mostUnits });
+    const early = withEarlierLoads(buffers, units, { ...limits, mostUnits });
     if (early === undefined) return undefined;
     const packed = packOnce({ capacityBytes, buffers: early.buffers }, nodeLimit);
     if (packed.heightBytes <= capacityBytes) return { packed, prefetches: early.prefetches };

@@ -9,7 +9,7 @@ interface Packed {
 
 /** The last few, the latest first. */
 let kept: readonly Packed[] = [];
-const MOST_KEPT = 4;
+const MOST_KEPT = 8;
 
 /** As `allocate`, of which the same buffers always get the same answer. */
 export function packOnce(problem: AllocationProblem, nodeLimit: number): AllocationResult {

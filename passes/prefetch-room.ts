@@ -22,6 +22,7 @@ export interface PrefetchOptions {
   readonly bytesPerCycle: number; // of the DRAM interface
   readonly loadCycles: number; // of a transfer, beside its bytes
   readonly mostUnits: number; // that a load may be ahead of its own
+  readonly isOutOfTurn: boolean; // loads may leave their place in the queue, which takes a little code
 }
 
 export interface EarlierLoads {
@@ -184,8 +185,9 @@ class LoadQueue {
   private spread(u: number, cycles: number): number {
     let spent = 0;
     for (const { load, owner } of this.weightsAfter(u)) {
-      const more = this.cyclesOf(load.bytes) + (this.units[u]?.turns ?? 0) * this.options.loadCycles;
-      if (spent + more > cycles) break;
+      const { loadCycles, bytesPerCycle } = this.options;
+      const more = this.cyclesOf(load.bytes) + (this.units[u]?.turns ?? 0) * loadCycles;
+      if (spent + more > cycles || load.bytes < loadCycles * bytesPerCycle) break;
       // In a place that is free before: else the unit's own loads would wait for it.
       if (this.place(u, owner, load.id, Math.max(0, u - 1)) > u) break;
       this.issue(load, u, true);
@@ -203,6 +205,7 @@ class LoadQueue {
 
   /** Weights of later units that are still to be loaded, in order. */
   private *weightsAfter(u: number): Generator<{ readonly load: WholeLoad; readonly owner: number }> {
+    if (!this.options.isOutOfTurn) return;
     const last = Math.min(this.units.length - 1, u + this.options.mostUnits);
     for (let owner = u + 1; owner <= last; owner += 1)
       for (const load of this.units[owner]?.loads ?? [])

@@ -29,7 +29,13 @@ const unit = (step: number, computeCycles: number, more: Partial<LoadUnit> = {})
 const heldUnit = (step: number, bytes: number, computeCycles = 10): LoadUnit =>
   unit(step, computeCycles, { loads: [{ id: `${step}.held`, bytes, constants: { step, role: 'held' } }] });
 
-const OPTIONS: PrefetchOptions = { capacityBytes: 64, bytesPerCycle: 1, loadCycles: 0, mostUnits: 64 };
+const OPTIONS: PrefetchOptions = {
+  capacityBytes: 64,
+  bytesPerCycle: 1,
+  loadCycles: 0,
+  mostUnits: 64,
+  isOutOfTurn: true,
+};
 
 const livesOf = (early: EarlierLoads | undefined) =>
   early?.buffers.map(({ id, lower, upper }) => `${id} ${lower}..${upper}`);
@@ -82,6 +88,8 @@ test('weights are spread over the turns of a layer that computes for longer than
   const early = withEarlierLoads(buffers, [streaming, heldUnit(1, 30)], OPTIONS);
   expect(early?.prefetches).toEqual([{ step: 1, role: 'held', issuedAt: 0, isSpread: true }]);
   expect(livesOf(early)).toEqual(['0.operand0 0..1', '1.held 0..2']);
+  const inTurn = withEarlierLoads(buffers, [streaming, heldUnit(1, 30)], { ...OPTIONS, isOutOfTurn: false });
+  expect(inTurn?.prefetches).toEqual([]);
   const busy = { ...streaming, streamedBytes: 990 };
   expect(withEarlierLoads(buffers, [busy, heldUnit(1, 30)], OPTIONS)?.prefetches).toEqual([]);
 });

@@ -258,7 +258,8 @@ function packInRounds(
         ),
         chip.sram.bytes,
       );
-      const result = assignAddresses(grown, share > 0 ? ALLOCATOR_NODES / 4 : ALLOCATOR_NODES, chip);
+      const nodes = share > 0 ? ALLOCATOR_NODES / 4 : ALLOCATOR_NODES;
+      const result = assignAddresses(grown, nodes, chip, (options.objective ?? 'traffic') !== 'traffic');
       if ('schedule' in result) return { schedule: checked(result.schedule), rounds: round + 1 };
       excessBytes = result.excessBytes;
       if (share > 0 || options.placement !== 'ilp' || round >= CUT_ROUNDS) continue;
