@@ -1,6 +1,7 @@
-/** Graphs of a TFLite file that call others: IF. */
+/** Graphs of a TFLite file that call others: IF, WHILE. */
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { importTflite } from '../src/frontend/tflite/load-tflite.js';
+import { compiledGreedily, compiledProblems } from './compile-fuzz-check.js';
 import { hasLiteRt, LiteRt } from './litert.js';
 import { expectLiteRtAgreement } from './litert-agreement.js';
 import { type FileGraph, type FileModel, type FileTensor, writeTflite } from './tflite-builder.js';
@@ -99,5 +100,91 @@ describe('IF', () => {
     expect(() => importTflite(writeTflite({ ...model(), called: [recursive, HANDED_BACK] }), 'case.tflite')).toThrow(
       'deep',
     );
+  });
+});
+
+const n = (name: string, shape: readonly number[], ...values: number[]): FileTensor => {
+  const tensor = { name, type: 'int32', shape } as const;
+  return values.length === 0 ? tensor : { ...tensor, data: Int32Array.from(values) };
+};
+const flag = (name: string): FileTensor => ({ name, type: 'bool', shape: [] });
+
+/** i < limit, of a turn's number, a sequence, a state and the states so far. */
+const condition = (limit: number): FileGraph => ({
+  tensors: [n('i', []), f('x', [4, 3]), f('h', [1, 3]), f('all', [4, 3]), n('limit', [], limit), flag('goes on')],
+  operators: [{ code: 58, inputs: [0, 4], outputs: [5] }],
+  inputs: [0, 1, 2, 3],
+  outputs: [5],
+});
+
+/** h = tanh(0.5 * h + x[i]); all[i] = h: as converters write recurrent layers that they have no operator for. */
+const TURN: FileGraph = {
+  tensors: [
+    ...[n('i', []), f('x', [4, 3]), f('h', [1, 3]), f('all', [4, 3])],
+    ...[n('one', [], 1), f('half', [1], 0.5), n('zero', [], 0), n('next i', []), f('own', [3])],
+    ...[f('kept', [1, 3]), f('sum', [1, 3]), f('next h', [1, 3]), n('at', [2]), f('next all', [4, 3])],
+  ],
+  operators: [
+    { code: 0, optionsType: 11, options: { 0: i8(0) }, inputs: [0, 4], outputs: [7] },
+    { code: 36, optionsType: 23, options: { 0: i32(0) }, inputs: [1, 0], outputs: [8] },
+    { ...MUL, inputs: [2, 5], outputs: [9] },
+    { code: 0, optionsType: 11, options: { 0: i8(0) }, inputs: [9, 8], outputs: [10] },
+    { code: 28, inputs: [10], outputs: [11] },
+    { code: 83, optionsType: 59, options: { 0: i32(2), 1: i32(0) }, inputs: [0, 6], outputs: [12] },
+    { code: 151, optionsType: 118, inputs: [3, 11, 12], outputs: [13] },
+  ],
+  inputs: [0, 1, 2, 3],
+  outputs: [7, 1, 11, 13],
+};
+
+const COUNTING: FileGraph = { ...TURN, operators: TURN.operators.slice(0, 1), outputs: [7, 1, 2, 3] };
+
+export function loop(limit: number, change: { turn?: FileGraph; condition?: FileGraph } = {}): FileModel {
+  const tensors = [f('x', [4, 3]), f('h', [1, 3]), n('i', [], 0), f('all', [4, 3], ...Array(12).fill(0))];
+  const results = [n('last', []), f('same', [4, 3]), f('end', [1, 3]), f('y', [4, 3])];
+  const options = { 0: i32(1), 1: i32(2) };
+  return {
+    tensors: [...tensors, ...results],
+    operators: [{ code: 119, optionsType: 93, options, inputs: [2, 0, 1, 3], outputs: [4, 5, 6, 7] }],
+    inputs: [0, 1],
+    outputs: [6, 7],
+    called: [change.condition ?? condition(limit), change.turn ?? TURN],
+  };
+}
+
+describe('WHILE', () => {
+  test('is its body, once for each turn', () => {
+    expect(kinds(loop(3)).filter((kind) => kind === 'unary')).toHaveLength(3);
+  });
+  const judged = hasLiteRt ? test : test.skip;
+  judged.each([1, 3, 4])('of %i turns agrees with LiteRT', async (turns) => {
+    await expectLiteRtAgreement(runtime, writeTflite(loop(turns)), 'loop.tflite');
+  });
+  test('compiles', async () => {
+    const program = importTflite(writeTflite(loop(4)), 'loop.tflite');
+    const { compiled, chip } = await compiledGreedily(program, 'float32', 1024);
+    expect(compiledProblems(compiled, program, chip)).toEqual([]);
+  });
+  const ofData: FileGraph = {
+    ...condition(3),
+    tensors: [
+      ...condition(3).tensors,
+      f('limit of h', [1, 3], 1, 1, 1),
+      { name: 'h is below', type: 'bool', shape: [1, 3] },
+    ],
+    operators: [{ code: 58, inputs: [2, 6], outputs: [7] }],
+    outputs: [7],
+  };
+  test.each([
+    ['a condition that is computed from data', loop(3, { condition: ofData })],
+    ['more than 1024 turns', loop(5000, { turn: COUNTING })],
+    [
+      'HASHTABLE in it',
+      loop(3, { turn: { ...TURN, operators: [{ code: 136, inputs: [], outputs: [7] }, ...TURN.operators] } }),
+    ],
+    ['4 operands call a graph of 3 inputs', loop(3, { turn: { ...TURN, inputs: [0, 1, 2] } })],
+    ['3 operands call a graph of 4 inputs', loop(3, { turn: { ...TURN, outputs: [7, 1, 11] } })],
+  ])('refuses %s', (message, file) => {
+    expect(() => importTflite(writeTflite(file), 'case.tflite')).toThrow(message);
   });
 });

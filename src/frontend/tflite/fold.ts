@@ -72,7 +72,7 @@ function checkedCount(node: NodeContext, extents: readonly number[]): number {
 }
 
 const arithmetic =
-  (apply: (a: number, b: number) => number): Importer =>
+  (apply: (a: number, b: number) => number, type?: TensorType): Importer =>
   (node) => {
     const [a, b] = [operandOf(node, 0), operandOf(node, 1)];
     if (a.quantization !== undefined || b.quantization !== undefined) return unsupported('of quantised constants');
@@ -87,8 +87,12 @@ const arithmetic =
     const [left, right] = [spread(a), spread(b)];
     const out = left.slice() as Data;
     for (let i = 0; i < out.length; i++) out[i] = apply(left[i] ?? 0, right[i] ?? 0);
-    return [constantValue(node, out, extents, a.type)];
+    return [constantValue(node, type === 'bool' ? Uint8Array.from(out) : out, extents, type ?? a.type)];
   };
+
+/** 1 or 0. */
+const comparison = (apply: (a: number, b: number) => boolean): Importer =>
+  arithmetic((a, b) => (apply(a, b) ? 1 : 0), 'bool');
 
 const isInteger = (x: Constant): boolean => x.type !== 'float32' && x.type !== 'float16';
 
@@ -100,6 +104,28 @@ const FOLDERS: ReadonlyMap<string, Importer> = new Map<string, Importer>([
   ['MINIMUM', arithmetic(Math.min)],
   ['FLOOR_DIV', arithmetic((a, b) => Math.floor(a / b))],
   ['FLOOR_MOD', arithmetic((a, b) => a - b * Math.floor(a / b))],
+  ['LESS', comparison((a, b) => a < b)],
+  ['LESS_EQUAL', comparison((a, b) => a <= b)],
+  ['GREATER', comparison((a, b) => a > b)],
+  ['GREATER_EQUAL', comparison((a, b) => a >= b)],
+  ['EQUAL', comparison((a, b) => a === b)],
+  ['NOT_EQUAL', comparison((a, b) => a !== b)],
+  ['LOGICAL_AND', comparison((a, b) => a !== 0 && b !== 0)],
+  ['LOGICAL_OR', comparison((a, b) => a !== 0 || b !== 0)],
+  [
+    'LOGICAL_NOT',
+    (node) => {
+      const x = operandOf(node, 0);
+      return [
+        constantValue(
+          node,
+          Uint8Array.from(x.elements(), (value) => (value === 0 ? 1 : 0)),
+          x.shape,
+          'bool',
+        ),
+      ];
+    },
+  ],
   ['DIV', (node) => arithmetic(isInteger(operandOf(node, 0)) ? (a, b) => Math.trunc(a / b) : (a, b) => a / b)(node)],
   [
     'CAST',

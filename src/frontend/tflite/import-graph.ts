@@ -9,6 +9,7 @@ import { constantOf } from './constant.js';
 import { type Importer, NodeContext, shapeOf, type Value } from './context.js';
 import { folder } from './fold.js';
 import { inlineGraphs } from './inline-graphs.js';
+import { Loops } from './loops.js';
 import { MAX_ELEMENTS, type TfliteGraph, type TfliteModel, type TfliteOperator, type TfliteTensor } from './model.js';
 import { IMPORTERS } from './operators.js';
 import { malformed } from './problems.js';
@@ -43,10 +44,13 @@ export function importGraph(
 }
 
 function refuseUnknown(graph: TfliteGraph, problems: ProblemList): void {
-  const unknown = graph.operators.filter(({ operator }) => !IMPORTERS.has(operator) && folder(operator) === undefined);
+  const unknown = graph.operators.filter(({ operator }) => !isKnown(operator));
   for (const { operator, index } of unknown) problems.addUnsupported(operator, `operator ${index}`);
   problems.throwIfAny();
 }
+
+const isKnown = (operator: string): boolean =>
+  operator === 'WHILE' || IMPORTERS.has(operator) || folder(operator) !== undefined;
 
 /** Shapes that the user gives, by the name of the input. */
 export type InputShapes = ReadonlyMap<string, readonly number[]>;
@@ -68,6 +72,9 @@ class GraphImporter {
   private readonly states: StateKeeper;
   /** Results of operators that could not be imported: what reads them is not looked at. */
   private readonly poisoned = new Set<number>();
+  /** The graph's, and those of the turns of loops. */
+  private readonly tensors: TfliteTensor[];
+  private readonly loops: Loops;
 
   constructor(
     private readonly model: TfliteModel,
@@ -77,7 +84,16 @@ class GraphImporter {
     private readonly shapes: InputShapes,
   ) {
     this.builder = new ProgramBuilder(name, model.file, { fault: { code: 'SW2105', blame: 'unsupported' } });
-    this.states = new StateKeeper(this.builder, graph.tensors);
+    this.tensors = [...graph.tensors];
+    this.loops = new Loops(model, this.tensors, {
+      value: (index, operator) => this.value(index, operator),
+      define: (index, value) => void this.values.set(index, value),
+      importOperator: (operator) => {
+        if (!isKnown(operator.operator)) throw new UnsupportedForm(`${operator.operator} in it`);
+        this.importKnown(operator, IMPORTERS.get(operator.operator), folder(operator.operator));
+      },
+    });
+    this.states = new StateKeeper(this.builder, this.tensors);
   }
 
   /** @throws SpillwayError SW2106 (usage) for shapes of what is no input, or of another rank */
@@ -145,13 +161,17 @@ class GraphImporter {
   importOperator(operator: TfliteOperator): void {
     const run = IMPORTERS.get(operator.operator);
     const fold = folder(operator.operator);
-    if (run === undefined && fold === undefined) return;
+    if (!isKnown(operator.operator)) return;
     const isPoisoned = operator.inputs.some((index) => this.poisoned.has(index));
     const imported = !isPoisoned && this.guarded(operator, () => this.importKnown(operator, run, fold));
     if (!imported) for (const index of operator.outputs) this.poisoned.add(index);
   }
 
   private importKnown(operator: TfliteOperator, run: Importer | undefined, fold: Importer | undefined): void {
+    if (operator.operator === 'WHILE') {
+      this.loops.run(operator);
+      return;
+    }
     const operands = operator.inputs.map((index) => (this.isLeftOut(index) ? undefined : this.value(index, operator)));
     const results = operator.outputs.map((index) => this.tensor(index));
     const isConstant = operands.every((operand) => operand === undefined || operand.kind === 'constant');
@@ -194,8 +214,14 @@ class GraphImporter {
     if (count === 0) malformed('SW2107', operator.loc, `the result '${declared.name}' is empty`);
     if (count > MAX_ELEMENTS) malformed('SW2110', operator.loc, `the result '${declared.name}' has ${count} elements`);
     checkType(declared, value, this.builder);
-    // Other inputs than the file's make other results.
-    if (this.shapes.size > 0 || declared.shape.length === 0 || elementCountOf(declared.shape) === count) return;
+    // Other inputs than the file's make other results, and so do the turns of a loop.
+    if (
+      this.shapes.size > 0 ||
+      this.loops.isRunning ||
+      declared.shape.length === 0 ||
+      elementCountOf(declared.shape) === count
+    )
+      return;
     const message = `'${declared.name}' is [${declared.shape.join(', ')}] in the file, and ${operator.operator} makes [${shape.join(', ')}]`;
     malformed('SW2107', operator.loc, message);
   }
@@ -254,7 +280,7 @@ class GraphImporter {
   }
 
   private tensor(index: number): TfliteGraph['tensors'][number] {
-    const tensor = this.graph.tensors[index];
+    const tensor = this.tensors[index];
     if (tensor === undefined) throw new Error(`the graph has no tensor ${index}`);
     return tensor;
   }

@@ -59,6 +59,34 @@ function append(
   }
 }
 
+/**
+ * The operators of a graph that an operator calls, with its inputs where `inputs` says and all its other tensors added.
+ *
+ * @param tensors of the caller; those of the graph are appended
+ * @throws SpillwayError as inlineGraphs
+ */
+export function calledGraph(
+  model: TfliteModel,
+  index: number,
+  tensors: TfliteTensor[],
+  inputs: readonly number[],
+  caller: TfliteOperator,
+): { readonly operators: readonly TfliteOperator[]; readonly outputs: readonly number[] } {
+  const graph = graphCalled(model, index, caller);
+  if (graph.inputs.length !== inputs.length) {
+    malformed('SW2103', caller.loc, `${inputs.length} operands call a graph of ${graph.inputs.length} inputs`);
+  }
+  const to: Target = { tensors, operators: [], same: new Map(), calls: 0 };
+  const places = placesOfInputs(graph, inputs);
+  appendCalled(model, graph, places, caller, to, 1);
+  return { operators: to.operators, outputs: graph.outputs.map((output) => sameAs(to, places.get(output) ?? -1)) };
+}
+
+function graphCalled(model: TfliteModel, index: number, { loc }: TfliteOperator): TfliteGraph {
+  const graph = index > 0 ? model.graphs[index] : undefined;
+  return graph ?? malformed('SW2103', loc, `it calls graph ${index} of ${model.graphs.length}`);
+}
+
 function sameAs({ same }: Target, index: number): number {
   return same.get(index) ?? index;
 }
