@@ -139,7 +139,7 @@ const TURN: FileGraph = {
 
 const COUNTING: FileGraph = { ...TURN, operators: TURN.operators.slice(0, 1), outputs: [7, 1, 2, 3] };
 
-export function loop(limit: number, change: { turn?: FileGraph; condition?: FileGraph } = {}): FileModel {
+function loop(limit: number, change: { turn?: FileGraph; condition?: FileGraph } = {}): FileModel {
   const tensors = [f('x', [4, 3]), f('h', [1, 3]), n('i', [], 0), f('all', [4, 3], ...Array(12).fill(0))];
   const results = [n('last', []), f('same', [4, 3]), f('end', [1, 3]), f('y', [4, 3])];
   const options = { 0: i32(1), 1: i32(2) };
