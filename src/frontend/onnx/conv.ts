@@ -3,6 +3,7 @@ import { unsupported } from '../import-problems.js';
 import { type Affine, addLayerConstants, scaleRows, scalesWeights } from './affine.js';
 import { intAttribute, intsAttribute } from './attributes.js';
 import type { ConstantElements } from './builder.js';
+import { importComputedConv } from './computed-conv.js';
 import { type Const, elementCountOf, type NumericArray, shapeText } from './constant.js';
 import { integerLayer } from './integer-layer.js';
 import { malformed } from './problems.js';
@@ -28,6 +29,7 @@ import { asKernel, placeWindow } from './window.js';
 
 /** Conv of an image [1, C, H, W] with constant weights [M, C / group, KH, KW]. */
 export function importConv(ctx: NodeContext): Value[] {
+  if (ctx.operands[1]?.kind === 'activation') return importComputedConv(ctx);
   if (rankOf(ctx.operands[0]) === 5) return convOfVolume(ctx);
   const own = paddedActivation(ctx, 0);
   const isTaken = own.pad === undefined || own.pad.fill === 0;
