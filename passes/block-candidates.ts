@@ -64,6 +64,7 @@ interface Formed {
   readonly kind: string; // forms that hold different weights are not compared
   readonly extraCycles: number;
   readonly overwritable: Map<number, boolean>; // by output and input: see mayOverwrite
+  readonly tails: Map<number, ReadonlyMap<TensorId, OutputTail>>; // by the set of outputs that are made in SRAM
 }
 
 /** Adds a block's candidates to a list. @returns false where no form of it fits the SRAM, even with nothing but rings there */
@@ -128,6 +129,7 @@ function formed(borders: Borders, form: BlockForm, plan: BlockPlan, { alignmentB
     kind: [...form.streamed.keys()].join(),
     extraCycles: chip === undefined ? 0 : extraCyclesOf(plan, shape, chip),
     overwritable: new Map(),
+    tails: new Map(),
   };
 }
 
@@ -246,7 +248,15 @@ function candidateOf(draft: Draft, inSram: ReadonlySet<TensorId>, options: FormO
     first: plan.first,
     last: plan.last,
     shape: borders.shape,
-    form: { ...form, inSram },
+    form: {
+      inSram,
+      multiple: form.multiple,
+      depth: form.depth,
+      tiles: form.tiles,
+      pieces: form.pieces,
+      again: form.again,
+      streamed: form.streamed,
+    },
     inputs: borders.inputs,
     outputs: borders.outputs,
     overwrites,
@@ -266,21 +276,33 @@ function tailsOf(
   { canEvict, alignmentBytes }: FormOptions,
 ): ReadonlyMap<TensorId, OutputTail> {
   if (canEvict !== true || one.form.tiles > 1) return NO_TAILS;
-  let tails: Map<TensorId, OutputTail> | undefined;
-  one.borders.list.forEach(({ root }, i) => {
-    const isMadeHere = root.role === 'output' && isIn(mask, i) && !overwrites.has(root.root);
-    if (!isMadeHere || root.readers.length > 0 || root.writers.length > 1) return;
-    const ring = one.plan.rings.find((candidate) => candidate.root === root.root);
-    if (ring === undefined) return;
-    const { rowsPerIteration } = ring;
-    const rowBytes = ring.imageColumns * ring.pixelBytes; // whole rows, also where they are made piece by piece
-    const firstRows = ((ring.firstRow % rowsPerIteration) + rowsPerIteration) % rowsPerIteration;
-    tails ??= new Map();
-    tails.set(root.root, {
-      ringBytes: alignUp(Math.min(rowsPerIteration, ring.imageRows) * rowBytes, alignmentBytes),
-      firstBytes: firstRows * rowBytes,
-      stripeBytes: rowsPerIteration * rowBytes,
-    });
+  const { list } = one.borders;
+  let made = 0;
+  for (let i = 0; i < list.length; i += 1) {
+    const { root } = list[i] as Border;
+    if (root.role === 'output' && isIn(mask, i) && !overwrites.has(root.root)) made |= 1 << i;
+  }
+  const known = one.tails.get(made);
+  if (known !== undefined) return known;
+  const tails = new Map<TensorId, OutputTail>();
+  list.forEach(({ root }, i) => {
+    const tail = isIn(made, i) ? tailOf(one.plan, root, alignmentBytes) : undefined;
+    if (tail !== undefined) tails.set(root.root, tail);
   });
-  return tails ?? NO_TAILS;
+  one.tails.set(made, tails);
+  return tails;
+}
+
+function tailOf({ rings }: BlockPlan, root: BlockRoot, alignmentBytes: number): OutputTail | undefined {
+  if (root.readers.length > 0 || root.writers.length > 1) return undefined;
+  const ring = rings.find((candidate) => candidate.root === root.root);
+  if (ring === undefined) return undefined;
+  const { rowsPerIteration } = ring;
+  const rowBytes = ring.imageColumns * ring.pixelBytes; // whole rows, also where they are made piece by piece
+  const firstRows = ((ring.firstRow % rowsPerIteration) + rowsPerIteration) % rowsPerIteration;
+  return {
+    ringBytes: alignUp(Math.min(rowsPerIteration, ring.imageRows) * rowBytes, alignmentBytes),
+    firstBytes: firstRows * rowBytes,
+    stripeBytes: rowsPerIteration * rowBytes,
+  };
 }

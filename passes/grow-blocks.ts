@@ -1,6 +1,6 @@
 /** Spends the SRAM that is left beside a block on its time: taller stripes, wider pieces, loads that run ahead. See grow-tiles.ts. */
 import { type BlockForm, type BlockPlan, planBlock } from '../src/schedule/block.js';
-import type { BlockShape } from '../src/schedule/block-shape.js';
+import { type BlockShape, layerAt } from '../src/schedule/block-shape.js';
 import type { Layer } from '../src/schedule/layer.js';
 import { type Schedule, type ScheduledBlock, unplacedBuffers } from '../src/schedule/schedule.js';
 import type { Chip } from '../src/target/chip.js';
@@ -80,7 +80,7 @@ function cyclesOf(plan: BlockPlan, shape: BlockShape, chip: Chip): number {
   const { mac, dma, dram } = chip;
   let cycles = 0;
   for (const { step, rowsPerIteration, againRows } of plan.layers) {
-    const layer = shape.layers.find((one) => one.step === step);
+    const layer = layerAt(shape, step);
     if (layer === undefined) continue;
     cycles += workCycles(layer, chip) * (1 + againRows / rowsPerIteration);
     if (layer.kind === 'conv') cycles += commandsOf(plan, layer, rowsPerIteration) * (mac.rows + mac.columns);
@@ -107,7 +107,7 @@ export function extraCyclesOf(
 ): number {
   let cycles = 0;
   for (const { step, rowsPerIteration, againRows } of plan.layers) {
-    const layer = shape.layers.find((one) => one.step === step);
+    const layer = layerAt(shape, step);
     if (layer?.kind !== 'conv') continue;
     const commands = commandsOf(plan, layer, rowsPerIteration) * plan.tiles.length;
     if (!isDepthwise(layer)) cycles += (commands / USUAL_GROWTH) * (mac.rows + mac.columns);

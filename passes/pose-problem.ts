@@ -133,7 +133,8 @@ export function poseProblem(
   );
   const residency = options.resident === false ? { residency: 'none' as const } : {};
   const { alignmentBytes } = options;
-  const free = blocks.map((block) => ({ ...spanOf(block, register, options.batch, pinnedInputs), ...residency }));
+  const maker = new SpanMaker(register, options.batch, pinnedInputs, residency);
+  const free = blocks.map((block) => maker.spanOf(block));
   const forced = new Map(
     items.flatMap(({ name }, item) => {
       const home = options.forced?.get(name);
@@ -196,6 +197,11 @@ export function posedOnce(program: Program, options: PlaceOptions): PosedProblem
   return posed;
 }
 
+/** The problem of an order that is out of the question takes hundreds of megabytes in a large program. */
+export function forgetPosed(program: Program): void {
+  lastPosed.delete(program);
+}
+
 type TakenOptions = Pick<PlaceOptions, 'statesInSram' | 'alignmentBytes' | 'forced'>;
 
 /** SRAM that is never free for anything else, because states or weights that have to be resident are there. */
@@ -242,35 +248,51 @@ function residencyOf(layer: Layer, choice: TilingChoice): 'any' | 'none' {
   return layer.weights.totalBytes === 0 ? 'none' : 'any';
 }
 
-function spanOf(
-  block: BlockCandidate,
-  itemOf: (root: TensorId) => number,
-  batch: number,
-  pinned: ReadonlySet<TensorId>,
-): Span {
-  let tableBytes = 0; // of streamed weights, once a period
-  for (const { step, weights } of block.shape.layers)
-    if (block.form.streamed.has(step)) tableBytes += weights.headerBytes;
-  return {
-    first: block.first,
-    last: block.last,
-    uses: block.inputs.flatMap((root) =>
-      pinned.has(root) ? [] : [{ item: itemOf(root), fromSram: block.form.inSram.has(root) }],
-    ),
-    outputs: block.outputs.map((root) => {
-      const over = block.overwrites.get(root);
-      const isKept = over === undefined || pinned.has(over);
-      return {
-        item: itemOf(root),
-        toSram: block.form.inSram.has(root),
-        over: isKept ? -1 : itemOf(over),
-        tail: block.tails.get(root),
-      };
-    }),
-    workspaceBytes: block.workspaceBytes,
-    heldWeightBytes: block.heldWeightBytes,
-    trafficBytes: (block.trafficBytes + block.streamedWeightBytes) * batch + tableBytes,
-    extraCycles: block.extraCycles * batch,
-    streamedSteps: [...block.form.streamed.keys()].sort((a, b) => a - b),
-  };
+/** Spans of blocks; those of one block follow each other, and have equal uses where the homes are the same. */
+class SpanMaker {
+  private inSram: ReadonlySet<TensorId> = new Set();
+  private uses: Span['uses'] = [];
+
+  constructor(
+    private readonly itemOf: (root: TensorId) => number,
+    private readonly batch: number,
+    private readonly pinned: ReadonlySet<TensorId>,
+    private readonly residency: Pick<Span, 'residency'>,
+  ) {}
+
+  spanOf(block: BlockCandidate): Span {
+    const { inSram, streamed } = block.form;
+    if (inSram !== this.inSram) {
+      this.inSram = inSram;
+      this.uses = block.inputs.flatMap((root) =>
+        this.pinned.has(root) ? [] : [{ item: this.itemOf(root), fromSram: inSram.has(root) }],
+      );
+    }
+    let tableBytes = 0; // of streamed weights, once a period
+    if (streamed.size > 0)
+      for (const { step, weights } of block.shape.layers) if (streamed.has(step)) tableBytes += weights.headerBytes;
+    return {
+      first: block.first,
+      last: block.last,
+      uses: this.uses,
+      outputs: block.outputs.map((root) => {
+        const over = block.overwrites.get(root);
+        const isKept = over === undefined || this.pinned.has(over);
+        return {
+          item: this.itemOf(root),
+          toSram: inSram.has(root),
+          over: isKept ? -1 : this.itemOf(over),
+          tail: block.tails.get(root),
+        };
+      }),
+      workspaceBytes: block.workspaceBytes,
+      heldWeightBytes: block.heldWeightBytes,
+      trafficBytes: (block.trafficBytes + block.streamedWeightBytes) * this.batch + tableBytes,
+      extraCycles: block.extraCycles * this.batch,
+      streamedSteps: streamed.size === 0 ? NO_STEPS : [...streamed.keys()].sort((a, b) => a - b),
+      ...this.residency,
+    };
+  }
 }
+
+const NO_STEPS: readonly number[] = [];

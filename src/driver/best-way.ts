@@ -2,6 +2,7 @@
 import type { OrderVariant } from '../../passes/order-variants.js';
 import { place } from '../../passes/place.js';
 import type { PlaceOptions } from '../../passes/place-options.js';
+import { forgetPosed } from '../../passes/pose-problem.js';
 import { SpillwayError } from '../base/diagnostic.js';
 import { layersOf } from '../schedule/layer.js';
 import type { PlacementRecord, Schedule } from '../schedule/schedule.js';
@@ -53,8 +54,12 @@ export function placeBestWay(
       );
       const tried = { ...options, batch, groups, ...(cutoffBytes === undefined ? {} : { cutoffBytes }) };
       const placed = best === undefined ? place(program, tried) : placeIfItFits(program, tried);
-      if (placed === undefined) continue;
-      if (cutoffBytes !== undefined && placed.record.plannedTrafficBytes >= cutoffBytes) continue;
+      const isBetter =
+        placed !== undefined && (cutoffBytes === undefined || placed.record.plannedTrafficBytes < cutoffBytes);
+      const [loser, winner] = isBetter ? [best?.program, program] : [program, best?.program];
+      // Simpler placements take the first order.
+      if (loser !== undefined && loser !== winner && loser !== programs[0]?.program) forgetPosed(loser);
+      if (!isBetter) continue;
       const simplerTrafficBytes = best === undefined ? placed.record.simplerTrafficBytes : best.simplerTrafficBytes;
       const record = recordOf({ order, simplerTrafficBytes }, placed);
       best = { program, order, batch, groups, simplerTrafficBytes, placed: { ...placed, record } };

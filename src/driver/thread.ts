@@ -8,10 +8,14 @@ export type ThreadFailure =
   | { readonly kind: 'refused'; readonly diagnostics: readonly Diagnostic[]; readonly stack: string }
   | { readonly kind: 'broken'; readonly message: string; readonly stack: string };
 
+/** A placement problem is hundreds of thousands of objects that all stay: with little room for young ones, each is copied twice. */
+const YOUNG_GENERATION_MB = 96;
+
 /** A thread that may take as much memory as the one that starts it. */
 export function startThread(script: URL, workerData: unknown): Worker {
   const maxOldGenerationSizeMb = Math.floor(getHeapStatistics().heap_size_limit / 2 ** 20);
-  return new Worker(script, { workerData, resourceLimits: { maxOldGenerationSizeMb } });
+  const resourceLimits = { maxOldGenerationSizeMb, maxYoungGenerationSizeMb: YOUNG_GENERATION_MB };
+  return new Worker(script, { workerData, resourceLimits });
 }
 
 export function failureOf(error: unknown): ThreadFailure {

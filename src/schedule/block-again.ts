@@ -7,7 +7,7 @@
  */
 import type { TensorId } from '../ir/types.js';
 import { oldestNeeded, rootAhead } from './block-pieces.js';
-import type { BlockRoot, BlockShape } from './block-shape.js';
+import { type BlockRoot, type BlockShape, layerAt } from './block-shape.js';
 import { isGathered, type Layer } from './layer.js';
 
 /** Work that may be done again, as a share of that of the block. */
@@ -37,7 +37,7 @@ function rowsMadeAgainOf(shape: BlockShape, multiple: number): ReadonlyMap<numbe
     decided.add(root.root);
     const rows = rowsAbove(shape, root, again);
     if (rows <= 0) continue;
-    const writers = shape.layers.filter(({ step }) => root.writers.includes(step));
+    const writers = root.writers.flatMap((step) => layerAt(shape, step) ?? []);
     const height = (shape.rootRows.get(root.root) ?? 1) * multiple;
     const work = writers.reduce((total, writer) => total + (workOf(writer) * rows) / height, 0);
     if (spent + work > allowed || savedBytes(roots, root, writers, rows) <= 0) continue;

@@ -10,9 +10,9 @@ import {
   rootAhead,
   stripesBytes,
 } from './block-pieces.js';
-import type { BlockRoot, BlockShape, Flow } from './block-shape.js';
+import { type BlockRoot, type BlockShape, type Flow, layerAt } from './block-shape.js';
 import type { BlockTile } from './block-tiles.js';
-import { asStreamed, clippedRange, isGathered, type Layer, type Operand } from './layer.js';
+import { asStreamed, clippedRange, isGathered, type Operand } from './layer.js';
 import { alignUp } from './tiling.js';
 
 /** A root with a ring, before its size is known. */
@@ -27,7 +27,7 @@ export interface PendingRing {
 export function pendingRing(shape: BlockShape, root: BlockRoot, multiple: number): PendingRing {
   const [reader] = root.readers;
   const view = root.role === 'input' && root.readers.length === 1 ? reader?.operand : undefined;
-  const consumer = reader === undefined ? undefined : shape.layers.find((layer) => layer.step === reader.step);
+  const consumer = view === undefined || reader === undefined ? undefined : layerAt(shape, reader.step);
   const gathered =
     view !== undefined && consumer !== undefined && isGathered(view) ? asStreamed(view, consumer.output) : undefined;
   if (gathered !== undefined && consumer !== undefined) {
@@ -52,7 +52,7 @@ export function ringOf(
     const columns = rootColumns.get(root.root);
     return Math.max(widest, columns === undefined ? imageColumns : columns.end - columns.start);
   }, 0);
-  const imageRows = neededRows(root, shape.layers, gathered);
+  const imageRows = neededRows(root, shape, gathered);
   const kept = gathered === undefined ? ringRowsFor(root, shape, ahead, rows) : rows;
   const wanted = root.role === 'input' && form.depth === 2 ? kept + rows : kept;
   const ringRows = Math.min(wanted, Math.max(imageRows, 1));
@@ -122,12 +122,12 @@ function ringRowsFor(root: BlockRoot, shape: BlockShape, ahead: number, rows: nu
 }
 
 /** Rows that are made, or that any reader needs. */
-function neededRows(root: BlockRoot, layers: readonly Layer[], gathered: Operand | undefined): number {
+function neededRows(root: BlockRoot, shape: BlockShape, gathered: Operand | undefined): number {
   if (root.role !== 'input') return root.h;
   if (gathered !== undefined) return gathered.h;
   let most = 0;
   for (const { step, operand } of root.readers) {
-    const layer = layers.find((candidate) => candidate.step === step);
+    const layer = layerAt(shape, step);
     if (layer !== undefined) most = Math.max(most, clippedRange(operand.rows, 0, layer.output.h, root.h).end);
   }
   return most;

@@ -30,6 +30,11 @@ export interface BlockShape {
   readonly gathering: ReadonlySet<number>;
 }
 
+/** The layer of one of the block's steps. */
+export function layerAt({ layers }: Pick<BlockShape, 'layers'>, step: number): Layer | undefined {
+  return layers[step - (layers[0]?.step ?? 0)];
+}
+
 /** How one axis, rows or columns, flows through the layers of a block. */
 export interface Flow {
   /** Least whole positions a step of each layer's output and of each root. */

@@ -52,9 +52,19 @@ export function columnTilesOf(shape: BlockShape, count: number): BlockTile[] {
   });
 }
 
+const NO_COLUMNS: ReadonlyMap<TensorId, ColumnRange> = new Map();
+
+/** What its layers make is asked for where a block is carried out, not where thousands are weighed. */
 function wholeTile({ layers }: BlockShape): BlockTile {
-  const layerColumns = new Map(layers.map(({ step, output }) => [step, { start: 0, end: output.w }]));
-  return { layerColumns, rootColumns: new Map(), storedColumns: new Map() };
+  let layerColumns: ReadonlyMap<number, ColumnRange> | undefined;
+  return {
+    get layerColumns() {
+      layerColumns ??= new Map(layers.map(({ step, output }) => [step, { start: 0, end: output.w }]));
+      return layerColumns;
+    },
+    rootColumns: NO_COLUMNS,
+    storedColumns: NO_COLUMNS,
+  };
 }
 
 function hull(a: ColumnRange | undefined, b: ColumnRange): ColumnRange {

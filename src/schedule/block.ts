@@ -26,8 +26,8 @@
 import type { TensorId } from '../ir/types.js';
 import { rowsMadeAgain } from './block-again.js';
 import type { PiecePlan, RingStripes } from './block-pieces.js';
-import { inStripes, pendingRing, piecesOf, ringOf } from './block-rings.js';
-import type { BlockShape } from './block-shape.js';
+import { inStripes, type PendingRing, pendingRing, piecesOf, ringOf } from './block-rings.js';
+import { type BlockShape, layerAt } from './block-shape.js';
 import { type BlockTile, columnTilesOf } from './block-tiles.js';
 import type { Layer, Operand } from './layer.js';
 import { alignUp } from './tiling.js';
@@ -124,10 +124,12 @@ export interface BlockPlan {
 export function planBlock(shape: BlockShape, form: BlockForm, alignmentBytes: number): BlockPlan {
   const { layers } = shape;
   const rowsOf = (step: number): number => (shape.layerRows.get(step) ?? 1) * form.multiple;
-  const pending = shape.roots
-    .filter((root) => root.role === 'internal' || !form.inSram.has(root.root))
-    .filter((root) => !root.writers.some((step) => shape.gathering.has(step)))
-    .map((root) => pendingRing(shape, root, form.multiple));
+  const pending: PendingRing[] = [];
+  for (const root of shape.roots) {
+    if (root.role !== 'internal' && form.inSram.has(root.root)) continue;
+    if (shape.gathering.size > 0 && root.writers.some((step) => shape.gathering.has(step))) continue;
+    pending.push(pendingRing(shape, root, form.multiple));
+  }
   const again: ReadonlyMap<number, number> = form.again ? rowsMadeAgain(shape, form.multiple) : new Map();
   let shift = 0;
   let iterations = 0;
@@ -153,11 +155,15 @@ export function planBlock(shape: BlockShape, form: BlockForm, alignmentBytes: nu
     }
     if (ring.role === 'output') outputWriteBytes.set(ring.root, ring.imageRows * ring.imageColumns * ring.pixelBytes);
   }
-  const chunks = layers.flatMap((layer) => chunksOf(layer, form.streamed.get(layer.step), alignmentBytes));
-  const sums = layers
-    .filter(({ step }) => shape.gathering.has(step))
-    .map(({ step, output }) => ({ step, sizeBytes: alignUp(4 * output.c, alignmentBytes) }));
-  const sizes = [...rings, ...chunks, ...sums].map((buffer) => buffer.sizeBytes);
+  const chunks =
+    form.streamed.size === 0
+      ? []
+      : layers.flatMap((layer) => chunksOf(layer, form.streamed.get(layer.step), alignmentBytes));
+  const sums = [...shape.gathering].map((step) => {
+    return { step, sizeBytes: alignUp(4 * (layerAt(shape, step)?.output.c ?? 0), alignmentBytes) };
+  });
+  let workspaceBytes = 0;
+  for (const buffers of [rings, chunks, sums]) for (const { sizeBytes } of buffers) workspaceBytes += sizeBytes;
   return {
     first: layers[0]?.step ?? 0,
     last: layers[layers.length - 1]?.step ?? 0,
@@ -174,7 +180,7 @@ export function planBlock(shape: BlockShape, form: BlockForm, alignmentBytes: nu
     rings,
     chunks,
     sums,
-    workspaceBytes: sizes.reduce((total, bytes) => total + bytes, 0),
+    workspaceBytes,
     inputReadBytes,
     outputWriteBytes,
     streamedWeightBytes: new Map(

@@ -51,6 +51,11 @@ const EXTRA = [
   ['resnet50 batch 10', 'chip-a', 'examples/resnet50.model.ts', '--batch', '10'],
   ['resnet50 batch 10', 'chip-b', 'examples/resnet50.model.ts', '--batch', '10'],
   ['vgg19 in 2 MiB', 'chip-a', 'examples/vgg19.model.ts', '--sram', '2MiB'],
+  // How compile time grows: 330 bottlenecks, and 334 rounds of three small layers.
+  ['990 layers, residual', 'chip-a', 'test/bench/residual.model.ts'],
+  ['990 layers, residual', 'chip-1m', 'test/bench/residual.model.ts'],
+  ['1002 small layers', 'chip-a', 'test/bench/small-layers.model.ts'],
+  ['1002 small layers', 'chip-1m', 'test/bench/small-layers.model.ts'],
 ];
 
 /** MB a frame, code included: what must be reached, and what would be better still. `npm run bench -- --targets` runs these alone. */
@@ -82,6 +87,7 @@ const MOST_SECONDS = [
   [/resnet50/, 6],
   [/inception_v1/, 15],
   [/yolov3/, 30],
+  [/^990|^1002/, 60],
 ];
 
 mkdirSync(`${root}out`, { recursive: true });

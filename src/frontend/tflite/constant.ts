@@ -77,7 +77,7 @@ function decode(type: TensorType, bytes: Uint8Array, count: number): ConstantDat
     case 'float32':
       return new Float32Array(aligned(bytes));
     case 'float16':
-      return Float32Array.from(new Uint16Array(aligned(bytes)), halfToFloat);
+      return floatsOf(new Uint16Array(aligned(bytes)));
     case 'int64':
       return Float64Array.from(new BigInt64Array(aligned(bytes)), Number);
     default:
@@ -88,6 +88,15 @@ function decode(type: TensorType, bytes: Uint8Array, count: number): ConstantDat
 /** A copy: the file's vectors need not lie at a multiple of the element size in memory. */
 function aligned(bytes: Uint8Array): ArrayBuffer {
   return bytes.slice().buffer as ArrayBuffer;
+}
+
+/** Of every half; a network has many more weights than there are halves. */
+let everyHalf: Float32Array | undefined;
+
+function floatsOf(halves: Uint16Array): Float32Array {
+  everyHalf ??= new Float32Array(1 << 16).map((_, bits) => halfToFloat(bits));
+  const table = everyHalf;
+  return new Float32Array(halves.length).map((_, i) => table[halves[i] as number] as number);
 }
 
 function halfToFloat(bits: number): number {

@@ -221,8 +221,8 @@ export class SearchState {
     return true;
   }
 
-  /** Least top that an unplaced buffer live with b can have. */
-  leastTopAround(b: number): number {
+  /** Least top that an unplaced buffer live with b can have; any of them where one is at most `enough`. */
+  leastTopAround(b: number, enough: number): number {
     const { cells, leastTopAt, leastTopOfAt, secondTopAt } = this;
     const { start, values } = this.tables.sectionsOf;
     const end = start[b + 1] ?? 0;
@@ -230,7 +230,9 @@ export class SearchState {
     for (let k = start[b] ?? 0; k < end; k++) {
       const s = values[k] ?? 0;
       const top = (cells[leastTopOfAt + s] === b ? cells[secondTopAt + s] : cells[leastTopAt + s]) ?? 0;
-      if (top < least) least = top;
+      if (top >= least) continue;
+      least = top;
+      if (top <= enough) break;
     }
     return least;
   }

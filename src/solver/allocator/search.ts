@@ -237,7 +237,7 @@ export class Search {
     for (let k = start[s] ?? 0; k < end; k++) {
       const b = values[k] ?? 0;
       if (cells[b] === 1 || cells[boundAt + b] !== floor) continue;
-      const around = state.leastTopAround(b);
+      const around = state.leastTopAround(b, floor);
       if (around <= floor) return changed ? CHANGED : UNDECIDED;
       if (around < gapTo) gapTo = around;
       if (cells[supportAt + b] === floor) continue;

@@ -54,6 +54,14 @@ export interface EdgeOptions {
   readonly pinned: ReadonlyMap<number, boolean>;
 }
 
+/** Items alive before and after some steps; see EdgeGroup. */
+interface Passage {
+  readonly first: number;
+  readonly last: number;
+  readonly kept: number;
+  readonly positionAfter: Int32Array;
+}
+
 interface Draft extends EdgeOptions {
   readonly problem: PlacementProblem;
   readonly list: GraphEdge[];
@@ -62,6 +70,7 @@ interface Draft extends EdgeOptions {
   readonly groups: EdgeGroup[][];
   readonly positions: (ReadonlyMap<number, number> | undefined)[]; // by cut: of its live items
   readonly evictable: (number | undefined)[]; // by step: see canEvict
+  passage: Passage;
 }
 
 /** Cost: linear in executions, and in the groups times what is alive at them. */
@@ -75,6 +84,7 @@ export function graphEdges(problem: PlacementProblem, options: EdgeOptions): Gra
     groups: problem.steps.map(() => []),
     positions: [],
     evictable: [],
+    passage: { first: -1, last: -1, kept: 0, positionAfter: new Int32Array(0) },
   };
   for (const edges of edgesByHomes(problem)) addGroup(draft, edges);
   return draft;
@@ -99,10 +109,8 @@ function addGroup(draft: Draft, { model, itemBytes, edges }: HomeEdges): void {
 
 /** Undefined where no state admits it: what is not alive cannot be read. */
 function groupOf(draft: Draft, model: Execution, edges: readonly number[], itemBytes: number): EdgeGroup | undefined {
-  const { problem, events, live, forgotten } = draft;
+  const { problem, events, forgotten } = draft;
   const { first, last } = model;
-  const before = live[first] ?? [];
-  const after = live[last + 1] ?? [];
   const positions = positionsAt(draft, first);
   const positionsAfter = positionsAt(draft, last + 1);
   const bitOf = (item: number): number => {
@@ -151,11 +159,7 @@ function groupOf(draft: Draft, model: Execution, edges: readonly number[], itemB
     if (isCopied) madeInBoth |= 1 << made;
     else madeInSram |= 1 << made;
   }
-  const positionAfter = new Int32Array(before.length);
-  after.forEach((item, position) => {
-    const was = positions.get(item);
-    if (was !== undefined) positionAfter[was] = 1 << position;
-  });
+  const { kept, positionAfter } = passageOf(draft, first, last);
   return {
     first,
     last,
@@ -166,12 +170,28 @@ function groupOf(draft: Draft, model: Execution, edges: readonly number[], itemB
     touched,
     itemBytes,
     costBytes,
-    kept: setOf(before, (item) => positionsAfter.has(item)) & ~needCopy,
+    kept: kept & ~needCopy,
     positionAfter,
     madeInSram,
     madeInBoth,
     evictable: canEvict(draft, first) & ~all,
   };
+}
+
+/** The last one: groups of the same steps follow each other. */
+function passageOf(draft: Draft, first: number, last: number): Passage {
+  if (draft.passage.first === first && draft.passage.last === last) return draft.passage;
+  const positions = positionsAt(draft, first);
+  const positionAfter = new Int32Array(positions.size);
+  let kept = 0;
+  (draft.live[last + 1] ?? []).forEach((item, position) => {
+    const was = positions.get(item);
+    if (was === undefined) return;
+    positionAfter[was] = 1 << position;
+    kept |= 1 << was;
+  });
+  draft.passage = { first, last, kept, positionAfter };
+  return draft.passage;
 }
 
 /** The positions of the items that are wanted, as a set. */

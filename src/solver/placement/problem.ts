@@ -144,8 +144,26 @@ export function ownWeightBytes(
   return bytes;
 }
 
+const NO_STEPS: readonly number[] = [];
+
 export function spanExecution(span: Span, index: number): Execution {
-  return { ...span, span: index, choice: -1, weightPasses: 1, residency: span.residency ?? 'any' };
+  // Field by field: there are a hundred thousand of them, and copying a whole object takes many times as long.
+  return {
+    first: span.first,
+    last: span.last,
+    span: index,
+    choice: -1,
+    uses: span.uses,
+    outputs: span.outputs,
+    workspaceBytes: span.workspaceBytes,
+    heldWeightBytes: span.heldWeightBytes,
+    weightPasses: 1,
+    residency: span.residency ?? 'any',
+    trafficBytes: span.trafficBytes,
+    rereadTableBytes: 0,
+    streamedSteps: span.streamedSteps ?? NO_STEPS,
+    extraCycles: span.extraCycles ?? 0,
+  };
 }
 
 /** The executions of a placement in order; steps without a valid choice are left out. */
@@ -184,6 +202,7 @@ export function stepExecution(problem: PlacementProblem, t: number, index: numbe
     residency: choice.residency,
     trafficBytes: choice.trafficBytes,
     rereadTableBytes: choice.rereadTableBytes ?? 0,
+    streamedSteps: NO_STEPS,
     extraCycles: choice.extraCycles ?? 0,
   };
 }

@@ -107,7 +107,7 @@ export function buildStateGraph(problem: PlacementProblem, options: GraphOptions
     live,
     canDrop,
     edges: graphEdges(problem, { events, live, forgotten, pinned }),
-    arcs: new ArcList(),
+    arcs: emptyArcs(),
     evictions: [],
     states: live.map(() => new StateTable()),
     nodeCount: 0,
@@ -133,6 +133,16 @@ export function buildStateGraph(problem: PlacementProblem, options: GraphOptions
   }
   if (draft.states[problem.steps.length]?.size === 0) return undefined;
   return finish(draft, nodes);
+}
+
+/** Arcs are listed in the same place for each graph, and copied when their number is known. */
+let lastArcs = new ArcList();
+const MOST_ARCS_KEPT = 1 << 20;
+
+function emptyArcs(): ArcList {
+  if (lastArcs.from.length > MOST_ARCS_KEPT) lastArcs = new ArcList();
+  lastArcs.length = 0;
+  return lastArcs;
 }
 
 /** Homes fit two sets of bits. */
