@@ -1,5 +1,6 @@
 /** Models of one operator, in the forms that files have them. */
 
+import { BOX_CASES } from './tflite-box-cases.js';
 import type { FileTensor } from './tflite-builder.js';
 import {
   act,
@@ -360,6 +361,7 @@ export const OPERATOR_CASES: readonly OperatorCase[] = [
   ...transposedConvolutions(),
   ...functions(),
   ...INTEGER_CASES,
+  ...BOX_CASES,
   ...volumes(),
   ...scatters(),
 ];

@@ -4,11 +4,12 @@
  * operators on vectors of one number for each box.
  */
 import { toReference } from 'flatbuffers/mjs/flexbuffers.js';
-import type { BinaryFunction, TensorId, UnaryFunction } from '../../ir/types.js';
+import type { TensorId } from '../../ir/types.js';
 import { unsupported } from '../import-problems.js';
 import { realsOf } from './constant.js';
 import { activation, type Importer, type NodeContext } from './context.js';
 import { malformed } from './problems.js';
+import { Vectors } from './vectors.js';
 
 interface Options {
   readonly detections: number;
@@ -19,7 +20,6 @@ interface Options {
 }
 
 const MAX_DETECTIONS = 100;
-const LARGEST_FLOAT = 3.4028234663852886e38;
 /** Scores of 0 are no detections, whatever the threshold. */
 const LEAST_SCORE = 1e-30;
 
@@ -64,59 +64,6 @@ function optionsOf(node: NodeContext): Options {
     overlapThreshold: read('nms_iou_threshold'),
     scale: { y: read('y_scale'), x: read('x_scale'), h: read('h_scale'), w: read('w_scale') },
   };
-}
-
-/** float32 vectors [1, 1, 1, N], and numbers [1, 1, 1, 1] that are repeated. */
-class Vectors {
-  constructor(
-    readonly node: NodeContext,
-    readonly count: number,
-  ) {}
-
-  constant(data: Float32Array, what: string): TensorId {
-    const name = `${this.node.operator}:${what}`;
-    return this.node.builder.addConstant({ name, shape: [1, 1, 1, data.length], data, loc: this.node.loc });
-  }
-
-  number(value: number): TensorId {
-    return this.constant(Float32Array.of(value), `${value}`);
-  }
-
-  arithmetic(kind: 'add' | 'sub' | 'mul', a: TensorId, b: TensorId): TensorId {
-    return this.node.emit({ kind, inputs: [a, b] });
-  }
-
-  binary(fn: BinaryFunction, a: TensorId, b: TensorId): TensorId {
-    return this.node.emit({ kind: 'binary', fn, inputs: [a, b] });
-  }
-
-  unary(fn: UnaryFunction, x: TensorId): TensorId {
-    return this.node.emit({ kind: 'unary', fn, alpha: 0, beta: 0, inputs: [x] });
-  }
-
-  reduce(fn: 'max' | 'argMax' | 'sum', x: TensorId): TensorId {
-    return this.node.emit({ kind: 'reduce', fn, inputs: [x] });
-  }
-
-  real(x: TensorId): TensorId {
-    if (this.node.builder.tensor(x).dtype === 'float32') return x;
-    return this.node.emit({ kind: 'convert', to: 'float32', multiplier: 0, shift: 0, inputs: [x] });
-  }
-
-  atLeastZero(x: TensorId): TensorId {
-    return this.node.emit({ kind: 'clamp', lo: 0, hi: LARGEST_FLOAT, inputs: [x] });
-  }
-
-  /** Along the last axis. */
-  slice(x: TensorId, start: number, size: number): TensorId {
-    const { shape } = this.node.builder.tensor(x);
-    return this.node.emit({ kind: 'slice', axis: 3, start, inputs: [x] }, { shape: shape.with(3, size) });
-  }
-
-  concat(axis: number, inputs: readonly TensorId[]): TensorId {
-    const [only = -1 as TensorId] = inputs;
-    return inputs.length === 1 ? only : this.node.emit({ kind: 'concat', axis, inputs });
-  }
 }
 
 interface Box {

@@ -25,6 +25,7 @@ import { l2Normalization } from './l2-normalization.js';
 import { sigmoid } from './look-up.js';
 import { bidirectionalLstm, lstm } from './lstm.js';
 import { concatenation, expandDims, pad, reshape, resize, squeeze } from './movement.js';
+import { nonMaxSuppression } from './non-max-suppression.js';
 import { oneHot } from './one-hot.js';
 import { l2Pool, pool } from './pool.js';
 import { depthToSpace, spaceToDepth, transpose } from './rearranging.js';
@@ -99,6 +100,8 @@ export const IMPORTERS: ReadonlyMap<string, Importer> = new Map<string, Importer
   ['MIRROR_PAD', mirrorPad],
   ['MUL', binary('mul')],
   ['NEG', unaryFunction('neg')],
+  ['NON_MAX_SUPPRESSION_V4', nonMaxSuppression],
+  ['NON_MAX_SUPPRESSION_V5', nonMaxSuppression],
   ['NOT_EQUAL', binaryFunction('equal', 'not')],
   ['ONE_HOT', oneHot],
   ['PACK', pack],
