@@ -193,7 +193,7 @@ function secondPeriod(program: Program, first: Expected): Expected {
 
 function problemsOf(compiled: Compiled, expected: Expected, chip: Chip, say: (text: string) => void): void {
   const { schedule, emitted } = compiled;
-  const { manifest, programBytes, layout } = emitted;
+  const { manifest, programBytes, dramImage } = emitted;
   const counted = countTraffic(schedule, emitted);
   const planned = trafficOf(schedule).reduce((sum, entry) => sum + entry.readBytes + entry.writeBytes, 0);
   const { record } = schedule;
@@ -212,7 +212,7 @@ function problemsOf(compiled: Compiled, expected: Expected, chip: Chip, say: (te
   if (bound.crossingBytes > period.totalBytes)
     say(`the crossing bound ${bound.crossingBytes} B is above ${period.totalBytes} B`);
   if ((schedule.allocation?.heightBytes ?? 0) > chip.sram.bytes) say('SRAM peak above the capacity');
-  const loaded = loadProgram(manifest, programBytes, layout.image, 'fuzz');
+  const loaded = loadProgram(manifest, programBytes, dramImage, 'fuzz');
   const once = simulate(loaded, { seed: SEED });
   const [fault] = once.faults;
   if (fault !== undefined) {

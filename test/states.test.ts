@@ -85,7 +85,7 @@ describe.each(MODELS)('%s', (_name, model, states, width) => {
 
   test('frames that follow each other are those of onnxruntime, fed with its own outputs', async () => {
     const { emitted } = await compiled(program, 64 * 1024);
-    const loaded = loadProgram(emitted.manifest, emitted.programBytes, emitted.layout.image, 'state');
+    const loaded = loadProgram(emitted.manifest, emitted.programBytes, emitted.dramImage, 'state');
     const x = randomFloats(5 * width, 9);
     const got: Float32Array[] = [];
     const simulated = new SimulatedFrames();
@@ -158,7 +158,7 @@ test('the first value of a state can be given', async () => {
   const given = new Map([['past_key', randomFloats(CACHED * 4, 6)]]);
   for (const statesInSram of [true, false]) {
     const { emitted } = await compiled(program, 64 * 1024, { statesInSram });
-    const loaded = loadProgram(emitted.manifest, emitted.programBytes, emitted.layout.image, 'state');
+    const loaded = loadProgram(emitted.manifest, emitted.programBytes, emitted.dramImage, 'state');
     const simulated = new SimulatedFrames();
     const onPeriod: Parameters<typeof simulate>[1] = {
       inputs: given,

@@ -46,7 +46,7 @@ test('at 112x112 the machine finds no fault, and counts the same', async () => {
   expect(schedule.blocks.map(({ plan }) => [plan.first, plan.last])).toEqual([[0, 6]]);
   const { byClass } = countTraffic(schedule, emitted).period;
   expect(byClass.input + byClass.output).toBe(3813376 / 4);
-  const loaded = loadProgram(emitted.manifest, emitted.programBytes, emitted.layout.image, 'vgg');
+  const loaded = loadProgram(emitted.manifest, emitted.programBytes, emitted.dramImage, 'vgg');
   const simulated = simulate(loaded, { timingOnly: true });
   expect([simulated.faults, simulated.bytesByClass]).toEqual([[], byClass]);
 });

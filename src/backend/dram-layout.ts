@@ -15,7 +15,7 @@ export interface DramLayout {
   /** Frame f of a root begins this many bytes after frame f - 1. */
   readonly frameStrideBytes: ReadonlyMap<TensorId, number>;
   readonly regions: Manifest['regions'];
-  readonly image: Uint8Array; // dram.bin
+  readonly constantBytes: number; // of the image that ships
   readonly endAddress: number; // first free address: the code goes there
 }
 
@@ -41,26 +41,17 @@ export function layOutDram(schedule: Schedule): DramLayout {
     address = alignUp(address + sizeBytes, DRAM_ALIGNMENT_BYTES);
   }
   // States: one place for the value that is read and the next one, with zeros to begin with.
-  const states = schedule.states.map((state) => ({ state, at: address, bytes: 0 }));
-  for (const place of states) {
-    const { input, output } = place.state;
+  for (const { input, output } of schedule.states) {
     const tensor = tensorOf(schedule.program, input);
-    place.at = address;
-    place.bytes = sizeBytes(tensor);
+    const bytes = sizeBytes(tensor);
     for (const root of [input, output]) {
       rootAddresses.set(root, address);
       frameStrideBytes.set(root, 0);
     }
-    regions.push({ name: tensor.name, class: 'activations', dramAddress: address, bytes: place.bytes });
-    address = alignUp(address + place.bytes, DRAM_ALIGNMENT_BYTES);
+    regions.push({ name: tensor.name, class: 'activations', dramAddress: address, bytes });
+    address = alignUp(address + bytes, DRAM_ALIGNMENT_BYTES);
   }
-  const image = new Uint8Array(address);
-  for (const { state, at, bytes } of states) writeZeros(tensorOf(schedule.program, state.input), image, at, bytes);
-  for (const { root } of operands) image.set(bytesOf(constant(schedule.program, root)), rootAddresses.get(root));
-  schedule.layers.forEach(({ layer }, t) => {
-    const at = weightAddresses[t] ?? -1;
-    if (at >= 0) writeConstants(schedule.program, layer, image.subarray(at, at + layer.weights.totalBytes));
-  });
+  const constantBytes = address;
   const roots = [...schedule.roots.values()].filter((root) => root.inDram);
   for (const role of ['input', 'output', 'activation'] as const) {
     for (const root of roots) {
@@ -80,7 +71,23 @@ export function layOutDram(schedule: Schedule): DramLayout {
       address = alignUp(address + bytes, DRAM_ALIGNMENT_BYTES);
     }
   }
-  return { weightAddresses, rootAddresses, frameStrideBytes, regions, image, endAddress: address };
+  return { weightAddresses, rootAddresses, frameStrideBytes, regions, constantBytes, endAddress: address };
+}
+
+/** dram.bin: constants, and zeros for what states are to begin with. Of plans that are compared, only the one taken needs it. */
+export function dramImage({ program, layers, roots, states }: Schedule, layout: DramLayout): Uint8Array {
+  const image = new Uint8Array(layout.constantBytes);
+  for (const { input } of states) {
+    const tensor = tensorOf(program, input);
+    writeZeros(tensor, image, layout.rootAddresses.get(input) ?? 0, sizeBytes(tensor));
+  }
+  for (const { root, role } of roots.values())
+    if (role === 'constant') image.set(bytesOf(constant(program, root)), layout.rootAddresses.get(root));
+  layers.forEach(({ layer }, t) => {
+    const at = layout.weightAddresses[t] ?? -1;
+    if (at >= 0) writeConstants(program, layer, image.subarray(at, at + layer.weights.totalBytes));
+  });
+  return image;
 }
 
 /** Elements that stand for 0. */

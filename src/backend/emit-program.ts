@@ -7,7 +7,7 @@ import type { Program, TensorId } from '../ir/types.js';
 import { type Schedule, stateOffsetBytes } from '../schedule/schedule.js';
 import { alignUp } from '../schedule/tiling.js';
 import type { Chip } from '../target/chip.js';
-import { type DramLayout, dramAddressOf, layOutDram, layoutOfGroup } from './dram-layout.js';
+import { type DramLayout, dramAddressOf, dramImage, layOutDram, layoutOfGroup } from './dram-layout.js';
 import { emitBlock } from './emit-block.js';
 import { emitLayer } from './emit-layer.js';
 import { Emitter } from './emitter.js';
@@ -18,7 +18,10 @@ import { unitName } from './preloads.js';
 export interface EmittedProgram {
   readonly stream: CommandStream;
   readonly programBytes: Uint8Array; // program.bin
-  readonly layout: DramLayout; // layout.image is dram.bin
+  readonly layout: DramLayout;
+  readonly chip: Chip;
+  /** dram.bin, and the manifest with its hash: made when they are first asked for. */
+  readonly dramImage: Uint8Array;
   readonly manifest: Manifest;
 }
 
@@ -33,7 +36,22 @@ export function emitProgram(schedule: Schedule, options: EmitOptions): EmittedPr
   const layout = layOutDram(schedule);
   const stream = { prologue: emitPrologue(schedule, layout), period: emitPeriod(schedule, layout) };
   const programBytes = encodeStream(stream);
-  return { stream, programBytes, layout, manifest: describe(schedule, layout, programBytes, options) };
+  let image: Uint8Array | undefined;
+  let manifest: Manifest | undefined;
+  return {
+    stream,
+    programBytes,
+    layout,
+    chip: options.chip,
+    get dramImage() {
+      image ??= dramImage(schedule, layout);
+      return image;
+    },
+    get manifest() {
+      manifest ??= describe(schedule, this, options);
+      return manifest;
+    },
+  };
 }
 
 /** Loads the resident share of every layer's constants, and the states that stay in SRAM, once. */
@@ -85,7 +103,8 @@ function emitGroup(emitter: Emitter, schedule: Schedule, layout: DramLayout): vo
   }
 }
 
-function describe(schedule: Schedule, layout: DramLayout, programBytes: Uint8Array, options: EmitOptions): Manifest {
+function describe(schedule: Schedule, emitted: EmittedProgram, options: EmitOptions): Manifest {
+  const { layout, programBytes } = emitted;
   const codeAddress = layout.endAddress;
   const { program } = schedule;
   return sealManifest({
@@ -101,7 +120,7 @@ function describe(schedule: Schedule, layout: DramLayout, programBytes: Uint8Arr
     outputs: program.outputs.map((id) => portOf(schedule, layout, id)),
     regions: [...layout.regions, { name: 'code', class: 'code', dramAddress: codeAddress, bytes: programBytes.length }],
     code: { dramAddress: codeAddress, bytes: programBytes.length },
-    hashes: { 'program.bin': sha256Hex(programBytes), 'dram.bin': sha256Hex(layout.image) },
+    hashes: { 'program.bin': sha256Hex(programBytes), 'dram.bin': sha256Hex(emitted.dramImage) },
   });
 }
 

@@ -16,7 +16,6 @@ import type { Schedule } from '../schedule/schedule.js';
 import { alignUp } from '../schedule/tiling.js';
 import type { SearchControl } from '../solver/control.js';
 import { loadGlpk } from '../solver/linear/glpk.js';
-import { loadHighs } from '../solver/linear/highs.js';
 import type { LinearSolver } from '../solver/linear/model.js';
 import { cutOf, type PackingCut } from '../solver/placement/cuts.js';
 import type { ForcedHome } from '../solver/placement/forced.js';
@@ -115,8 +114,11 @@ function ordersOf(imported: Program, options: CompileOptions): OrderVariant[] {
   return variants.map((variant) => ({ ...variant, program: carryStates(variant.program) }));
 }
 
+/** The one that is asked for: the other's megabytes are not read. */
 async function loadSolver(name: 'glpk' | 'highs'): Promise<LinearSolver> {
-  return name === 'glpk' ? loadGlpk() : loadHighs();
+  if (name === 'glpk') return loadGlpk();
+  const { loadHighs } = await import('../solver/linear/highs.js');
+  return loadHighs();
 }
 
 /** The placement that was asked for; a simpler one where its plans cannot be packed. */

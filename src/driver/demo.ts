@@ -93,8 +93,8 @@ async function demonstrate(
 
 /** The streams of the simpler placements, without data: order, accesses and bytes. */
 function simulateInMemory({ emitted }: Compiled): SimulationResult {
-  const { manifest, programBytes, layout } = emitted;
-  return simulate(loadProgram(manifest, programBytes, layout.image, manifest.model), { timingOnly: true });
+  const { manifest, programBytes, dramImage } = emitted;
+  return simulate(loadProgram(manifest, programBytes, dramImage, manifest.model), { timingOnly: true });
 }
 
 function countStatement(report: Report, result: SimulationResult): string {

@@ -24,7 +24,7 @@ export interface CountedTraffic {
 }
 
 export function countTraffic(schedule: Schedule, emitted: EmittedProgram): CountedTraffic {
-  const { chip } = emitted.manifest;
+  const { chip } = emitted;
   const entries = trafficOf(schedule);
   const codeBytes = fetchedPeriodBytes(emitted.stream, chip.commandFifoBytes);
   const byClass: Record<TrafficClass, number> = { weights: 0, activations: 0, input: 0, output: 0, code: codeBytes };

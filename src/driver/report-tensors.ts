@@ -20,7 +20,7 @@ export function tensorReports(
   emitted: EmittedProgram,
   placement: Report['placement'],
 ): TensorReport[] {
-  const { chip } = emitted.manifest;
+  const { chip } = emitted;
   const moved = new Map<number, { readBytes: number; writeBytes: number }>();
   const weightReads = schedule.layers.map(() => 0);
   for (const entry of counted.entries) {

@@ -26,7 +26,7 @@ export function directoryFiles(compiled: Compiled, report: Report): Map<string, 
   const hashes = { ...unsealed.hashes, 'graph.ir': sha256Hex(graph.text), 'graph.bin': sha256Hex(graph.binary) };
   return new Map<string, string | Uint8Array>([
     ['program.bin', emitted.programBytes],
-    ['dram.bin', emitted.layout.image],
+    ['dram.bin', emitted.dramImage],
     ['program.asm', printStream(emitted.stream)],
     ['program.map.json', commandMapText(emitted.stream, unsealed.hashes['program.bin'])],
     ['report.json', `${JSON.stringify(report, null, 2)}\n`],

@@ -1,19 +1,12 @@
 import { readFileSync, realpathSync, statSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
-import {
-  type ExportDeclaration,
-  type ImportDeclaration,
-  Node,
-  Project,
-  type SourceFile,
-  type Statement,
-  ts,
-} from 'ts-morph';
+import type { ExportDeclaration, ImportDeclaration, SourceFile, Statement } from 'ts-morph';
 import { type Diagnostic, type SourceLoc, SpillwayError } from '../../base/diagnostic.js';
 import { LIMITS, type Machine } from './machine.js';
 import { declare, type Frame, initSlot, innerScope, newFrame, type Scope } from './scope.js';
 import { translateExpression } from './translate-expression.js';
 import { declareStatements, translateSequence } from './translate-statement.js';
+import { Node, Project, ts } from './ts-morph.js';
 import { locate, report, reportNotEvaluated, type Unit } from './unit.js';
 import type { Value } from './values.js';
 

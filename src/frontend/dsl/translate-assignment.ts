@@ -1,15 +1,9 @@
-import {
-  type BinaryExpression,
-  type Expression,
-  Node,
-  type PostfixUnaryExpression,
-  type PrefixUnaryExpression,
-  SyntaxKind,
-} from 'ts-morph';
+import type { BinaryExpression, Expression, PostfixUnaryExpression, PrefixUnaryExpression } from 'ts-morph';
 import { type BinaryFunction, binaryFunction } from './operators.js';
 import { readElement, writeElement } from './properties.js';
 import { type Frame, frameAt, readSlot, resolve, type Scope } from './scope.js';
 import { translateExpression } from './translate-expression.js';
+import { Node, SyntaxKind } from './ts-morph.js';
 import { type Expr, locate, report, reportNotEvaluated, type Unit } from './unit.js';
 import { describe, isTruthy, type Value } from './values.js';
 

@@ -1,7 +1,8 @@
-import { type CallExpression, type Expression, Node } from 'ts-morph';
+import type { CallExpression, Expression } from 'ts-morph';
 import { callMethod, readElement } from './properties.js';
 import type { Scope } from './scope.js';
 import { isInOptionalChain, propertyNameOf, translateExpression, translateItems } from './translate-expression.js';
+import { Node } from './ts-morph.js';
 import { type Expr, locate, reportNotEvaluated, type Unit } from './unit.js';
 import { isObject } from './values.js';
 

@@ -1,14 +1,13 @@
-import {
-  type ArrayLiteralExpression,
-  type ConditionalExpression,
-  type ElementAccessExpression,
-  type Expression,
-  type Identifier,
-  Node,
-  type ObjectLiteralExpression,
-  type PropertyAccessExpression,
-  type PropertyName,
-  type TemplateExpression,
+import type {
+  ArrayLiteralExpression,
+  ConditionalExpression,
+  ElementAccessExpression,
+  Expression,
+  Identifier,
+  ObjectLiteralExpression,
+  PropertyAccessExpression,
+  PropertyName,
+  TemplateExpression,
 } from 'ts-morph';
 import { LIMITS } from './machine.js';
 import { toText, typeName } from './operators.js';
@@ -17,6 +16,7 @@ import { type Frame, readSlot, resolve, type Scope } from './scope.js';
 import { translateAssignment, translateBinary, translatePostfix, translatePrefix } from './translate-assignment.js';
 import { translateCall } from './translate-call.js';
 import { translateFunction } from './translate-function.js';
+import { Node } from './ts-morph.js';
 import { type Expr, locate, report, reportNotEvaluated, type Unit } from './unit.js';
 import { describe, isObject, isTruthy, type Value } from './values.js';
 

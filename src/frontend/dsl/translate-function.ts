@@ -1,14 +1,9 @@
-import {
-  type ArrowFunction,
-  type FunctionDeclaration,
-  type FunctionExpression,
-  type MethodDeclaration,
-  Node,
-} from 'ts-morph';
+import type { ArrowFunction, FunctionDeclaration, FunctionExpression, MethodDeclaration } from 'ts-morph';
 import { type Frame, innerScope, newFrame, type Scope } from './scope.js';
 import { translateExpression } from './translate-expression.js';
 import { type Bind, declareNames, translateBinding } from './translate-pattern.js';
 import { translateBlock } from './translate-statement.js';
+import { Node } from './ts-morph.js';
 import { reportNotEvaluated, stepsOf, type Unit } from './unit.js';
 import type { FunctionValue, Value } from './values.js';
 

@@ -1,14 +1,9 @@
-import {
-  type ArrayBindingPattern,
-  type BindingElement,
-  type BindingName,
-  Node,
-  type ObjectBindingPattern,
-} from 'ts-morph';
+import type { ArrayBindingPattern, BindingElement, BindingName, ObjectBindingPattern } from 'ts-morph';
 import { LIMITS } from './machine.js';
 import { readProperty } from './properties.js';
 import { declare, type Frame, frameAt, resolve, type Scope } from './scope.js';
 import { translateExpression, translatePropertyKey } from './translate-expression.js';
+import { Node } from './ts-morph.js';
 import { locate, report, type Unit } from './unit.js';
 import { describe, isObject, type Value } from './values.js';
 

@@ -1,21 +1,20 @@
-import {
-  type DoStatement,
-  type Expression,
-  type ForOfStatement,
-  type ForStatement,
-  type IfStatement,
-  Node,
-  type Statement,
-  type SwitchStatement,
-  type ThrowStatement,
-  VariableDeclarationKind,
-  type VariableDeclarationList,
-  type WhileStatement,
+import type {
+  DoStatement,
+  Expression,
+  ForOfStatement,
+  ForStatement,
+  IfStatement,
+  Statement,
+  SwitchStatement,
+  ThrowStatement,
+  VariableDeclarationList,
+  WhileStatement,
 } from 'ts-morph';
 import { type Frame, initSlot, innerScope, newFrame, type Scope } from './scope.js';
 import { translateExpression } from './translate-expression.js';
 import { translateFunction } from './translate-function.js';
 import { declareNames, translateBinding } from './translate-pattern.js';
+import { Node, VariableDeclarationKind } from './ts-morph.js';
 import { type Completion, locate, reportNotEvaluated, type Stmt, stepsOf, type Unit } from './unit.js';
 import { describe, isObject, isTruthy, type Value } from './values.js';
 
