@@ -121,11 +121,55 @@ function resizes(): OperatorCase[] {
   );
 }
 
+/** Squares of differences and inverse roots as LiteRT's integers, sums as the float32 steps of LiteRT. */
+function furtherRescalings(): OperatorCase[] {
+  const shape = [1, 6, 7, 16];
+  const differences = [
+    { scale: 0.05, b: shape, offset: -100 },
+    { scale: 0.31, b: shape, offset: -100 },
+    { scale: 0.31, b: [1, 6, 7, 1], offset: -128 },
+  ].map(({ scale, b, offset }, i) =>
+    one(
+      `SQUARED_DIFFERENCE int8 of ${b.join('x')} to ${scale}, ${i}`,
+      { code: 99, version: 2 },
+      [act('a', 'int8', shape, 0.05, 10), act('b', 'int8', b, 0.021, -7)],
+      [act('y', 'int8', shape, scale, offset)],
+    ),
+  );
+  const roots = [
+    [0.02, 0.02, -5],
+    [0.003, 0.13, -100],
+  ].map(([from, to, offset]) =>
+    one(
+      `RSQRT int8 from ${from}`,
+      { code: 76, version: 2 },
+      [act('x', 'int8', shape, from, -128)],
+      [act('y', 'int8', shape, to, offset)],
+    ),
+  );
+  const sums = QUANTISED.flatMap((type) =>
+    [
+      { axes: [1], scale: 0.1, left: [1, 7, 16] },
+      { axes: [3], scale: 0.3, left: [1, 6, 7] },
+      { axes: [1, 2], scale: 0.9, left: [1, 16] },
+    ].map(({ axes, scale, left }) =>
+      one(
+        `SUM ${type} over ${axes.join(' ')} to ${scale}`,
+        { code: 74, optionsType: 27, options: { 0: i8(0) }, version: 2 },
+        [act('x', type, shape, 0.05, 10), int32('axes', [axes.length], ...axes)],
+        [act('y', type, left, scale, -5)],
+      ),
+    ),
+  );
+  return [...differences, ...roots, ...sums];
+}
+
 export const INTEGER_CASES: readonly OperatorCase[] = [
   ...means(),
   ...tables(),
   ...resizes(),
   ...rescalings(),
+  ...furtherRescalings(),
   ...normalizations(),
   ...products(),
 ];

@@ -31,8 +31,10 @@ import { l2Pool, pool } from './pool.js';
 import { depthToSpace, spaceToDepth, transpose } from './rearranging.js';
 import { argument, reduce } from './reductions.js';
 import { bidirectionalRnn, rnn, sequenceRnn } from './rnn.js';
+import { rsqrt } from './rsqrt.js';
 import { scatterNd, sparseToDense } from './scatter.js';
 import { mirrorPad, pack, slice, split, splitV, stridedSlice, unpack } from './slicing.js';
+import { squaredDifference } from './squared-difference.js';
 import { svdf } from './svdf.js';
 import { transposeConv } from './transpose-conv.js';
 import { dynamicUpdateSlice } from './update-slice.js';
@@ -128,7 +130,7 @@ export const IMPORTERS: ReadonlyMap<string, Importer> = new Map<string, Importer
   ['REVERSE_V2', reverse],
   ['RFFT2D', rfft],
   ['ROUND', unaryFunction('round')],
-  ['RSQRT', unaryFunction('rsqrt')],
+  ['RSQRT', rsqrt],
   ['SCATTER_ND', scatterNd],
   ['SELECT', select],
   ['SELECT_V2', select],
@@ -144,7 +146,7 @@ export const IMPORTERS: ReadonlyMap<string, Importer> = new Map<string, Importer
   ['SPLIT_V', splitV],
   ['SQRT', sqrt],
   ['SQUARE', unaryFunction('square')],
-  ['SQUARED_DIFFERENCE', binaryFunction('sub', 'square')],
+  ['SQUARED_DIFFERENCE', squaredDifference],
   ['SQUEEZE', squeeze],
   ['STRIDED_SLICE', stridedSlice],
   ['SUB', binary('sub')],

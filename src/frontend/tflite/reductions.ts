@@ -3,8 +3,10 @@ import { elementCountOf, isQuantized } from '../../ir/facts.js';
 import type { Quantization, Reduction, Tensor, TensorId } from '../../ir/types.js';
 import { POINT } from './binary-constant.js';
 import { activation, type Importer, type NodeContext } from './context.js';
+import { lookUpInto } from './look-up.js';
 import { fixedPoint, scaleOf } from './numbers.js';
 import { malformed } from './problems.js';
+import { realOf } from './real-numbers.js';
 
 const REDUCER = { keepDims: 0 } as const;
 
@@ -55,7 +57,12 @@ export const reduce =
     const named = node.integers(1, 'axes').toSorted((a, b) => a - b);
     const isOfImage = keepDims && x.shape.length === 4 && named.join() === '1,2' && x.dtype !== 'int16';
     const count = kind === 'mean' ? (isOfImage ? 'raw' : 'divided') : 'none';
-    const id = isStored && isSum ? storedSum(node, x, axes, count) : reducedFloat(node, x, axes, kind);
+    const isTotal = kind === 'sum' && (x.dtype === 'int8' || x.dtype === 'uint8');
+    const id = isTotal
+      ? storedTotal(node, x, axes)
+      : isStored && isSum
+        ? storedSum(node, x, axes, count)
+        : reducedFloat(node, x, axes, kind);
     return [activation(node.reshape(id, shape))];
   };
 
@@ -88,6 +95,31 @@ function times(node: NodeContext, id: TensorId, factor: number): TensorId {
   const data = Float32Array.of(factor);
   const by = node.builder.addConstant({ name: `${node.resultName}:count`, shape: [1, 1, 1, 1], data, loc: node.loc });
   return node.emit({ kind: 'mul', inputs: [id, by] });
+}
+
+/**
+ * SUM of 8 bits: the sum of stored values times a factor, and an offset for the zero point, each step in float32. Whole numbers of
+ * the sizes that sums have are exact there.
+ */
+function storedTotal(node: NodeContext, x: Tensor, axes: readonly number[]): TensorId {
+  const result = node.resultQuant();
+  const given = x.quant ?? { scales: [1], zeroPoint: 0 };
+  const number = (value: number): TensorId => {
+    const data = Float32Array.of(value);
+    return node.builder.addConstant({ name: `${node.resultName}:${value}`, shape: [1, 1, 1, 1], data, loc: node.loc });
+  };
+  const same = (stored: number): number => stored;
+  const whole = node.builder.tensor(lookUpInto(node, x, { scales: [1], zeroPoint: 0 }, same));
+  const { id, outer, reduced } = arranged(node, { ...x, id: realOf(node, whole) }, axes, true);
+  const sum = node.emit({ kind: 'reduce', fn: 'sum', inputs: [node.reshape(id, [1, outer, 1, reduced])] });
+  const factor = Math.fround(scaleOf(given) / scaleOf(result));
+  const offset = Math.fround(Math.fround(-given.zeroPoint * factor) * reduced);
+  const scaled = node.emit({ kind: 'mul', inputs: [sum, number(factor)] });
+  const shifted = node.emit({ kind: 'add', inputs: [scaled, number(offset)] });
+  const to = x.dtype === 'uint8' ? 'uint8' : 'int8';
+  const steps = { quant: { scales: [1], zeroPoint: result.zeroPoint } };
+  const stored = node.emit({ kind: 'convert', to, multiplier: 0, shift: 0, inputs: [shifted] }, steps);
+  return lookUpInto(node, node.builder.tensor(stored), result, same);
 }
 
 /** @param count what becomes of the number of elements: see `sumScale` and `rawMean` */
