@@ -281,12 +281,18 @@ function arrayOfBytes(dtype: OnnxDType, bytes: Uint8Array, elementCount: number)
     case 'uint32':
       return new Uint32Array(buffer, byteOffset, elementCount);
     case 'float16':
-      return Float32Array.from(new Uint16Array(buffer, byteOffset, elementCount), halfToNumber);
+      return numbersOf(new Uint16Array(buffer, byteOffset, elementCount));
     case 'int64':
       return Float64Array.from(new BigInt64Array(buffer, byteOffset, elementCount), Number);
     case 'uint64':
       return Float64Array.from(new BigUint64Array(buffer, byteOffset, elementCount), Number);
   }
+}
+
+function numbersOf(halves: Uint16Array): Float32Array {
+  const numbers = new Float32Array(halves.length);
+  for (let i = 0; i < numbers.length; i += 1) numbers[i] = halfToNumber(halves[i] as number);
+  return numbers;
 }
 
 /** IEEE 754 half precision: sign 1, exponent 5 (bias 15), fraction 10 bits. */

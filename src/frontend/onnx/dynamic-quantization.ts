@@ -114,7 +114,10 @@ function withoutZero(ctx: NodeContext, weights: Const, zero: Value | undefined):
 }
 
 function real(weights: Const, zeroOf: (index: number) => number): Const {
-  return lazyConst('float32', weights.dims, () =>
-    Float32Array.from(weights.elements(), (value, i) => value - zeroOf(i)),
-  );
+  return lazyConst('float32', weights.dims, () => {
+    const elements = weights.elements();
+    const out = new Float32Array(elements.length);
+    for (let i = 0; i < out.length; i += 1) out[i] = (elements[i] as number) - zeroOf(i);
+    return out;
+  });
 }

@@ -63,7 +63,9 @@ export function quantizeValue(real: number, quant: Quantization): number {
 }
 
 export function quantizeValues(values: Float32Array, quant: Quantization): Int8Array {
-  return Int8Array.from(values, (value) => quantizeValue(value, quant));
+  const out = new Int8Array(values.length);
+  for (let i = 0; i < out.length; i += 1) out[i] = quantizeValue(values[i] as number, quant);
+  return out;
 }
 
 function clamp8(value: number): number {

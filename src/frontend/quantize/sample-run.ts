@@ -55,7 +55,7 @@ function lastReaders(program: Program): Map<TensorId, Op> {
 }
 
 function constantSample(program: Program, id: TensorId): Sample {
-  return { shape: tensorOf(program, id).shape, data: Float64Array.from(realConstant(program, id)) };
+  return { shape: tensorOf(program, id).shape, data: new Float64Array(realConstant(program, id)) };
 }
 
 /** Values that are not finite say nothing about a useful range. */

@@ -96,7 +96,9 @@ let everyHalf: Float32Array | undefined;
 function floatsOf(halves: Uint16Array): Float32Array {
   everyHalf ??= new Float32Array(1 << 16).map((_, bits) => halfToFloat(bits));
   const table = everyHalf;
-  return new Float32Array(halves.length).map((_, i) => table[halves[i] as number] as number);
+  const out = new Float32Array(halves.length);
+  for (let i = 0; i < out.length; i += 1) out[i] = table[halves[i] as number] as number;
+  return out;
 }
 
 function halfToFloat(bits: number): number {
@@ -123,8 +125,10 @@ export function realsOf(constant: Constant): Float32Array {
   if (quantization === undefined) return unsupported(`'${name}' is ${type} without quantisation, not float32`);
   const { scales, zeroPoints, axis } = quantization;
   const inner = elementCountOf(shape.slice(axis + 1));
-  return Float32Array.from(data as Iterable<number>, (value, i) => {
+  const out = new Float32Array(data.length);
+  for (let i = 0; i < out.length; i += 1) {
     const channel = scales.length === 1 ? 0 : Math.floor(i / inner) % scales.length;
-    return (scales[channel] ?? 1) * (value - (zeroPoints[channel] ?? 0));
-  });
+    out[i] = (scales[channel] ?? 1) * ((data[i] as number) - (zeroPoints[channel] ?? 0));
+  }
+  return out;
 }

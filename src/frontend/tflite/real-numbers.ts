@@ -11,7 +11,7 @@ export function realInput(node: NodeContext, position: number): Tensor {
   const operand = node.operand(position);
   if (operand.kind === 'constant' && operand.constant.quantization === undefined) {
     const { name, shape } = operand.constant;
-    const data = Float32Array.from(operand.constant.elements() as Iterable<number>);
+    const data = new Float32Array(operand.constant.elements());
     return node.builder.tensor(node.builder.addConstant({ name, shape, data, loc: node.loc }));
   }
   return node.builder.tensor(realOf(node, node.input(position)));

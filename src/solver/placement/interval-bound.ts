@@ -147,8 +147,10 @@ function boundInterval(
   let rising: { price: number; value: number; slope: number } | undefined;
   let falling: { price: number; value: number; slope: number } | undefined;
   let price = 1;
+  let sweptPrice = 1;
   for (let round = 0; round < 12; round += 1) {
     const value = sweepAhead(sweep, interval, price) - price * highBytes;
+    sweptPrice = price;
     if (value === Number.POSITIVE_INFINITY || value >= incumbent) return undefined;
     if (value > bound || round === 0) {
       bestPrice = price;
@@ -173,6 +175,8 @@ function boundInterval(
     if (most - bound < 64 || crossing - rising.price < 1e-4 || falling.price - crossing < 1e-4) break;
     price = crossing;
   }
+  if (sweptPrice !== bestPrice) sweepAhead(sweep, interval, bestPrice);
+  else sweep.arcVisits += interval.arcs.length; // the limit counts as if it were swept again
   const arcs = remainingArcs(sweep, interval, bestPrice, incumbent);
   return arcs.length === 0 ? undefined : { lowBytes, highBytes, boundBytes: bound, arcs };
 }
@@ -209,9 +213,8 @@ function sweepAhead(sweep: Sweep, interval: Interval, price: number): number {
   return ahead[graph.nodeCount - 1] ?? Number.POSITIVE_INFINITY;
 }
 
-/** Arcs on some path shorter than the incumbent. Cost: two sweeps. */
+/** Arcs on some path shorter than the incumbent, after a sweep at that price. */
 function remainingArcs(sweep: Sweep, interval: Interval, price: number, incumbentBytes: number): Int32Array {
-  sweepAhead(sweep, interval, price);
   const { graph, length, ahead, behind } = sweep;
   const { arcFrom, arcTo } = graph;
   const { arcs } = interval;
