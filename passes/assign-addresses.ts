@@ -12,13 +12,14 @@
  * A layer that writes its output over an operand puts both stays into one buffer.
  */
 import type { TensorId } from '../src/ir/types.js';
-import type {
-  Prefetch,
-  Schedule,
-  ScheduledBlock,
-  ScheduledLayer,
-  ScheduledRoot,
-  Stay,
+import {
+  type Prefetch,
+  type Schedule,
+  type ScheduledBlock,
+  type ScheduledLayer,
+  type ScheduledRoot,
+  type Stay,
+  tablesStart,
 } from '../src/schedule/schedule.js';
 import { alignUp, RESIDENT_ALIGNMENT_BYTES } from '../src/schedule/tiling.js';
 import type { AllocationBuffer, AllocationProblem, AllocationResult } from '../src/solver/allocator/problem.js';
@@ -60,12 +61,16 @@ export function assignAddresses(schedule: Schedule, nodeLimit: number, chip: Chi
     for (const buffer of scheduled.workspace) {
       buffers.push({
         id: workspaceId(t, buffer.role),
-        lower: t,
+        lower: buffer.role === 'tables' ? tablesStart(schedule, t) : t,
         upper: t + 1,
         sizeBytes: buffer.sizeBytes,
         alignmentBytes: schedule.alignmentBytes,
       });
     }
+  });
+  (schedule.weightRings ?? []).forEach(({ steps, slotBytes, slots }, index) => {
+    const window = { lower: steps[0] ?? 0, upper: (steps.at(-1) ?? 0) + 1, alignmentBytes: schedule.alignmentBytes };
+    buffers.push({ id: weightRingId(index), sizeBytes: slots * slotBytes, ...window });
   });
   for (const block of schedule.blocks) {
     const window = { lower: block.plan.first, upper: block.plan.last + 1, alignmentBytes: schedule.alignmentBytes };
@@ -118,13 +123,27 @@ export function assignAddresses(schedule: Schedule, nodeLimit: number, chip: Chi
       sums: ofSteps('sums', block.sums),
     }),
   );
+  const weightRings = schedule.weightRings?.map((ring, index) => ({
+    ...ring,
+    sramOffsetBytes: offsetOf(weightRingId(index)),
+  }));
   const allocation = {
     heightBytes: base + taken.heightBytes,
     loadBytes: base + taken.loadBytes,
     provenOptimal: taken.provenOptimal,
   };
   const prefetches = ahead?.prefetches ?? [];
-  return { schedule: { ...schedule, layers, blocks, roots, allocation, prefetches } };
+  return {
+    schedule: {
+      ...schedule,
+      layers,
+      blocks,
+      roots,
+      allocation,
+      prefetches,
+      ...(weightRings === undefined ? {} : { weightRings }),
+    },
+  };
 }
 
 /** Units that a load may be ahead, further ones first: what lives longer is harder to pack. */
@@ -144,7 +163,8 @@ function packedAhead(
     schedule,
     {
       workspace: workspaceId,
-      ring: (block, root) => ringId(block, root),
+      ring: ringId,
+      weights: weightRingId,
       reloaded: (root, startStep) => {
         const id = stayId(root, { startStep });
         return inParts.has(id) || !chains.some((chain) => chain.id === id) ? undefined : id;
@@ -290,6 +310,10 @@ function stayId(root: TensorId, stay: { readonly startStep: number }): string {
 
 function ringId(block: ScheduledBlock, root: TensorId): string {
   return `${block.plan.first}.%${root}`;
+}
+
+function weightRingId(index: number): string {
+  return `weights.${index}`;
 }
 
 function workspaceId(t: number, role: string): string {

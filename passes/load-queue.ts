@@ -39,6 +39,8 @@ export interface LoadUnit {
 export interface BufferNames {
   readonly workspace: (step: number, role: string) => string;
   readonly ring: (block: ScheduledBlock, root: TensorId) => string;
+  /** Of a ring of weights, by its number. */
+  readonly weights: (ring: number) => string;
   /** Of a root that is loaded as a whole before a step; undefined where its place is not its own from then on. */
   readonly reloaded: (root: TensorId, step: number) => string | undefined;
 }
@@ -64,9 +66,13 @@ function layerUnit(schedule: Schedule, scheduled: ScheduledLayer, t: number, nam
   const rings: string[] = [];
   for (const { role, sizeBytes } of workspace) {
     const id = names.workspace(t, role);
+    if (role === 'tables' && isThroughRing(schedule, t)) continue; // they have their places all the time
     if (role === 'held' || role === 'tables') loads.push({ id, bytes: sizeBytes, constants: { step: t, role } });
     else if (role !== 'output') rings.push(id);
   }
+  schedule.weightRings?.forEach(({ steps }, ring) => {
+    if (steps[0] === t) rings.push(names.weights(ring));
+  });
   const chunks = chunkCount(layer, tiling, residentChannels(layer, residentBytes));
   const traffic = tilingTraffic(layer, tiling);
   const operandBytes = traffic.operandReadBytes.reduce((sum, bytes) => sum + bytes, 0) * batch;
@@ -83,9 +89,13 @@ function layerUnit(schedule: Schedule, scheduled: ScheduledLayer, t: number, nam
     rings,
     streamedBytes: operandBytes + weightBytes + traffic.outputWriteBytes * batch,
     rounds: isStreamedIn ? stripeCount(layer, tiling) * Math.max(1, chunks) : barrierRounds(schedule, tiling),
-    turns: batch > 1 ? 0 : turnsOf(scheduled, chunks),
+    turns: batch > 1 || isThroughRing(schedule, t) ? 0 : turnsOf(scheduled, chunks),
     returnBytes: returnedBytes(schedule, t),
   };
+}
+
+function isThroughRing({ weightRings = [] }: Schedule, t: number): boolean {
+  return weightRings.some(({ steps }) => steps.includes(t));
 }
 
 /** Of the loop over stripes, or over chunks where there is but one stripe. */

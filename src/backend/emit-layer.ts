@@ -5,22 +5,14 @@
 
 import { tensorOf } from '../ir/facts.js';
 import { clippedRange, inputRange } from '../schedule/layer.js';
-import {
-  chunkCount,
-  columnTiles,
-  isStreaming,
-  newRowsPerStripe,
-  residentChannels,
-  stripeCount,
-} from '../schedule/tiling.js';
-import { layerAccesses, layerJoins } from './accesses.js';
+import { columnTiles, isStreaming, newRowsPerStripe, stripeCount } from '../schedule/tiling.js';
+import { layerAccesses, layerJoins, weightRingAt } from './accesses.js';
 import { computeCommand } from './compute-command.js';
 import { dramAddressOf } from './dram-layout.js';
 import { emitTranspose } from './emit-transpose.js';
 import { type Emitter, type FreeName, type Level, mask, step } from './emitter.js';
 import { dramFrameStep, emitWholeRoot, forEachFrame, sramFrameStep } from './frames.js';
 import {
-  bufferOffset,
   type ColumnTile,
   type LayerContext,
   operandAt,
@@ -33,6 +25,7 @@ import {
   viewFields,
 } from './layer-views.js';
 import { emitPreloads, emitSpread, joinsBeside, layerConstants, spreadAccesses } from './preloads.js';
+import { type ChunkPlace, chunkRun, doubleBuffer, emitChunk, slotsOf, streamedChunks } from './weight-chunks.js';
 
 /** Levels of the loops that are open around a command. */
 export interface OpenLoops {
@@ -40,6 +33,7 @@ export interface OpenLoops {
   readonly stripes: Level;
 }
 
+const NO_PLACE = { pitchBytes: 0, modulusBytes: 0 };
 const NO_LOOPS: OpenLoops = { chunks: undefined, stripes: undefined };
 
 export function emitLayer(emitter: Emitter, context: LayerContext): void {
@@ -62,26 +56,40 @@ function emitInPlace(emitter: Emitter, context: LayerContext): void {
   const tile = { start: 0, end: context.scheduled.layer.output.w };
   const runs = standingRecords(context);
   const chunks = streamedChunks(context);
-  const free = chunks > 0 ? emitter.freeBuffers('chunk', context.scheduled.tiling.depth) : undefined;
   /** For all frames; what the queues wait for and signal is for all of them together. */
-  const compute = (list: readonly RecordRun[], loops: OpenLoops, wait: number, signal: number): void => {
+  const compute = (
+    list: readonly RecordRun[],
+    loops: OpenLoops,
+    wait: number,
+    signal: number,
+    place: ChunkPlace | undefined,
+  ): void => {
     if (context.schedule.batch === 1) {
-      emitCompute(emitter, context, tile, list, loops, wait, signal);
+      emitCompute(emitter, context, tile, list, loops, wait, signal, place);
       return;
     }
     emitter.idle('compute', wait, 0);
     emitter.loop(context.schedule.batch, (frameLevel) => {
-      emitCompute(emitter, { ...context, frameLevel }, tile, list, loops, 0, 0);
+      emitCompute(emitter, { ...context, frameLevel }, tile, list, loops, 0, 0, place);
     });
     emitter.idle('compute', 0, signal);
   };
-  if (runs.length > 0 || chunks === 0) compute(runs, NO_LOOPS, 0, 0);
-  if (free === undefined) return;
-  emitter.loop(chunks, (level) => {
-    emitChunk(emitter, context, level, free);
-    emitSpread(emitter, context, level, chunks);
-    compute([chunkRun(context)], { chunks: level, stripes: undefined }, mask('chunkReady'), mask(free));
-  });
+  if (runs.length > 0 || chunks === 0) compute(runs, NO_LOOPS, 0, 0, undefined);
+  if (chunks === 0) return;
+  const emitChunks = (place: ChunkPlace, count: number, free: FreeName): void =>
+    emitter.loop(count, (level) => {
+      emitChunk(emitter, context, level, free, place);
+      emitSpread(emitter, context, level, chunks);
+      const loops = { chunks: level, stripes: undefined };
+      compute([chunkRun(context, place)], loops, mask('chunkReady'), mask(free), place);
+    });
+  const through = weightRingAt(context.schedule, context.step);
+  if (through === undefined) {
+    emitChunks(doubleBuffer(context), chunks, emitter.freeBuffers('chunk', context.scheduled.tiling.depth));
+    return;
+  }
+  const free = emitter.freeSlots(through.index, through.ring.slots);
+  for (const { place, count } of slotsOf(context, through.ring, chunks)) emitChunks(place, count, free);
 }
 
 function emitStreaming(emitter: Emitter, context: LayerContext): void {
@@ -202,52 +210,6 @@ function streamedOperands(context: LayerContext): number[] {
   );
 }
 
-function streamedChunks(context: LayerContext): number {
-  const { layer, tiling, residentBytes } = context.scheduled;
-  return chunkCount(layer, tiling, residentChannels(layer, residentBytes));
-}
-
-function chunkBytes(context: LayerContext): number {
-  const { layer, tiling } = context.scheduled;
-  return tiling.chunkChannels * layer.weights.recordBytes;
-}
-
-/** Buffers of the chunk ring: passes over the rows hold one chunk at a time. */
-function chunkModulus(context: LayerContext): number {
-  return chunkBytes(context) * (context.scheduled.tiling.outer === 'channels' ? 1 : context.scheduled.tiling.depth);
-}
-
-function chunkRun(context: LayerContext): RecordRun {
-  const { layer, tiling, residentBytes } = context.scheduled;
-  return {
-    start: residentChannels(layer, residentBytes),
-    count: tiling.chunkChannels,
-    address: bufferOffset(context.scheduled, 'chunk'),
-  };
-}
-
-function emitChunk(emitter: Emitter, context: LayerContext, level: Level, free: FreeName | undefined): void {
-  const { layer, residentBytes } = context.scheduled;
-  const bytes = chunkBytes(context);
-  const first = residentBytes > 0 ? residentBytes : layer.weights.headerBytes;
-  emitter.add(
-    'load',
-    {
-      wait: mask(free),
-      signal: mask('chunkReady'),
-      dramBase: context.layout.weightAddresses[context.step] ?? 0,
-      sramBase: bufferOffset(context.scheduled, 'chunk'),
-      offset: first,
-      bytes,
-      limit: layer.weights.totalBytes,
-    },
-    [
-      step('offset', level, bytes),
-      chunkModulus(context) > bytes ? step('sramBase', level, bytes, chunkModulus(context)) : undefined,
-    ],
-  );
-}
-
 /** One compute command for each run of records (one for layers without). */
 function emitCompute(
   emitter: Emitter,
@@ -257,20 +219,20 @@ function emitCompute(
   loops: OpenLoops,
   wait: number,
   signal: number,
+  place?: ChunkPlace,
 ): void {
-  const bytes = chunkBytes(context);
-  const isRing = chunkModulus(context) > bytes;
   const list: readonly (RecordRun | undefined)[] = runs.length === 0 ? [undefined] : runs;
   list.forEach((run, i) => {
     const command = computeCommand(context, tile, run, loops);
     const isChunk = run !== undefined && loops.chunks !== undefined;
+    const { pitchBytes, modulusBytes } = isChunk ? (place ?? doubleBuffer(context)) : NO_PLACE;
     emitter.add(
       command.op,
       { ...command.fields, wait: i === 0 ? wait : 0, signal: i === list.length - 1 ? signal : 0 },
       [
         ...command.steps,
         isChunk && context.scheduled.tiling.outer === 'rows' ? step('ch0', loops.chunks, run.count) : undefined,
-        isChunk && isRing ? step('records', loops.chunks, bytes, chunkModulus(context)) : undefined,
+        modulusBytes > pitchBytes ? step('records', loops.chunks, pitchBytes, modulusBytes) : undefined,
       ],
     );
   });

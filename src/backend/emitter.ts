@@ -29,6 +29,12 @@ const SEMAPHORES = {
   // Load and store of a transposition, with nothing computed between: compute, which may be ahead, must not take theirs.
   turnedReady: 17, // load -> store
   turnedFree: 18, // store -> load
+  // Slots of rings that the weights of several layers come through (passes/weight-rings.ts); one each.
+  ringFree0: 19, // compute -> load
+  ringFree1: 20,
+  ringFree2: 21,
+  ringFree3: 22,
+  ringFree4: 23,
 } as const;
 
 export type SemaphoreName = keyof typeof SEMAPHORES;
@@ -46,7 +52,9 @@ const FREE_BUFFERS = {
   turnedFree: 1,
 } as const;
 
-export type FreeName = keyof typeof FREE_BUFFERS;
+const RINGS = ['ringFree0', 'ringFree1', 'ringFree2', 'ringFree3', 'ringFree4'] as const;
+
+export type FreeName = keyof typeof FREE_BUFFERS | (typeof RINGS)[number];
 
 export function mask(...names: readonly (SemaphoreName | undefined)[]): number {
   let bits = 0;
@@ -109,16 +117,28 @@ export class Emitter {
 
   /** The semaphore of single or double buffers that are all free by the time that the commands before are complete. */
   freeBuffers(kind: 'operands' | 'output' | 'chunk', depth: 1 | 2): FreeName {
-    const name: FreeName = `${kind}Free${depth}`;
+    const name = `${kind}Free${depth}` as const;
     this.count(name);
     return name;
   }
 
   /** Sets a semaphore of free buffers, unless that is done: not in a loop, but where its body begins with a barrier. */
-  count(name: FreeName): void {
+  count(name: keyof typeof FREE_BUFFERS): void {
+    this.set(name, FREE_BUFFERS[name]);
+  }
+
+  /** The semaphore of a ring's slots, by the number of the ring. */
+  freeSlots(ring: number, slots: number): FreeName {
+    const name = RINGS[ring];
+    if (name === undefined) throw new Error(`there is no semaphore for ring ${ring}`);
+    this.set(name, slots);
+    return name;
+  }
+
+  private set(name: FreeName, value: number): void {
     if (this.counted.has(name)) return;
     this.counted.add(name);
-    this.add('semaphore', { index: SEMAPHORES[name], value: FREE_BUFFERS[name] });
+    this.add('semaphore', { index: SEMAPHORES[name], value });
   }
 
   /** Commands that move and compute nothing: they only wait and signal in their queue. */

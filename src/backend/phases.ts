@@ -21,6 +21,8 @@ export interface Access {
   readonly start: number;
   readonly end: number;
   readonly isWrite: boolean;
+  /** Of a ring of weights, whose slots have a semaphore: its own loads and computations need no other order. */
+  readonly ring?: number;
 }
 
 export interface Phase {
@@ -111,7 +113,14 @@ function raise(clock: Index3, other: Readonly<Index3> | undefined): void {
 
 function conflicts(earlier: readonly Access[], later: readonly Access[]): boolean {
   return earlier.some((a) =>
-    later.some((b) => (a.isWrite || b.isWrite) && a.memory === b.memory && a.start < b.end && b.start < a.end),
+    later.some(
+      (b) =>
+        (a.isWrite || b.isWrite) &&
+        a.memory === b.memory &&
+        a.start < b.end &&
+        b.start < a.end &&
+        (a.ring === undefined || a.ring !== b.ring),
+    ),
   );
 }
 

@@ -14,6 +14,7 @@ export const SIMPLER = { ilp: ['greedy', 'none'], greedy: ['none'], none: [] } a
 
 /** Of the plans that the ILP for time finds, as many are carried out as commands: only those say what they take to the cycle. */
 const TIMED_PLANS = 6;
+const UNRESIDENT_PLANS = 3;
 
 /** Of the bytes of a period: from there on plans of equal traffic differ by their code. */
 const CODE_SHARE = 0.05;
@@ -53,12 +54,18 @@ export function bestOf(first: Compiled, compile: CompileOnce, options: CompileOp
   if (placement === 'ilp' && (objective !== 'traffic' || isMuchCode(first))) {
     const { order = '' } = record;
     const { batch } = first.schedule;
-    for (let rank = 0; rank < TIMED_PLANS; rank += 1) {
-      if (options.control?.isStopped()) break;
-      const timed = unlessTooLarge(() => compile(placement, { timed: { rank, order, batch } }));
-      time ??= timed?.schedule.record.time;
-      consider(`${placement}, for time${rank === 0 ? '' : `, plan ${rank + 1}`}`, timed);
-    }
+    const considerTimed = (name: string, count: number, change: Partial<CompileOptions>): void => {
+      for (let rank = 0; rank < count; rank += 1) {
+        if (options.control?.isStopped()) break;
+        const timed = unlessTooLarge(() => compile(placement, { ...change, timed: { rank, order, batch } }));
+        time ??= timed?.schedule.record.time;
+        consider(`${placement}, ${name}${rank === 0 ? '' : `, plan ${rank + 1}`}`, timed);
+      }
+    };
+    considerTimed('for time', TIMED_PLANS, {});
+    // What is resident takes the room that rings of weights could have.
+    if (objective !== 'traffic' && options.resident !== false)
+      considerTimed('for time, nothing resident', UNRESIDENT_PLANS, { resident: false });
   }
   if (objective !== 'traffic' && placement !== 'none') {
     for (const { name, change } of OTHER_WAYS) {

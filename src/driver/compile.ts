@@ -8,6 +8,7 @@ import { type OrderVariant, orderVariants } from '../../passes/order-variants.js
 import { type Observer, runPasses } from '../../passes/pass.js';
 import { PIPELINE } from '../../passes/pipeline.js';
 import type { PlaceOptions } from '../../passes/place-options.js';
+import { withWeightRings } from '../../passes/weight-rings.js';
 import { type EmittedProgram, emitProgram } from '../backend/emit-program.js';
 import { SpillwayError } from '../base/diagnostic.js';
 import type { Program } from '../ir/types.js';
@@ -251,17 +252,12 @@ function packInRounds(
     let excessBytes = (): number => 0;
     const fresh: PackingCut[] = [];
     for (const share of [1, 0.5, 0]) {
-      const grown = withCapacity(
-        growTiles(
-          options.balanced === true ? balanceResidents(placed, chip) : placed,
-          share,
-          chip,
-          options.timed !== undefined,
-        ),
-        chip.sram.bytes,
-      );
+      const isForTime = (options.objective ?? 'traffic') !== 'traffic';
+      const balanced = options.balanced === true ? balanceResidents(placed, chip) : placed;
+      const larger = withCapacity(growTiles(balanced, share, chip, options.timed !== undefined), chip.sram.bytes);
+      const grown = isForTime ? withWeightRings(larger, share, chip) : larger;
       const nodes = share > 0 ? ALLOCATOR_NODES / 4 : ALLOCATOR_NODES;
-      const result = assignAddresses(grown, nodes, chip, (options.objective ?? 'traffic') !== 'traffic');
+      const result = assignAddresses(grown, nodes, chip, isForTime);
       if ('schedule' in result) return { schedule: checked(result.schedule), rounds: round + 1 };
       excessBytes = result.excessBytes;
       if (share > 0 || options.placement !== 'ilp' || round >= CUT_ROUNDS) continue;

@@ -1,7 +1,15 @@
 /** The plan as report.html draws it: rectangles of SRAM over steps, arrows between layers, blocks. */
 import type { Timeline } from '../backend/timeline.js';
 import type { TensorId } from '../ir/types.js';
-import type { Schedule, ScheduledBlock, ScheduledLayer, ScheduledRoot, Stay } from '../schedule/schedule.js';
+import {
+  type Schedule,
+  type ScheduledBlock,
+  type ScheduledLayer,
+  type ScheduledRoot,
+  type Stay,
+  tablesStart,
+  type WeightRing,
+} from '../schedule/schedule.js';
 import { alignUp, type WorkspaceBuffer } from '../schedule/tiling.js';
 import type { Compiled } from './compile.js';
 import { withEarlyLoads } from './early-loads.js';
@@ -52,8 +60,9 @@ function placedBuffers(schedule: Schedule, rows: TensorRows): PlacedBuffer[] {
       root.stays.flatMap((stay) => stayBuffers(schedule, root, stay, rows)),
     ),
     ...schedule.layers.flatMap((scheduled, step) =>
-      scheduled.workspace.map((buffer) => workspaceBuffer(scheduled, step, buffer, rows)),
+      scheduled.workspace.map((buffer) => workspaceBuffer(schedule, scheduled, step, buffer, rows)),
     ),
+    ...(schedule.weightRings ?? []).map((ring) => ringBuffer(schedule, ring, rows)),
     ...schedule.blocks.flatMap((block) => blockBuffers(schedule, block, rows)),
   ].filter(({ sizeBytes }) => sizeBytes > 0);
 }
@@ -124,7 +133,26 @@ function overwriter(schedule: Schedule, { root }: ScheduledRoot, stay: Stay): St
     .flatMap((over) => over.stays.filter((one) => overwritten(schedule, over, one) === stay))[0];
 }
 
+/** Under the name of the first of its layers. */
+function ringBuffer(
+  { layers }: Schedule,
+  { steps, slots, slotBytes, sramOffsetBytes }: WeightRing,
+  rows: TensorRows,
+): PlacedBuffer {
+  const [first, last] = [steps[0] ?? 0, steps.at(-1) ?? 0];
+  return {
+    kind: 'weights',
+    tensor: rows.ofWeights[first] ?? -1,
+    startStep: first,
+    endStep: last + 1,
+    offsetBytes: sramOffsetBytes,
+    sizeBytes: slots * slotBytes,
+    note: `ring of ${slots} slots that the weights of ${steps.length} layers come through, up to ${layers[last]?.layer.op.name}`,
+  };
+}
+
 function workspaceBuffer(
+  schedule: Schedule,
   { layer, tiling }: ScheduledLayer,
   step: number,
   buffer: WorkspaceBuffer & { readonly sramOffsetBytes: number },
@@ -145,7 +173,7 @@ function workspaceBuffer(
   return {
     kind: isOfWeights ? 'weights' : 'staging',
     tensor: (isOfWeights ? rows.ofWeights[step] : root === undefined ? undefined : rows.ofRoot.get(root)) ?? -1,
-    startStep: step,
+    startStep: buffer.role === 'tables' ? tablesStart(schedule, step) : step,
     endStep: step + 1,
     offsetBytes: buffer.sramOffsetBytes,
     sizeBytes: buffer.sizeBytes,

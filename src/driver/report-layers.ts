@@ -3,7 +3,7 @@ import type { EmittedProgram } from '../backend/emit-program.js';
 import type { PredictedTiming } from '../backend/predict-timing.js';
 import type { TrafficEntry } from '../backend/traffic.js';
 import { formatLoc } from '../base/diagnostic.js';
-import type { Schedule, ScheduledBlock, ScheduledLayer } from '../schedule/schedule.js';
+import { ringDuring, type Schedule, type ScheduledBlock, type ScheduledLayer } from '../schedule/schedule.js';
 import { chunkCount, columnTiles, residentChannels, stripeCount } from '../schedule/tiling.js';
 import { WEIGHT_BUFFERS } from './feature-bytes.js';
 import type { PeriodBytes } from './period-bytes.js';
@@ -96,9 +96,10 @@ export function budgetOf(schedule: Schedule, emitted: EmittedProgram, period: Pe
   const scheduled = schedule.layers[fullest];
   const weightBuffers = (scheduled?.workspace ?? []).filter((buffer) => WEIGHT_BUFFERS.has(buffer.role));
   const block = schedule.blocks[scheduled?.block ?? -1];
+  const ring = ringDuring(schedule, fullest);
   const weightSram = [...weightBuffers, ...(block?.held ?? []), ...(block?.chunks ?? [])].reduce(
     (total, buffer) => total + buffer.sizeBytes,
-    schedule.residentBytes,
+    schedule.residentBytes + (ring === undefined ? 0 : ring.slots * ring.slotBytes),
   );
   const stored = (wanted: readonly string[]): number =>
     emitted.manifest.regions.reduce((total, region) => total + (wanted.includes(region.class) ? region.bytes : 0), 0);

@@ -2,7 +2,7 @@
  * The referee of addresses: lists every byte that two buffers claim at one step, and everything outside the SRAM or off its
  * alignment. Plain and quadratic on purpose; shares nothing with the allocator.
  */
-import type { Schedule } from './schedule.js';
+import { type Schedule, tablesStart } from './schedule.js';
 
 interface Claim {
   readonly name: string;
@@ -67,13 +67,21 @@ function claimsOf(schedule: Schedule): Claim[] {
     for (const buffer of scheduled.workspace) {
       claims.push({
         name: `${buffer.role} of ${scheduled.layer.op.name}`,
-        startStep: startOf(t, buffer.role, t),
+        startStep: startOf(t, buffer.role, buffer.role === 'tables' ? tablesStart(schedule, t) : t),
         endStep: t + 1,
         low: buffer.sramOffsetBytes,
         high: buffer.sramOffsetBytes + buffer.sizeBytes,
       });
     }
   });
+  for (const { steps, slotBytes, slots, sramOffsetBytes } of schedule.weightRings ?? [])
+    claims.push({
+      name: `weights of steps ${steps[0]} to ${steps.at(-1)}`,
+      startStep: steps[0] ?? 0,
+      endStep: (steps.at(-1) ?? 0) + 1,
+      low: sramOffsetBytes,
+      high: sramOffsetBytes + slots * slotBytes,
+    });
   for (const block of schedule.blocks) {
     const steps = { startStep: block.plan.first, endStep: block.plan.last + 1 };
     for (const ring of block.rings)

@@ -146,6 +146,27 @@ export function stateOffsetBytes(schedule: Schedule, state: StatePlace): number 
   return state.inSram ? (schedule.roots.get(state.input)?.stays[0]?.sramOffsetBytes ?? -1) : -1;
 }
 
+/**
+ * Slots of SRAM that the weights of several layers come through, chunk after chunk and layer after layer: the DMA runs ahead across
+ * layers as far as there are slots.
+ */
+export interface WeightRing {
+  readonly steps: readonly number[]; // in order; layers in place, whose weights are streamed once
+  readonly slotBytes: number;
+  readonly slots: number;
+  readonly sramOffsetBytes: number; // -1 before assign-addresses
+}
+
+/** The ring that is in SRAM at a step, whether its weights are for it or not. */
+export function ringDuring({ weightRings = [] }: Schedule, step: number): WeightRing | undefined {
+  return weightRings.find(({ steps }) => (steps[0] ?? 0) <= step && step <= (steps.at(-1) ?? -1));
+}
+
+/** The first step from which the tables of a step lie in SRAM: those of layers whose weights come through a ring, as long as it does. */
+export function tablesStart({ weightRings = [] }: Schedule, step: number): number {
+  return weightRings.find(({ steps }) => steps.includes(step))?.steps[0] ?? step;
+}
+
 /** Weights that are held, loaded out of their turn: in front of the streamed loads of an earlier layer or block, or along with them. */
 export interface Prefetch {
   readonly step: number; // whose weights they are
@@ -168,6 +189,7 @@ export interface Schedule {
   readonly states: readonly StatePlace[];
   readonly loadBytes: readonly number[]; // per step, residents included
   readonly runs?: readonly PlannedRun[]; // in order of steps
+  readonly weightRings?: readonly WeightRing[];
   readonly prefetches?: readonly Prefetch[]; // from assign-addresses on
   readonly record: PlacementRecord;
   readonly allocation?: AllocationRecord;

@@ -1,5 +1,5 @@
 import { evictionTraffic } from '../evictions.js';
-import { itemEvents, type PlacementProblem } from '../problem.js';
+import { type Execution, type ItemEvents, itemEvents, type PlacementProblem } from '../problem.js';
 import type { StateGraph } from '../state-graph.js';
 
 /**
@@ -16,6 +16,8 @@ export interface TimeGraph {
   readonly computeBytes: Float64Array; // per arc: the least
   readonly slowBytes: Float64Array; // per arc: what it computes beyond that, as it runs
   readonly nodeItemBytes: Float64Array; // per node: items in SRAM there
+  readonly reloadBytes: Float64Array; // per arc: items that are loaded as a whole before it computes
+  readonly storeBytes: Float64Array; // per drop: what is stored before the step at its cut can read it again
   readonly weightBytes: Float64Array; // per arc: that may be resident
   readonly weightPasses: Float64Array;
   readonly isHeld: Uint8Array;
@@ -48,13 +50,16 @@ export function timeGraphOf(graph: StateGraph): TimeGraph | undefined {
     computeBytes: new Float64Array(count),
     slowBytes: new Float64Array(count),
     nodeItemBytes: new Float64Array(graph.nodeCount),
+    reloadBytes: new Float64Array(count),
+    storeBytes: new Float64Array(count),
     weightBytes: new Float64Array(count),
     weightPasses: new Float64Array(count),
     isHeld: new Uint8Array(count),
     roomless: { bytes: new Float64Array(count), from: new Int32Array(count), to: new Int32Array(count) },
   };
   const { roomless } = time;
-  const madeFrom = firstStepsOf(problem);
+  const events = itemEvents(problem);
+  const madeFrom = firstStepsOf(problem, events);
   const cutOf = new Int32Array(graph.nodeCount);
   for (let arc = 0; arc < count; arc += 1) {
     const cut = cutOf[arcFrom[arc] as number] as number;
@@ -66,7 +71,9 @@ export function timeGraphOf(graph: StateGraph): TimeGraph | undefined {
     const evictions = graph.evictions[graph.arcEviction[arc] as number] ?? [];
     if (edge === undefined) {
       roomless.bytes[arc] = graph.arcCost[arc] as number;
-      roomless.from[arc] = droppedFrom(graph, arc, cut, madeFrom);
+      const item = droppedItem(graph, arc, cut);
+      roomless.from[arc] = madeFrom[item] ?? 0;
+      if (events[item]?.reads.includes(cut) === true) time.storeBytes[arc] = graph.arcCost[arc] as number;
     } else if (evictions.length > 0) {
       roomless.bytes[arc] = evictions.reduce((sum, eviction) => sum + evictionTraffic(problem, eviction), 0);
       roomless.from[arc] = Math.min(...evictions.map(({ item }) => madeFrom[item] ?? 0));
@@ -75,6 +82,7 @@ export function timeGraphOf(graph: StateGraph): TimeGraph | undefined {
     if (edge === undefined) continue;
     time.computeBytes[arc] = (before[end] ?? 0) - (before[cut] ?? 0);
     time.slowBytes[arc] = (edge.execution.extraCycles ?? 0) * bytesPerCycle;
+    time.reloadBytes[arc] = reloadedBytes(graph, arcFrom[arc] as number, cut, edge.execution);
     time.weightBytes[arc] = edge.weightBytes;
     time.weightPasses[arc] = edge.weightPasses;
     time.isHeld[arc] = edge.isHeld ? 1 : 0;
@@ -91,17 +99,27 @@ export function timeGraphOf(graph: StateGraph): TimeGraph | undefined {
 }
 
 /** By item: the first step of any execution that may write the last of it. */
-function firstStepsOf(problem: PlacementProblem): number[] {
-  const first = itemEvents(problem).map(({ lastWrite }) => Math.max(0, lastWrite));
+function firstStepsOf(problem: PlacementProblem, events: readonly ItemEvents[]): number[] {
+  const first = events.map(({ lastWrite }) => Math.max(0, lastWrite));
   for (const span of problem.spans)
     for (const { item } of span.outputs) first[item] = Math.min(first[item] ?? 0, span.first);
   return first;
 }
 
-/** What a drop takes out of SRAM was made from this step on. */
-function droppedFrom(graph: StateGraph, arc: number, cut: number, madeFrom: readonly number[]): number {
+/** What an execution reads from SRAM and is not there. */
+function reloadedBytes(graph: StateGraph, node: number, cut: number, { uses }: Execution): number {
+  const homes = graph.nodeHomes[node] ?? [];
+  const alive = graph.liveItems[cut] ?? [];
+  let bytes = 0;
+  for (const { item, fromSram } of uses)
+    if (fromSram && homes[alive.indexOf(item)] === 0) bytes += graph.problem.items[item]?.dramBytes ?? 0;
+  return bytes;
+}
+
+/** What a drop takes out of SRAM; -1 for nothing. */
+function droppedItem(graph: StateGraph, arc: number, cut: number): number {
   const before = graph.nodeHomes[graph.arcFrom[arc] as number] ?? [];
   const after = graph.nodeHomes[graph.arcTo[arc] as number] ?? [];
   const position = before.findIndex((home, at) => home !== after[at]);
-  return madeFrom[graph.liveItems[cut]?.[position] ?? -1] ?? 0;
+  return graph.liveItems[cut]?.[position] ?? -1;
 }

@@ -1,4 +1,5 @@
 import { LinearModelBuilder, type LinearTerm } from '../../linear/model.js';
+import type { Execution, PlacementProblem } from '../problem.js';
 import type { GraphEdge } from '../state-graph.js';
 import type { Prices } from './prices.js';
 import type { TimeGraph } from './time-graph.js';
@@ -24,7 +25,9 @@ import type { TimeGraph } from './time-graph.js';
  *   cut      at each cut: items in SRAM there + R + P[t] + Q[t] <= capacity
  *   roomless U[t] + V[t] <= sum of roomless[a] x[a] of arcs around cut t
  *   ahead    P[t] <= sum of ahead[a] x[a] - r[g] of groups that hold their weights + P[t+1]
- *   start    T[t] >= sum of (compute[a] + held[a]) x[a] - r[g] of those groups - P[t]
+ *   late     Q[t] <= sum of written[a] x[a] of arcs that end there + Q[t-1]
+ *   serial   T[t] >= sum of (compute[a] + reloaded[a] + stored[a]) x[a]
+ *   start    T[t] >= sum of (compute[a] + held[a] + reloaded[a] + stored[a]) x[a] - r[g] of those groups - P[t]
  *
  * A span's interior cuts have P and Q too: it costs time to change them there, and gains nothing. Everything is in KiB, time too
  * (time-graph.ts).
@@ -53,7 +56,7 @@ export interface TimeModelOptions {
   readonly aheadWeight?: number;
   /** What a resident byte is worth more where the DMA takes MOST_WAITING times as long as computing, and in proportion. */
   readonly waitingWeight?: number;
-  /** With the rows that no bound needs, ahead and start: closer to what the machine does. */
+  /** With the rows that no bound needs, ahead, late, serial and start: closer to what the machine does. */
   readonly isAsRun?: boolean;
   readonly spareBytes?: number; // SRAM that is left alone; 0 when absent
 }
@@ -78,6 +81,8 @@ export function buildTimeModel(
   };
   const roomless = lists(steps + 1);
   const ahead = lists(steps + 1); // what can be loaded before it begins, by cut
+  const late = lists(steps + 1); // what can be stored after it, by cut
+  const serial = lists(steps + 1); // what it takes when computing waits for tensors that come back
   const start = lists(steps + 1); // what it takes when computing waits for the weights that are held
   const groups = new Map<string, { arc: number; columns: number[] }>();
   arcs.forEach((arc, column) => {
@@ -93,14 +98,19 @@ export function buildTimeModel(
       for (let t = from; t <= to; t += 1) roomless[t]?.push({ column, coefficient: -free });
     }
     const edge = graph.edges[graph.arcEdge[arc] ?? -1];
-    if (edge === undefined) return;
+    if (edge === undefined) {
+      for (const rows of [serial, start]) rows[cut]?.push({ column, coefficient: -(time.storeBytes[arc] ?? 0) / KIB });
+      return;
+    }
     compute[cut]?.push({ column, coefficient: -(time.computeBytes[arc] ?? 0) / KIB });
     cuts[cut]?.push({ column, coefficient: (time.nodeItemBytes[graph.arcFrom[arc] ?? 0] ?? 0) / KIB });
     const end = arcEnd[arc] ?? 0;
     for (let t = cut; t < end; t += 1) sram[t]?.push({ column, coefficient: (graph.arcMemory[arc] ?? 0) / KIB });
     ahead[cut]?.push({ column, coefficient: -aheadBytes(edge) / KIB });
-    const waits = (time.computeBytes[arc] ?? 0) + edge.execution.heldWeightBytes;
-    start[cut]?.push({ column, coefficient: -waits / KIB });
+    late[end]?.push({ column, coefficient: -writtenBytes(graph.problem, edge.execution) / KIB });
+    const waits = (time.computeBytes[arc] ?? 0) + (time.reloadBytes[arc] ?? 0);
+    serial[cut]?.push({ column, coefficient: -waits / KIB });
+    start[cut]?.push({ column, coefficient: -(waits + edge.execution.heldWeightBytes) / KIB });
     if (edge.weightBytes === 0) return;
     const key = `${cut} ${end} ${edge.weightBytes} ${edge.weightPasses} ${edge.isHeld}`;
     const group = groups.get(key) ?? { arc, columns: [] };
@@ -141,7 +151,11 @@ export function buildTimeModel(
       }
       cuts[t]?.push({ column, coefficient: 1 });
       sram[name === 'P' ? t - 1 : t]?.push({ column, coefficient: 1 });
-      if (name === 'Q') continue;
+      if (name === 'Q') {
+        late[t]?.push({ column, coefficient: 1 });
+        late[t + 1]?.push({ column, coefficient: -1 });
+        continue;
+      }
       ahead[t]?.push({ column, coefficient: 1 });
       ahead[t - 1]?.push({ column, coefficient: -1 });
       start[t]?.push({ column, coefficient: 1 });
@@ -172,17 +186,30 @@ export function buildTimeModel(
     if (t < steps) rows.step.push(add(`sram${t}`, [...(sram[t] ?? []), here], Number.NEGATIVE_INFINITY, capacity));
     rows.roomless.push(add(`roomless${t}`, roomless[t] ?? [], Number.NEGATIVE_INFINITY, 0));
     if (isAsRun && t > 0 && t < steps) model.row(`ahead${t}`, ahead[t] ?? [], Number.NEGATIVE_INFINITY, 0);
+    if (isAsRun && t > 0) model.row(`late${t}`, late[t] ?? [], Number.NEGATIVE_INFINITY, 0);
+    if (isAsRun && t < steps) model.row(`serial${t}`, [own, ...(serial[t] ?? [])], 0, Number.POSITIVE_INFINITY);
     if (isAsRun && t < steps) model.row(`start${t}`, [own, ...(start[t] ?? [])], 0, Number.POSITIVE_INFINITY);
     rows.cut.push(add(`cut${t}`, [...(cuts[t] ?? []), here], Number.NEGATIVE_INFINITY, capacity));
   }
   return { model, arcs, residents, rows };
 }
 
-/** Weights that an edge can have loaded before it begins: held ones all, streamed ones as far as their buffers go. */
+/**
+ * Weights that an edge can have loaded before it begins: held ones all, and those of a layer in place, which come through a ring; others
+ * as far as their buffers go.
+ */
 function aheadBytes({ isHeld, weightBytes, execution }: GraphEdge): number {
-  const { streamedSteps = [], workspaceBytes, trafficBytes } = execution;
-  if (isHeld) return weightBytes;
+  const { streamedSteps = [], workspaceBytes, trafficBytes, span } = execution;
+  if (isHeld || (span < 0 && trafficBytes === 0)) return weightBytes;
   return Math.min(workspaceBytes, streamedSteps.length > 0 ? trafficBytes : weightBytes);
+}
+
+/** Of the outputs that are streamed out. */
+function writtenBytes({ steps, items }: PlacementProblem, { span, first, outputs }: Execution): number {
+  return outputs.reduce((sum, { item, toSram }) => {
+    if (toSram) return sum;
+    return sum + (span < 0 ? (steps[first]?.outputDramBytes ?? 0) : (items[item]?.dramBytes ?? 0));
+  }, 0);
 }
 
 /** Prices from the duals of the relaxation. A solver's roundings cannot make them wrong, only the bound a little weaker. */

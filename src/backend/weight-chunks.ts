@@ -1,0 +1,88 @@
+/** Weights that come in chunks: where the chunks of a layer lie, in its double buffer or in a ring of slots, and their loads. */
+import type { WeightRing } from '../schedule/schedule.js';
+import { chunkCount, residentChannels } from '../schedule/tiling.js';
+import { type Emitter, type FreeName, type Level, mask, step } from './emitter.js';
+import { bufferOffset, type LayerContext, type RecordRun } from './layer-views.js';
+
+/** Where the chunks of a loop lie: each at a pitch from the one before, modulo. */
+export interface ChunkPlace {
+  readonly address: number;
+  readonly pitchBytes: number;
+  readonly modulusBytes: number;
+  readonly from: number; // first chunk of the loop
+}
+
+/** The double buffer of a layer; passes over the rows hold one chunk at a time. */
+export function doubleBuffer(context: LayerContext): ChunkPlace {
+  const { tiling } = context.scheduled;
+  const pitchBytes = chunkBytes(context);
+  const modulusBytes = pitchBytes * (tiling.outer === 'channels' ? 1 : tiling.depth);
+  return { address: bufferOffset(context.scheduled, 'chunk'), pitchBytes, modulusBytes, from: 0 };
+}
+
+/** The slots behind those that the layers before have taken, up to the end of the ring, and those from its beginning on. */
+export function slotsOf(
+  { schedule, step: own }: LayerContext,
+  { steps, slots, slotBytes, sramOffsetBytes }: WeightRing,
+  chunks: number,
+): { readonly place: ChunkPlace; readonly count: number }[] {
+  let taken = 0;
+  for (const before of steps) {
+    if (before === own) break;
+    const scheduled = schedule.layers[before];
+    if (scheduled === undefined) continue;
+    const { layer, tiling, residentBytes } = scheduled;
+    taken += chunkCount(layer, tiling, residentChannels(layer, residentBytes));
+  }
+  const first = taken % slots;
+  const place = { pitchBytes: slotBytes, modulusBytes: slots * slotBytes };
+  const ahead = first === 0 ? chunks : Math.min(chunks, slots - first);
+  const parts = [{ place: { ...place, address: sramOffsetBytes + first * slotBytes, from: 0 }, count: ahead }];
+  return ahead === chunks
+    ? parts
+    : [...parts, { place: { ...place, address: sramOffsetBytes, from: ahead }, count: chunks - ahead }];
+}
+
+export function streamedChunks(context: LayerContext): number {
+  const { layer, tiling, residentBytes } = context.scheduled;
+  return chunkCount(layer, tiling, residentChannels(layer, residentBytes));
+}
+
+function chunkBytes(context: LayerContext): number {
+  const { layer, tiling } = context.scheduled;
+  return tiling.chunkChannels * layer.weights.recordBytes;
+}
+
+export function chunkRun(context: LayerContext, { address, from }: ChunkPlace = doubleBuffer(context)): RecordRun {
+  const { layer, tiling, residentBytes } = context.scheduled;
+  const { chunkChannels } = tiling;
+  return { start: residentChannels(layer, residentBytes) + from * chunkChannels, count: chunkChannels, address };
+}
+
+export function emitChunk(
+  emitter: Emitter,
+  context: LayerContext,
+  level: Level,
+  free: FreeName | undefined,
+  { address, pitchBytes, modulusBytes, from }: ChunkPlace = doubleBuffer(context),
+): void {
+  const { layer, residentBytes } = context.scheduled;
+  const bytes = chunkBytes(context);
+  const first = residentBytes > 0 ? residentBytes : layer.weights.headerBytes;
+  emitter.add(
+    'load',
+    {
+      wait: mask(free),
+      signal: mask('chunkReady'),
+      dramBase: context.layout.weightAddresses[context.step] ?? 0,
+      sramBase: address,
+      offset: first + from * bytes,
+      bytes,
+      limit: layer.weights.totalBytes,
+    },
+    [
+      step('offset', level, bytes),
+      modulusBytes > pitchBytes ? step('sramBase', level, pitchBytes, modulusBytes) : undefined,
+    ],
+  );
+}
