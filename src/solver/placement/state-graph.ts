@@ -93,6 +93,18 @@ export interface GraphOptions {
  * Cost: linear in the arcs; states at a cut times edges that begin there.
  */
 export function buildStateGraph(problem: PlacementProblem, options: GraphOptions = {}): StateGraph | undefined {
+  const isWhole = options.mostArcs === undefined && options.forgotten === undefined && options.pinned === undefined;
+  const known = isWhole ? wholeGraphs.get(problem) : undefined;
+  if (known !== undefined) return known;
+  const graph = graphOf(problem, options);
+  if (isWhole && graph !== undefined && graph.arcFrom.length <= MOST_ARCS_KEPT) wholeGraphs.set(problem, graph);
+  return graph;
+}
+
+/** Where a plan cannot be packed, its problem is asked again with that plan cut off: the graph is the same. */
+const wholeGraphs = new WeakMap<PlacementProblem, StateGraph>();
+
+function graphOf(problem: PlacementProblem, options: GraphOptions): StateGraph | undefined {
   const { mostArcs = MOST_ARCS, forgotten = new Set<number>(), pinned = new Map<number, boolean>() } = options;
   const events = itemEvents(problem);
   const live = liveItems(problem, events).map((items) => items.filter((item) => !forgotten.has(item)));
