@@ -11,6 +11,7 @@ import { OPERATOR_CASES } from './tflite-operator-cases.js';
 import {
   bidirectionalLstmModel,
   bidirectionalRnnModel,
+  hybrid,
   integerLstmModel,
   lstmModel,
 } from './tflite-recurrent-cases.js';
@@ -21,6 +22,7 @@ const outcome = (bytes: Uint8Array): string => outcomeOf(() => importTflite(byte
 const recurrent = [
   ['an LSTM', lstmModel(0.6)],
   ['an LSTM in integers', integerLstmModel()],
+  ['an LSTM with weights of int8', hybrid(lstmModel(0))],
   ['an LSTM of both directions', bidirectionalLstmModel(true)],
   ['an RNN of both directions', bidirectionalRnnModel(false)],
 ] as const;

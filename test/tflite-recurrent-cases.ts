@@ -102,6 +102,42 @@ export function bidirectionalRnnModel(isMerged: boolean): FileModel {
   return fileOf(tensors, operands, names, { code: 46, optionsType: 70, options });
 }
 
+/** The model with its matrices of int8 before float32, the same on every call. @param asymmetric the option of operands with a zero point */
+export function hybrid(model: FileModel, asymmetric: Record<number, OptionValue> = {}): FileModel {
+  const rounded = (tensor: FileTensor, i: number): FileTensor => {
+    if (!(tensor.data instanceof Float32Array)) return tensor;
+    if (tensor.shape.length < 2)
+      return { ...tensor, data: tensor.data.map((_, k) => (((k * 37 + i * 11) % 19) - 9) / 16) };
+    const scale = 0.006 + 0.001 * i;
+    const data = Int8Array.from(tensor.data, (_, k) => ((k * 73 + i * 101) % 255) - 127);
+    return { ...tensor, type: 'int8', scales: [scale], zeroPoints: [0], data };
+  };
+  const operators = model.operators.map((own) => ({ ...own, options: { ...own.options, ...asymmetric } }));
+  return { ...model, tensors: model.tensors.map(rounded), operators };
+}
+
+/** Features of int8 before float32. */
+export function hybridSvdfModel(asymmetric: number): FileModel {
+  const matrix = (name: string, scale: number): FileTensor => ({
+    name,
+    type: 'int8',
+    shape: [6, INPUTS],
+    scales: [scale],
+    zeroPoints: [0],
+    data: Int8Array.from({ length: 6 * INPUTS }, (_, k) => ((k * 73) % 255) - 127),
+  });
+  const tensors = [
+    real('x', [1, INPUTS]),
+    matrix('features', 0.01),
+    matrix('time', 0.02),
+    { ...real('bias', [3]), data: Float32Array.of(0.3, -0.2, 0.1) },
+    stateOf('state', 6 * INPUTS),
+    real('y', [1, 3]),
+  ];
+  const options = { 0: { i32: 2 }, 1: { i8: 0 }, 2: { i8: asymmetric } };
+  return fileOf(tensors, ['x', 'features', 'time', 'bias', 'state'], ['y'], { code: 27, optionsType: 6, options });
+}
+
 /** In integers: zero points of inputs and results, a limited cell. */
 export function integerLstmModel(): FileModel {
   const quantised = (name: string, shape: number[], scale: number, zero = 0): FileTensor => ({

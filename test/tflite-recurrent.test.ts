@@ -13,6 +13,8 @@ import { bytes, floats } from './tflite-case-parts.js';
 import {
   bidirectionalLstmModel,
   bidirectionalRnnModel,
+  hybrid,
+  hybridSvdfModel,
   INPUTS,
   integerLstmModel,
   lstmModel,
@@ -177,6 +179,38 @@ function expectFrames(model: FileModel, definition: (x: Float32Array) => readonl
   }
 }
 
+const ASYMMETRIC = { i8: 1 };
+/** Layers with weights of int8, and the last numbers that @tensorflow/tfjs-tflite 0.0.1-alpha.10 makes. */
+const HYBRID: readonly (readonly [string, FileModel, readonly number[]])[] = [
+  ['an LSTM', hybrid(lstmModel(0)), [-0.217821, -0.897084, -0.392327, 0.130939, 0.022153]],
+  [
+    'an LSTM, asymmetric',
+    hybrid(lstmModel(0), { 4: ASYMMETRIC }),
+    [-0.219147, -0.896771, -0.396919, 0.130206, 0.022575],
+  ],
+  ['both directions of an LSTM', hybrid(bidirectionalLstmModel(true)), [0, -0.000229, -0.354057, -0.512627, 0.242211]],
+  [
+    'both directions of an LSTM, asymmetric',
+    hybrid(bidirectionalLstmModel(true), { 5: ASYMMETRIC }),
+    [0, -0.000239, -0.351622, -0.511374, 0.23313],
+  ],
+  ['an RNN of one step', hybrid(rnnModel()), [0, 2.250043, 2.257407, 0.740035, 0.747399]],
+  ['an RNN of one step, asymmetric', hybrid(rnnModel(), { 1: ASYMMETRIC }), [0, 2.25076, 2.261108, 0.740172, 0.75052]],
+  ['a sequence of an RNN', hybrid(sequenceRnnModel()), [-0.992816, 0.521492, 0.847221, 0.999346, 0.990098]],
+  [
+    'a sequence of an RNN, asymmetric',
+    hybrid(sequenceRnnModel(), { 2: ASYMMETRIC }),
+    [-0.99268, 0.51772, 0.846928, 0.999343, 0.989991],
+  ],
+  [
+    'both directions of an RNN, asymmetric',
+    hybrid(bidirectionalRnnModel(true), { 3: ASYMMETRIC }),
+    [0.999095, -0.747144, -0.998923, -0.998342, 0.700795],
+  ],
+  ['SVDF', hybridSvdfModel(0), [-0.028652, 0.764367, -0.410706]],
+  ['SVDF, asymmetric,', hybridSvdfModel(1), [-0.065438, 0.756702, -0.412642]],
+];
+
 const RESULTS_OF_TFLITE = [-40, -89, 54, 2, -6, -4, -6, 71, -62, 36, -15, -67, 5, -29, -32];
 
 describe('state', () => {
@@ -229,6 +263,16 @@ describe('state', () => {
     expect(program.ops.map(({ kind }) => kind)).toContain('recurrent');
   });
 
+  test.each(HYBRID)('%s with weights of int8 rounds its operands as TFLite does', (_, model, expected) => {
+    const program = importTflite(writeTflite(model), 'hybrid.tflite');
+    const x = Float32Array.from(
+      { length: model.tensors[0]?.shape.length === 2 ? INPUTS : STEPS * INPUTS },
+      (__, i) => 2 * Math.sin(1.7 * i + 1),
+    );
+    const last = [...(frames(program, [x])[0] ?? [])].slice(-expected.length);
+    for (const [i, value] of expected.entries()) expect(last[i]).toBeCloseTo(value, 5);
+  });
+
   test('SVDF does, byte for byte', () => {
     const model = svdfModel();
     const program = importTflite(writeTflite(model), 'svdf.tflite');
@@ -244,6 +288,7 @@ describe('state', () => {
     ['LSTM in integers', integerLstmModel()],
     ['LSTM of both directions', bidirectionalLstmModel(true)],
     ['RNN of both directions', bidirectionalRnnModel(false)],
+    ['LSTM with weights of int8', hybrid(lstmModel(0), { 4: ASYMMETRIC })],
     ['SVDF', svdfModel()],
   ] as const)('%s compiles, and keeps its states in text and manifest', async (_, model) => {
     const program = importTflite(writeTflite(model), 'state.tflite');

@@ -3,7 +3,7 @@ import type { OpSpec, ResultSpec } from '../../ir/builder.js';
 import { elementCountOf, sizeBytes } from '../../ir/facts.js';
 import type { TensorId } from '../../ir/types.js';
 import { runsOf, stepsOfRun } from '../recurrent-sizes.js';
-import { type Constant, realsOf } from './constant.js';
+import { type Constant, realsOf, remembered } from './constant.js';
 import type { NodeContext } from './context.js';
 import { malformed } from './problems.js';
 import type { FusedActivation } from './schema.js';
@@ -28,6 +28,8 @@ export interface LstmForm {
   readonly isTimeMajor: boolean;
   readonly fn: FusedActivation;
   readonly clip: number; // largest size of the cell; 0 for none
+  /** Of weights of 8 bits: the operands are brought to 8 bits without a zero point. */
+  readonly isSymmetric: boolean;
 }
 
 /** The matrices of the four gates, their rows one after the other, as real numbers. */
@@ -35,6 +37,25 @@ export function joined(node: NodeContext, first: number, each: number): Float32A
   const data = new Float32Array(4 * each);
   for (const [gate, part] of gateConstants(node, first, each).entries()) data.set(realsOf(part), gate * each);
   return data;
+}
+
+/** The four gates' matrices of int8 as one, whose every row has its gate's scale. @returns [4 * units, columns] */
+export function joinedRows(node: NodeContext, first: number, units: number, columns: number): Constant {
+  const gates = gateConstants(node, first, units * columns);
+  const scales = gates.flatMap(({ name, quantization }) => {
+    const own = quantization?.scales ?? [];
+    if (own.length === units) return [...own];
+    if (own.length === 1) return new Array<number>(units).fill(own[0] ?? 1);
+    return malformed('SW2109', node.loc, `weights '${name}' have ${own.length} scales, not 1 or ${units}`);
+  });
+  const elements = (): Int8Array => {
+    const data = new Int8Array(4 * units * columns);
+    for (const [gate, part] of gates.entries()) data.set(part.elements(), gate * units * columns);
+    return data;
+  };
+  const quantization = { scales, zeroPoints: scales.map(() => 0), axis: 0 };
+  const name = `${node.resultName}:${first}`;
+  return remembered({ name, type: 'int8', shape: [4 * units, columns], quantization, elements });
 }
 
 /** Four constants of that many elements. @throws SpillwayError SW2107 if one has others */

@@ -1,6 +1,6 @@
 /**
  * LSTM, UNIDIRECTIONAL_SEQUENCE_LSTM and BIDIRECTIONAL_SEQUENCE_LSTM: one operator of the machine for each direction, whose rows are
- * the steps; in float32 with another activation than tanh, step by step. What variable tensors hold is an input and an
+ * the steps; in float32 with another activation than tanh or weights of 8 bits, step by step. What variable tensors hold is an input and an
  * output of the program that belong together: the state that it carries from frame to frame.
  */
 import { isQuantized } from '../../ir/facts.js';
@@ -10,13 +10,13 @@ import { LARGEST_TABLE_BYTES } from '../recurrent-sizes.js';
 import { activation, type Importer, type NodeContext } from './context.js';
 import { isIntegerLstm, lstmInIntegers } from './lstm-int8.js';
 import { biasesOf, inRuns, joined, type LstmForm, type Places } from './lstm-parts.js';
-import { lstmStepByStep, MAX_STEPS } from './lstm-steps.js';
+import { isHybridLstm, lstmStepByStep, MAX_HYBRID_STEPS, MAX_STEPS } from './lstm-steps.js';
 import { malformed } from './problems.js';
 import { fusedActivation } from './schema.js';
 import { sliced } from './slicing.js';
 
-const LSTM = { activation: 0, cellClip: 1, kernel: 3, timeMajor: 3 } as const;
-const BIDIRECTIONAL = { activation: 0, cellClip: 1, mergeOutputs: 3, timeMajor: 4 } as const;
+const LSTM = { activation: 0, cellClip: 1, kernel: 3, timeMajor: 3, asymmetric: 4 } as const;
+const BIDIRECTIONAL = { activation: 0, cellClip: 1, mergeOutputs: 3, timeMajor: 4, asymmetric: 5 } as const;
 const FULL_KERNEL = 0;
 
 const FORWARD: Places = {
@@ -43,14 +43,18 @@ export const lstm: Importer = (node) => {
   const isCell = node.operator === 'LSTM';
   if (isCell && node.options.int8(LSTM.kernel) !== FULL_KERNEL) unsupported('the basic kernel');
   const { shape } = node.input(0);
-  const form = formOf(node, isCell ? [1, ...shape] : shape, isCell || node.options.bool(LSTM.timeMajor));
+  const isTimeMajor = isCell || node.options.bool(LSTM.timeMajor);
+  const isSymmetric = !node.options.bool(LSTM.asymmetric);
+  const form = formOf(node, isCell ? [1, ...shape] : shape, { isTimeMajor, isSymmetric });
   const y = direction(node, FORWARD, form);
   return [activation(node.reshape(y, isCell ? [1, form.units] : sequenceShape(form, form.units)))];
 };
 
 export const bidirectionalLstm: Importer = (node) => {
   const { options } = node;
-  const form = formOf(node, node.input(0).shape, options.bool(BIDIRECTIONAL.timeMajor, true));
+  const isTimeMajor = options.bool(BIDIRECTIONAL.timeMajor, true);
+  const isSymmetric = !options.bool(BIDIRECTIONAL.asymmetric);
+  const form = formOf(node, node.input(0).shape, { isTimeMajor, isSymmetric });
   const both = [FORWARD_OF_TWO, BACKWARD_OF_TWO].map((places) => direction(node, places, form));
   if (!options.bool(BIDIRECTIONAL.mergeOutputs)) {
     return both.map((y) => activation(node.reshape(y, sequenceShape(form, form.units))));
@@ -59,14 +63,16 @@ export const bidirectionalLstm: Importer = (node) => {
   return [activation(node.reshape(merged, sequenceShape(form, 2 * form.units)))];
 };
 
-function formOf(node: NodeContext, shape: readonly number[], isTimeMajor: boolean): LstmForm {
+type Given = Pick<LstmForm, 'isTimeMajor' | 'isSymmetric'>;
+
+function formOf(node: NodeContext, shape: readonly number[], { isTimeMajor, isSymmetric }: Given): LstmForm {
   const [first = 0, second = 0, inputs = 0] = shape;
   if (shape.length !== 3) malformed('SW2107', node.loc, `a sequence of [${shape.join(', ')}]`);
   const [steps, batch] = isTimeMajor ? [first, second] : [second, first];
   if (batch !== 1) unsupported(`${batch} sequences`);
   const fn = fusedActivation(node.options.int8(LSTM.activation)) ?? unsupported('its activation');
   const [, units = 0] = node.constant(FORWARD.ofState + 1, 'weights').shape;
-  return { steps, inputs, units, isTimeMajor, fn, clip: node.options.float32(LSTM.cellClip) };
+  return { steps, inputs, units, isTimeMajor, fn, clip: node.options.float32(LSTM.cellClip), isSymmetric };
 }
 
 const sequenceShape = ({ steps, isTimeMajor }: LstmForm, units: number): number[] =>
@@ -83,8 +89,9 @@ function direction(node: NodeContext, places: Places, form: LstmForm): TensorId 
   const given = node.input(0);
   if (isIntegerLstm(node, given, places, form)) return lstmInIntegers(node, given, places, form);
   const x = node.reshape(real(node, given), [1, form.steps, 1, form.inputs]);
-  const y =
-    form.fn === 'tanh' && !isTooLarge(form) ? inOne(node, x, places, form) : lstmStepByStep(node, x, places, form);
+  const isHybrid = given.dtype === 'float32' && form.steps <= MAX_HYBRID_STEPS && isHybridLstm(node, places);
+  const isOne = form.fn === 'tanh' && !isHybrid && !isTooLarge(form);
+  const y = isOne ? inOne(node, x, places, form) : lstmStepByStep(node, x, places, { ...form, isHybrid });
   return stored(node, y, given);
 }
 

@@ -6,11 +6,13 @@ import { withFused } from './activation.js';
 import { POINT } from './binary-constant.js';
 import { type Constant, integersOf, realsOf } from './constant.js';
 import { activation, type Importer, type NodeContext } from './context.js';
+import { hybridDense } from './convolution.js';
+import { isHybrid } from './hybrid.js';
 import { fixedPoint, scaleOf } from './numbers.js';
 import { malformed } from './problems.js';
 import { sliced } from './slicing.js';
 
-const SVDF = { rank: 0, activation: 1 } as const;
+const SVDF = { rank: 0, activation: 1, asymmetric: 2 } as const;
 const SVDF_STATE = 4;
 
 /**
@@ -31,11 +33,21 @@ export const svdf: Importer = (node) => {
   const units = filters / rank;
   const state = node.builder.tensor(node.state(SVDF_STATE, [1, memory, filters]));
   if (state.dtype !== x.dtype) return unsupported(`${x.dtype} features of ${state.dtype} state`);
-  const view = node.reshape(x.id, [1, inputs]);
-  const newest = node.emit(
-    { kind: 'dense', inputs: [view, ...svdfWeights(node, x, state, features, undefined, [filters, inputs])] },
-    state.quant === undefined ? {} : { quant: state.quant },
-  );
+  const newest = isHybrid(x.dtype, features)
+    ? hybridDense(node, node.reshape(x.id, [1, 1, 1, inputs]), features, {
+        bias: undefined,
+        isSymmetric: !node.options.bool(SVDF.asymmetric),
+      })
+    : node.emit(
+        {
+          kind: 'dense',
+          inputs: [
+            node.reshape(x.id, [1, inputs]),
+            ...svdfWeights(node, x, state, features, undefined, [filters, inputs]),
+          ],
+        },
+        state.quant === undefined ? {} : { quant: state.quant },
+      );
   const row = node.reshape(newest, [1, 1, filters]);
   const older = memory > 1 ? [sliced(node, state.id, 1, 1, memory - 1)] : [];
   const all = older.length === 0 ? row : node.emit({ kind: 'concat', axis: 1, inputs: [...older, row] });
