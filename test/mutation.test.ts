@@ -7,7 +7,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { decodeStream } from '../src/commands/decode.js';
-import { INSTRUCTIONS } from '../src/commands/instructions.js';
+import { INSTRUCTIONS, SEMAPHORES } from '../src/commands/instructions.js';
 import { type CompileRequest, compile } from '../src/index.js';
 import { scratchDirectory } from './cli-harness.js';
 import { type Mutant, mutantsOf, type Sound, soundProgram, type Verdict, verdictOf } from './program-mutations.js';
@@ -30,12 +30,29 @@ export default model({ name: 'micro', params: {}, build: () => {
 } });
 `;
 
-const WAYS: Readonly<Record<string, Omit<CompileRequest, 'model' | 'target'>>> = {
+/** Layers whose weights follow each other through a ring of slots. */
+const CHAIN = `import { conv2d, input, model } from 'spillway/model';
+export default model({ name: 'chain', params: {}, build: () => {
+  let x = input({ name: 'x', height: 6, width: 6, channels: 4 });
+  for (let i = 0; i < 5; i += 1) x = conv2d(x, { name: \`c\${i}\`, channels: 12, kernel: 3, pad: 1, activation: 'relu' });
+  return x;
+} });
+`;
+
+interface Way extends Omit<CompileRequest, 'model' | 'target'> {
+  readonly text?: string; // MODEL when absent
+}
+
+const WAYS: Readonly<Record<string, Way>> = {
   'in a block': { sramBytes: 768 },
   'layer by layer': { sramBytes: 768, blocks: false },
   'from DRAM': { sramBytes: 640, placement: 'none', batch: 2 },
   'with streamed weights': { sramBytes: 480, resident: false },
+  'through a ring of weights': { text: CHAIN, sramBytes: 5120, resident: false, objective: 'latency' },
 };
+
+/** The last semaphores count the free slots of rings. */
+const RINGS = 5;
 
 /** SPILLWAY_MUTANTS=all breaks every field in every way; otherwise that is done to one program, and with its lowest bit only. */
 const ALL = process.env.SPILLWAY_MUTANTS === 'all';
@@ -54,9 +71,10 @@ describe.each(Object.entries(WAYS))('%s', (name, way) => {
   const verdicts: { readonly mutant: Mutant; readonly verdict: Verdict }[] = [];
 
   beforeAll(async () => {
+    const { text = MODEL, ...request } = way;
     const model = join(scratch, 'micro.model.ts');
-    writeFileSync(model, MODEL);
-    const compiled = await compile({ model, target: 'chip-a', ...way });
+    writeFileSync(model, text);
+    const compiled = await compile({ model, target: 'chip-a', ...request });
     const program = compiled.files.get('program.bin');
     if (!(program instanceof Uint8Array)) throw new Error('no program');
     sound = soundProgram(compiled, decodeStream(program));
@@ -69,6 +87,11 @@ describe.each(Object.entries(WAYS))('%s', (name, way) => {
     verdicts
       .filter(({ mutant, verdict }) => mutant.kind.search(kind) === 0 && wanted.includes(verdict))
       .map(({ mutant, verdict }) => `${verdict}: ${mutant.kind}, ${mutant.what}`);
+
+  (name.includes('ring') ? test : test.skip)('the program has such a ring', () => {
+    const semaphores = sound.stream.period.filter(({ op }) => op === 'semaphore');
+    expect(semaphores.some(({ fields }) => fields.index === SEMAPHORES - RINGS)).toBe(true);
+  });
 
   (withFields ? test : test.skip)('every field of every opcode in the program was flipped', () => {
     const opcodes = new Set([...sound.stream.prologue, ...sound.stream.period].map(({ op }) => op));
