@@ -51,6 +51,13 @@ const FUNCTIONS: readonly BeyondCase[] = [
   one('CumSum', { exclusive: 1, reverse: 1 }, [ints('axis', [2], [])], { opset: 14 }),
   one('Trilu', { upper: 1 }, [], { dims: [[1, 5, 5]], opset: 14 }),
   one('Hardmax', { axis: 1 }),
+  one('ReverseSequence', { batch_axis: 0, time_axis: 1 }, [ints('lengths', [3])], { opset: 10 }),
+  one('ReverseSequence', { batch_axis: 1, time_axis: 0 }, [ints('lengths', [5, 1, 3])], {
+    dims: [[6, 3, 4]],
+    opset: 10,
+  }),
+  one('CenterCropPad', { axes: [2, -1] }, [ints('to', [3, 11])], { opset: 18 }),
+  one('CenterCropPad', {}, [ints('to', [1, 7, 2, 3])], { opset: 18 }),
   beyond('OneHot of computed indices', [node('OneHot', ['i', 'd', 'v'], ['y'])], {
     dims: [],
     indices: [[1, 5]],

@@ -38,6 +38,18 @@ export function positions(): OperatorCase[] {
       [bytes, int32('axes', [1], 3)],
       [act('y', 'int8', shape)],
     ),
+    one(
+      'REVERSE_SEQUENCE of one length',
+      { code: 112, optionsType: 87, options: { 0: { i32: 1 }, 1: { i32: 0 } } },
+      [x, int32('lengths', [1], 4)],
+      [y(shape)],
+    ),
+    one(
+      'REVERSE_SEQUENCE of lengths of their own',
+      { code: 112, optionsType: 87, options: { 0: { i32: 2 }, 1: { i32: 1 } } },
+      [x, int32('lengths', [shape[1] ?? 1], ...Array.from({ length: shape[1] ?? 1 }, (_, i) => i % 4))],
+      [y(shape)],
+    ),
     strides('int8'),
     strides('float32'),
     ...(

@@ -43,6 +43,7 @@ import {
   REDUCE_OPERATORS,
 } from './reduce.js';
 import { importResize } from './resize.js';
+import { REVERSALS } from './reversals.js';
 import { importBatchNormalization } from './scale-shift.js';
 import { SCATTERS } from './scatter.js';
 import { importLogSoftmax, importSoftmax } from './softmax.js';
@@ -58,7 +59,7 @@ export type Importer = (ctx: NodeContext) => readonly Value[];
 
 /** Operators that also take constants only: what they are spelled out in is computed then. */
 export const COMPOSED: ReadonlySet<string> = new Set(
-  [...COMPOSITIONS, ...BY_INDEX, ...FUNCTIONS, ...SPECTRA, ...SCATTERS].map(([name]) => name),
+  [...COMPOSITIONS, ...BY_INDEX, ...FUNCTIONS, ...SPECTRA, ...SCATTERS, ...REVERSALS].map(([name]) => name),
 );
 
 /** The operators on activations, in the order of the standard's families. */
@@ -124,6 +125,7 @@ export const IMPORTERS: ReadonlyMap<string, Importer> = new Map<string, Importer
   ...FUNCTIONS,
   ...SPECTRA,
   ...SCATTERS,
+  ...REVERSALS,
   ['com.microsoft::MatMulNBits', importMatMulNBits],
   ['GridSample', importGridSample],
   ['MaxUnpool', importMaxUnpool],

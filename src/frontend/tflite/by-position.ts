@@ -1,10 +1,11 @@
-/** Elements in another order, and the largest of them: rows by positions, REVERSE_V2, CUMSUM, TOPK_V2, ADD_N, LOCAL_RESPONSE_NORMALIZATION. */
+/** Elements in another order, and the largest of them: rows by positions, REVERSE_V2, REVERSE_SEQUENCE, CUMSUM, TOPK_V2, ADD_N, LOCAL_RESPONSE_NORMALIZATION. */
 import { elementCountOf } from '../../ir/facts.js';
 import type { TensorId } from '../../ir/types.js';
 import { unsupported } from '../import-problems.js';
 import { activation, type Importer, type NodeContext } from './context.js';
 import { malformed } from './problems.js';
 import { asDeclared, realInput } from './real-numbers.js';
+import { sliced } from './slicing.js';
 
 /** The axes with one of them first. */
 const toFront = (rank: number, axis: number): number[] => [
@@ -59,6 +60,31 @@ export const reverse: Importer = (node) => {
   return [activation(id)];
 };
 
+const SEQUENCE = { time: 0, batch: 1 } as const;
+/** Sequences and elements that are taken one after the other. */
+const MOST_TAKEN = 32;
+
+/** The first elements of each sequence, as many as its length says, in the other order. */
+export const reverseSequence: Importer = (node) => {
+  const x = node.input(0);
+  const { time, batch } = { time: node.options.int32(SEQUENCE.time), batch: node.options.int32(SEQUENCE.batch) };
+  const lengths = node.integers(1, 'lengths');
+  const [steps = 0, sequences = 0] = [x.shape[time], x.shape[batch]];
+  if (time === batch || lengths.length !== sequences || lengths.some((length) => length < 0 || length > steps)) {
+    malformed('SW2107', node.loc, `lengths ${lengths.join(', ')} of sequences of [${x.shape.join(', ')}]`);
+  }
+  const reversed = (id: TensorId, length: number): TensorId => {
+    const positions = Array.from({ length: steps }, (_, i) => (i < length ? length - 1 - i : i));
+    return length < 2 ? id : taken(node, id, time, positions);
+  };
+  const [first = 0] = lengths;
+  if (lengths.every((length) => length === first)) return [activation(reversed(x.id, first))];
+  if (sequences > MOST_TAKEN) return unsupported(`${sequences} sequences, at most ${MOST_TAKEN}`);
+  const parts = lengths.map((length, i) => reversed(sliced(node, x.id, batch, i, 1), length));
+  const quant = x.quant === undefined ? {} : { quant: x.quant };
+  return [activation(node.emit({ kind: 'concat', axis: batch, inputs: parts }, quant))];
+};
+
 const CUMSUM = { exclusive: 0, reverse: 1 } as const;
 const MOST_SUMMED = 4096;
 
@@ -93,7 +119,6 @@ export const cumulativeSum: Importer = (node) => {
 };
 
 /** Elements that TOPK_V2 takes: each is a pass over all channels. */
-const MOST_TAKEN = 32;
 const LEAST_FLOAT = -3.4028234663852886e38;
 
 /** The largest few of the last axis, one after the other: what was taken is replaced by what is never taken. */

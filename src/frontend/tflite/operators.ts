@@ -1,7 +1,7 @@
 /** Every operator that is imported, by its name in the schema. */
 import { hardSwish, leakyRelu, limits, prelu } from './activation.js';
 import { batchToSpace, spaceToBatch } from './batches-of-space.js';
-import { addMany, cumulativeSum, localResponseNormalization, reverse, topK } from './by-position.js';
+import { addMany, cumulativeSum, localResponseNormalization, reverse, reverseSequence, topK } from './by-position.js';
 import { imaginaryPart, magnitude, realPart, rfft } from './complex.js';
 import type { Importer } from './context.js';
 import { conv3d } from './conv-3d.js';
@@ -127,6 +127,7 @@ export const IMPORTERS: ReadonlyMap<string, Importer> = new Map<string, Importer
   ['RESHAPE', reshape],
   ['RESIZE_BILINEAR', resize('bilinear')],
   ['RESIZE_NEAREST_NEIGHBOR', resize('nearest')],
+  ['REVERSE_SEQUENCE', reverseSequence],
   ['REVERSE_V2', reverse],
   ['RFFT2D', rfft],
   ['ROUND', unaryFunction('round')],
