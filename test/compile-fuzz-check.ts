@@ -169,7 +169,12 @@ export async function compiledGreedily(
 /** Everything that is wrong with a compiled program, executed on seeded inputs. */
 export function compiledProblems(compiled: Compiled, program: Program, chip: Chip): string[] {
   const problems: string[] = [];
-  problemsOf(compiled, referenceOutputs(program, compiled.schedule.batch), chip, (text) => void problems.push(text));
+  problemsOf(
+    compiled,
+    referenceOutputs(program, compiled.schedule.batch * compiled.schedule.groups),
+    chip,
+    (text) => void problems.push(text),
+  );
   return problems;
 }
 

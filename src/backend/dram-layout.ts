@@ -11,6 +11,7 @@ const DRAM_ALIGNMENT_BYTES = 64;
 export interface DramLayout {
   /** By step: address of the layer's constants, -1 without any. */
   readonly weightAddresses: readonly number[];
+  readonly group: number; // of the frames that the addresses of inputs and outputs are for
   readonly rootAddresses: ReadonlyMap<TensorId, number>;
   /** Frame f of a root begins this many bytes after frame f - 1. */
   readonly frameStrideBytes: ReadonlyMap<TensorId, number>;
@@ -71,7 +72,7 @@ export function layOutDram(schedule: Schedule): DramLayout {
       address = alignUp(address + bytes, DRAM_ALIGNMENT_BYTES);
     }
   }
-  return { weightAddresses, rootAddresses, frameStrideBytes, regions, constantBytes, endAddress: address };
+  return { weightAddresses, group: 0, rootAddresses, frameStrideBytes, regions, constantBytes, endAddress: address };
 }
 
 /** dram.bin: constants, and zeros for what states are to begin with. Of plans that are compared, only the one taken needs it. */
@@ -107,7 +108,7 @@ export function layoutOfGroup(schedule: Schedule, layout: DramLayout, group: num
     if (address === undefined || (role !== 'input' && role !== 'output')) continue;
     rootAddresses.set(root, address + group * schedule.batch * (layout.frameStrideBytes.get(root) ?? 0));
   }
-  return { ...layout, rootAddresses };
+  return { ...layout, group, rootAddresses };
 }
 
 /** Tables, then a record per output channel; the layout that the `conv` command's `records` field documents. */

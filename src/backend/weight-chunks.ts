@@ -20,20 +20,25 @@ export function doubleBuffer(context: LayerContext): ChunkPlace {
   return { address: bufferOffset(context.scheduled, 'chunk'), pitchBytes, modulusBytes, from: 0 };
 }
 
-/** The slots behind those that the layers before have taken, up to the end of the ring, and those from its beginning on. */
+/**
+ * The slots behind those that the layers before have taken, those of earlier groups of frames included, up to the end of the ring, and
+ * those from its beginning on. The semaphore counts free slots and does not say which: they are taken in turn.
+ */
 export function slotsOf(
-  { schedule, step: own }: LayerContext,
+  { schedule, layout, step: own }: LayerContext,
   { steps, slots, slotBytes, sramOffsetBytes }: WeightRing,
   chunks: number,
 ): { readonly place: ChunkPlace; readonly count: number }[] {
-  let taken = 0;
-  for (const before of steps) {
-    if (before === own) break;
-    const scheduled = schedule.layers[before];
+  let before = 0;
+  let all = 0;
+  for (const step of steps) {
+    const scheduled = schedule.layers[step];
     if (scheduled === undefined) continue;
     const { layer, tiling, residentBytes } = scheduled;
-    taken += chunkCount(layer, tiling, residentChannels(layer, residentBytes));
+    if (step === own) before = all;
+    all += chunkCount(layer, tiling, residentChannels(layer, residentBytes));
   }
+  const taken = layout.group * all + before;
   const first = taken % slots;
   const place = { pitchBytes: slotBytes, modulusBytes: slots * slotBytes };
   const ahead = first === 0 ? chunks : Math.min(chunks, slots - first);
