@@ -18,6 +18,7 @@ const UNRESIDENT_PLANS = 3;
 
 /** Of the bytes of a period: from there on plans of equal traffic differ by their code. */
 const CODE_SHARE = 0.05;
+const MOST_LAYERS_FOR_CODE = 300;
 
 /** Plans that move more and may take less time, where time or energy is what counts. */
 const OTHER_WAYS: readonly { readonly name: string; readonly change: Partial<CompileOptions> }[] = [
@@ -100,8 +101,9 @@ export function bestOf(first: Compiled, compile: CompileOnce, options: CompileOp
   return { ...best.compiled, plans, schedule: { ...best.compiled.schedule, record: taken } };
 }
 
-/** Whether plans for time are worth a look where traffic is what counts: they may have less code. */
+/** Whether plans for time are worth a look where traffic is what counts: they may have less code, and take long to find for many layers. */
 function isMuchCode({ schedule, emitted }: Compiled): boolean {
+  if (schedule.layers.length > MOST_LAYERS_FOR_CODE) return false;
   const { byClass, totalBytes } = countTraffic(schedule, emitted).period;
   return byClass.code > CODE_SHARE * totalBytes;
 }
