@@ -59,7 +59,8 @@ export function bestOf(first: Compiled, compile: CompileOnce, options: CompileOp
       for (let rank = 0; rank < count; rank += 1) {
         if (options.control?.isStopped()) break;
         const timed = unlessTooLarge(() => compile(placement, { ...change, timed: { rank, order, batch } }));
-        time ??= timed?.schedule.record.time;
+        // What is proven for plans without residents is not for others.
+        if (change.resident === undefined) time ??= timed?.schedule.record.time;
         consider(`${placement}, ${name}${rank === 0 ? '' : `, plan ${rank + 1}`}`, timed);
       }
     };

@@ -162,18 +162,18 @@ function packedSchedule(
     options.timed === undefined
       ? placeBestWay(programs, placeOptions, stage)
       : timedWay(programs, placeOptions, options.timed, stage);
-  const proof: Proof = { boundBytes: undefined };
+  const proof: Proof = { ...NO_PROOF };
   const withParts = packInRounds(first, solver, options, options.parts ?? true, proof, stage);
   const isSettled = withParts?.rounds === 1 || options.parts === false;
   const whole = isSettled
     ? undefined
-    : packInRounds({ ...first, placed: undefined }, solver, options, false, { boundBytes: undefined }, stage);
+    : packInRounds({ ...first, placed: undefined }, solver, options, false, { ...NO_PROOF }, stage);
   const costOfPacked = (packed: Packed | undefined): number => {
     const { time, plannedTrafficBytes = Number.POSITIVE_INFINITY } = packed?.schedule.record ?? {};
     return time?.plannedCycles ?? plannedTrafficBytes;
   };
   const best = whole !== undefined && costOfPacked(whole) <= costOfPacked(withParts) ? whole : withParts;
-  return best === undefined ? undefined : withBound(best.schedule, proof.boundBytes, options.gap);
+  return best === undefined ? undefined : withTimeBound(withBound(best.schedule, proof.boundBytes, options.gap), proof);
 }
 
 /** The way that a plan for time takes: as the plan for traffic. */
@@ -198,7 +198,10 @@ interface Packed {
 /** The best bound proven for all plans, whether they can be packed or not. */
 interface Proof {
   boundBytes: number | undefined;
+  boundCycles: number | undefined;
 }
+
+const NO_PROOF: Proof = { boundBytes: undefined, boundCycles: undefined };
 
 /**
  * The plan with what is proven for all plans that the solver looked at. One that joins two absences of a tensor is none of them: where
@@ -214,6 +217,15 @@ function withBound(schedule: Schedule, provenBytes: number | undefined, gap: num
   const isProven = boundBytes >= plannedTrafficBytes * (1 - gap) - schedule.groups; // a byte for each group's rounding
   const status = isProven ? 'optimal' : record.status === 'optimal' ? 'incumbent' : record.status;
   return { ...schedule, record: { ...record, boundBytes, status } };
+}
+
+/** The time that is proven for all plans: one without parts, or in less room, has a bound that holds for its like only. */
+function withTimeBound(schedule: Schedule, proof: Proof): Schedule {
+  const { time } = schedule.record;
+  if (time === undefined || proof.boundCycles === undefined || proof.boundCycles >= time.boundCycles) return schedule;
+  const status = time.status === 'optimal' ? 'incumbent' : time.status;
+  const weaker = { ...time, status, boundCycles: proof.boundCycles };
+  return { ...schedule, record: { ...schedule.record, time: weaker } };
 }
 
 /** Of the solver's bounds, relative. */
@@ -245,7 +257,8 @@ function packInRounds(
     const replaced = round === 0 && way.placed !== undefined ? way.placed : placeIfItFits(way.program, placeOptions);
     if (replaced === undefined) return undefined;
     const placed = { ...replaced, record: recordOf(way, replaced) };
-    const { boundBytes } = placed.record;
+    const { boundBytes, time } = placed.record;
+    if (reservedBytes === 0) proof.boundCycles ??= time?.boundCycles;
     if (reservedBytes === 0 && boundBytes !== undefined) proof.boundBytes = Math.max(proof.boundBytes ?? 0, boundBytes);
     if (returnsIntoUse(placed)) return undefined;
     stage('addresses');
