@@ -47,6 +47,9 @@ describe('compute', () => {
 
   test('groups do not share the array; depthwise goes over the lanes', () => {
     expect(computeCost('conv', { ...conv, groups: 3 }, CHIP).cycles).toBe(15 * 9 * 3 * 1 * 1 + 8);
+    // Channels 2 to 4 of three groups of 3: one of the first group, and two of the second.
+    const within = { ...conv, inC: 6, outC: 9, groups: 3, ch0: 2, chs: 3 };
+    expect(computeCost('conv', within, CHIP).cycles).toBe(15 * 9 * 2 * 1 * 1 + 8);
     const depthwise = { ...conv, inC: 6, groups: 6 };
     const cost = { unit: 'vector', cycles: Math.ceil((15 * 9 * 6) / 4), macs: 15 * 9 * 6, arrayReadBytes: 0 };
     expect(computeCost('conv', depthwise, CHIP)).toEqual(cost);

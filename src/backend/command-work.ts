@@ -2,6 +2,7 @@
  * What one command of the compute queue costs on the machine of docs/timing.md, from its fields. The simulator knows which bytes a
  * command touches; here it is worked out from the shapes.
  */
+import { columnPasses } from '../schedule/compute-work.js';
 import type { Chip } from '../target/chip.js';
 
 /** A field of a command in one iteration of the loops around it; 0 where it has none of that name. */
@@ -63,7 +64,7 @@ export function computeCommandWork(op: string, field: FieldOf, chip: Chip): Comm
           ...vector(elements * taps, windowPixels() * channels * bytes + written + channels * recordBytes(taps), chip),
           macs: elements * taps,
         };
-      const passes = Math.ceil(channels / ofGroup) * Math.ceil(Math.min(channels, ofGroup) / chip.mac.columns);
+      const passes = columnPasses(field('ch0'), channels, ofGroup, chip.mac.columns);
       const macs = elements * taps * inner;
       return { ...array(pixels * taps, passes, inner, pixels * taps * passes * inner * bytes + written, chip), macs };
     }

@@ -50,17 +50,30 @@ export function computeWork(
   const macs = elements * taps * inputChannels;
   if (groups > 1 && inputChannels === 1) return { cycles: macs / lanes, macs };
   const groupChannels = output.c / groups;
-  // Passes of the array over the columns for a run of output channels; groups do not share it.
-  const passesOf = (channels: number): number =>
-    channels === 0
-      ? 0
-      : Math.ceil(channels / groupChannels) * Math.ceil(Math.min(channels, groupChannels) / chip.mac.columns);
-  const columnPasses =
-    passesOf(chunks === undefined ? output.c : resident) + (chunks?.count ?? 0) * passesOf(chunks?.channels ?? 0);
+  const passesOf = (from: number, channels: number): number =>
+    columnPasses(from, channels, groupChannels, chip.mac.columns);
+  const { count, channels } = chunks ?? { count: 0, channels: 0 };
+  let passes = passesOf(0, chunks === undefined ? output.c : resident);
+  if (groups === 1) passes += count * passesOf(0, Math.min(channels, output.c));
+  else
+    for (let from = resident; from < resident + count * channels && from < output.c; from += channels)
+      passes += passesOf(from, Math.min(channels, output.c - from));
   const runs = (chunks === undefined || resident > 0 ? 1 : 0) + (chunks?.count ?? 0);
   const rowPasses = Math.ceil(inputChannels / chip.mac.rows);
   return {
-    cycles: pixels * taps * rowPasses * columnPasses + pieces * runs * (chip.mac.rows + chip.mac.columns),
+    cycles: pixels * taps * rowPasses * passes + pieces * runs * (chip.mac.rows + chip.mac.columns),
     macs,
   };
+}
+
+/** Passes of the array over its columns for some output channels; groups do not share one, where the channels begin in a group either. */
+export function columnPasses(from: number, channels: number, groupChannels: number, columns: number): number {
+  const end = from + channels;
+  let passes = 0;
+  for (let at = from; at < end; ) {
+    const to = Math.min(end, (Math.floor(at / groupChannels) + 1) * groupChannels);
+    passes += Math.ceil((to - at) / columns);
+    at = to;
+  }
+  return passes;
 }

@@ -52,14 +52,14 @@ export function computeCost(op: string, fields: Fields, chip: ChipNumbers): Comp
   }
   if (op === 'matmul') {
     const inner = at(fields, 'inC');
-    return arrayCost({ pixels, taps: 1, groups: 1, inner, columns: channels, elementBytes: task.elementBytes }, chip);
+    return arrayCost({ pixels, taps: 1, inner, columns: channels, elementBytes: task.elementBytes }, chip);
   }
   if (op === 'recurrent') {
     const gates = (at(fields, 'mode') % 2 === 0 ? 4 : 3) * at(fields, 'hidden');
     const inner = at(fields, 'inC') + at(fields, 'hidden');
     // Each step needs the result of the one before: the array drains every time.
     const elementBytes = at(fields, 'dtype') === 1 ? 4 : 1;
-    const step = arrayCost({ pixels: 1, taps: 1, groups: 1, inner, columns: gates, elementBytes }, chip);
+    const step = arrayCost({ pixels: 1, taps: 1, inner, columns: gates, elementBytes }, chip);
     const { cycles, macs, arrayReadBytes } = step;
     return { unit: 'mac', cycles: pixels * cycles, macs: pixels * macs, arrayReadBytes: pixels * arrayReadBytes };
   }
@@ -82,28 +82,33 @@ function convCost(
   const taps = kernelH * kernelW;
   const macs = pixels * channels * taps * inner;
   if (inner === 1 && groups > 1) return vectorCost(Math.ceil(macs / chip.vector.lanes), macs);
-  // A group's channels do not share the array with another group's.
-  const usedGroups = Math.ceil(channels / groupOut);
-  const columns = Math.min(channels, groupOut);
-  return { ...arrayCost({ pixels, taps, groups: usedGroups, inner, columns, elementBytes }, chip), macs };
+  // A group's channels do not share the array with another group's, where a command begins or ends within a group either.
+  const first = at(fields, 'ch0');
+  let passes = 0;
+  for (let from = first; from < first + channels; ) {
+    const to = Math.min(first + channels, (Math.floor(from / groupOut) + 1) * groupOut);
+    passes += Math.ceil((to - from) / chip.mac.columns);
+    from = to;
+  }
+  return { ...arrayCost({ pixels, taps, passes, inner, columns: channels, elementBytes }, chip), macs };
 }
 
 interface ArrayWork {
   readonly pixels: number;
   readonly taps: number;
-  readonly groups: number;
   readonly inner: number; // input channels of a group
-  readonly columns: number; // output channels of a group
+  readonly columns: number; // output channels
+  readonly passes?: number; // over the array's columns; as few as can be when absent
   readonly elementBytes: number;
 }
 
 function arrayCost(work: ArrayWork, { mac }: ChipNumbers): ComputeCost {
-  const { pixels, taps, groups, inner, columns, elementBytes } = work;
-  const passesOfColumns = groups * Math.ceil(columns / mac.columns);
+  const { pixels, taps, inner, columns, elementBytes } = work;
+  const passesOfColumns = work.passes ?? Math.ceil(columns / mac.columns);
   return {
     unit: 'mac',
     cycles: pixels * taps * passesOfColumns * Math.ceil(inner / mac.rows) + mac.rows + mac.columns,
-    macs: pixels * taps * groups * inner * columns,
+    macs: pixels * taps * inner * columns,
     arrayReadBytes: pixels * taps * passesOfColumns * inner * elementBytes,
   };
 }
