@@ -1,6 +1,7 @@
 /** The compiler's account of the time and the simulator's are two programs after one description, docs/timing.md. */
 import { expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
+import { computeCommandWork } from '../src/backend/command-work.js';
 import { Transfers } from '../src/backend/transfer-work.js';
 import { type CompileRequest, compile, simulate } from '../src/index.js';
 import { simulate as execute } from '../src/simulator/simulate.js';
@@ -26,6 +27,32 @@ test.each([
     expect(Math.abs(compiled.report.timing.cycles / cycles - 1)).toBeLessThan(0.002);
   },
 );
+
+test('a reduction reads elements of the type that its input has', () => {
+  const bytes = 6 * 8 * 40;
+  const fields = new Map(
+    Object.entries({ dtype: 4, inDtype: 1, mode: 9, inH: 6, inW: 8, inC: 40, outH: 6, outW: 8, outC: 1 }),
+  );
+  for (const [name, value] of [
+    ['rows', 6],
+    ['cols', 8],
+    ['inRowPitch', 320],
+    ['inPixelPitch', 40],
+  ] as const)
+    fields.set(name, value);
+  fields.set('outBase', bytes).set('outRowPitch', 32).set('outPixelPitch', 4);
+  const text = [...fields].map(([name, value]) => `${name}=${value}`).join(' ');
+  const period = `load dramBase=${INPUT} bytes=${bytes} limit=${bytes} signal=1\nreduce wait=1 ${text}`;
+  const loaded = load({ period, inputShape: [bytes] });
+  const { name, sram, vector } = loaded.manifest.chip;
+  const result = execute(loaded, { timingOnly: true });
+  // Ports of 16 B a cycle for 4 elements: with one byte each, the vector unit is what takes the time.
+  const base = loadChip('chip-a');
+  const chip = { ...base, name, sram: { ...base.sram, ...sram }, vector };
+  const work = computeCommandWork('reduce', (field) => fields.get(field) ?? 0, chip);
+  expect(work.cycles).toBe(result.busyCycles.compute);
+  expect(work.portBytes).toBe(bytes + 6 * 8 * 4);
+});
 
 const count = fc.integer({ min: 1, max: 9 });
 const stride = fc.constantFrom(1, 2, 3, 8, 24, 48, 100, 256);

@@ -85,7 +85,7 @@ export function computeCommandWork(op: string, field: FieldOf, chip: Chip): Comm
     case 'pool':
       return vector(elements * field('kernelH') * field('kernelW'), windowPixels() * channels * bytes + written, chip);
     case 'reduce':
-      return vector(pixels * field('inC'), pixels * field('inC') * bytes + written, chip);
+      return vector(pixels * field('inC'), pixels * field('inC') * inputBytes(field, bytes) + written, chip);
     case 'softmax':
     case 'lrn':
     case 'layerNorm':
@@ -98,9 +98,7 @@ export function computeCommandWork(op: string, field: FieldOf, chip: Chip): Comm
     }
     case 'map': {
       const scale = Math.max(1, field('scaleH')) * Math.max(1, field('scaleW'));
-      const inDtype = field('inDtype');
-      const inBytes = inDtype === 0 ? bytes : (ELEMENT_BYTES[inDtype - 1] ?? 1);
-      return vector(elements, (repeated(field('inRepeat')) * inBytes) / scale + written, chip);
+      return vector(elements, (repeated(field('inRepeat')) * inputBytes(field, bytes)) / scale + written, chip);
     }
     default: {
       // resize, pad: the same share of the input as of the output.
@@ -109,6 +107,12 @@ export function computeCommandWork(op: string, field: FieldOf, chip: Chip): Comm
       return vector(elements, read * bytes + written, chip);
     }
   }
+}
+
+/** Of an element of the input, where it may be of another type than the output. */
+function inputBytes(field: FieldOf, outputBytes: number): number {
+  const inDtype = field('inDtype');
+  return inDtype === 0 ? outputBytes : (ELEMENT_BYTES[inDtype - 1] ?? 1);
 }
 
 /** Of the activations of the epilogue, and of the instruction itself. */
