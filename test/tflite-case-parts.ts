@@ -31,6 +31,10 @@ export function act(name: string, type: Kind, shape: readonly number[], scale = 
   return { name, type, shape, scales: [scale], zeroPoints: [type === 'uint8' ? zero + 128 : zero] };
 }
 
+/** An int8 tensor with a zero point of 0 where none is given. */
+export const quantised = (name: string, shape: number[], scale: number, zero = 0): FileTensor =>
+  act(name, 'int8', shape, scale, zero);
+
 export function constant(name: string, type: Kind, shape: readonly number[], scale = 0.03, zero = -4): FileTensor {
   if (type === 'float32') return { name, type, shape, data: floats(shape) };
   if (type === 'int8') return { ...act(name, type, shape, scale, zero), data: bytes(shape) };

@@ -1,6 +1,6 @@
 /** Small TFLite files of recurrent operators. They have variable tensors, which LiteRT's build for Node does not take. */
 import type { FileModel, FileTensor, OptionValue } from './tflite-builder.js';
-import { floats } from './tflite-case-parts.js';
+import { floats, quantised } from './tflite-case-parts.js';
 
 export const STEPS = 3;
 export const INPUTS = 4;
@@ -140,13 +140,6 @@ export function hybridSvdfModel(asymmetric: number): FileModel {
 
 /** In integers: zero points of inputs and results, a limited cell. */
 export function integerLstmModel(): FileModel {
-  const quantised = (name: string, shape: number[], scale: number, zero = 0): FileTensor => ({
-    name,
-    type: 'int8',
-    shape,
-    scales: [scale],
-    zeroPoints: [zero],
-  });
   const matrices = (prefix: string, columns: number): FileTensor[] =>
     named(prefix).map((name, i) => ({
       ...quantised(name, [UNITS, columns], 0.006 + 0.001 * i),

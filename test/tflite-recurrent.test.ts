@@ -9,7 +9,7 @@ import { seededInput } from '../src/reference/seeded-input.js';
 import { compiledGreedily, compiledProblems } from './compile-fuzz-check.js';
 import { mbqm } from './naive-numerics.js';
 import { type FileModel, type FileTensor, writeTflite } from './tflite-builder.js';
-import { bytes, floats } from './tflite-case-parts.js';
+import { bytes, floats, quantised } from './tflite-case-parts.js';
 import {
   bidirectionalLstmModel,
   bidirectionalRnnModel,
@@ -105,13 +105,6 @@ const RANK = 2;
 const MEMORY = 4;
 
 function svdfModel(): FileModel {
-  const quantised = (name: string, shape: number[], scale: number, zero = 0): FileTensor => ({
-    name,
-    type: 'int8',
-    shape,
-    scales: [scale],
-    zeroPoints: [zero],
-  });
   const tensors: FileTensor[] = [
     quantised('x', [1, INPUTS], 0.05, 7),
     { ...quantised('features', [FILTERS, INPUTS], 0.01), data: bytes([FILTERS, INPUTS]) },

@@ -4,14 +4,22 @@ import { divideHalfAway, limit, limitsOf, roundHalfEven } from './fixed-point.js
 import { negativeExponential, reciprocal, roundingShift, saturatingDoublingHigh } from './fixed-point-functions.js';
 import { emptyLike } from './movement.js';
 
-/** @param length extent of the last axis */
-export function softmaxTable<T extends Int8Array | Uint8Array>(x: T, length: number, table: Int32Array): T {
-  const out = emptyLike(x, x.length);
-  const { lo, hi } = limitsOf(out);
+/** The rows along the last axis, each with its largest value: what is exponentiated are differences from that. */
+function* rowsOf(x: Int8Array | Uint8Array, length: number) {
+  const { lo } = limitsOf(x);
   for (let start = 0; start < x.length; start += length) {
     const row = x.subarray(start, start + length);
     let largest = lo;
     for (const value of row) largest = Math.max(largest, value);
+    yield { start, row, largest };
+  }
+}
+
+/** @param length extent of the last axis */
+export function softmaxTable<T extends Int8Array | Uint8Array>(x: T, length: number, table: Int32Array): T {
+  const out = emptyLike(x, x.length);
+  const { lo, hi } = limitsOf(out);
+  for (const { start, row, largest } of rowsOf(x, length)) {
     const terms = Array.from(row, (value) => table[Math.min(255, largest - value)] as number);
     let sum = 0;
     for (const term of terms) sum += term;
@@ -32,10 +40,7 @@ export function softmaxFixedPoint<T extends Int8Array | Uint8Array>(x: T, length
   const { lo, hi } = limitsOf(out);
   const exponential = (difference: number): number =>
     negativeExponential(saturatingDoublingHigh(difference * 2 ** f.leftShift, f.multiplier));
-  for (let start = 0; start < x.length; start += length) {
-    const row = x.subarray(start, start + length);
-    let largest = lo;
-    for (const value of row) largest = Math.max(largest, value);
+  for (const { start, row, largest } of rowsOf(x, length)) {
     const isCounted = (value: number): boolean => value - largest >= f.leastDifference;
     const terms = Array.from(row, (value) => (isCounted(value) ? exponential(value - largest) : 0));
     let sum = 0;
@@ -62,10 +67,7 @@ export function softmaxReal<T extends Int8Array | Uint8Array>(
 ): T {
   const out = emptyLike(x, x.length);
   const { lo, hi } = limitsOf(out);
-  for (let start = 0; start < x.length; start += length) {
-    const row = x.subarray(start, start + length);
-    let largest = lo;
-    for (const value of row) largest = Math.max(largest, value);
+  for (const { start, row, largest } of rowsOf(x, length)) {
     const terms = Float32Array.from(row, (value) => table[largest - value] as number);
     let sum = 0;
     for (const term of terms) sum = Math.fround(sum + term);

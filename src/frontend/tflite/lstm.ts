@@ -12,6 +12,7 @@ import { isIntegerLstm, lstmInIntegers } from './lstm-int8.js';
 import { biasesOf, inRuns, joined, type LstmForm, type Places } from './lstm-parts.js';
 import { isHybridLstm, lstmStepByStep, MAX_HYBRID_STEPS, MAX_STEPS } from './lstm-steps.js';
 import { malformed } from './problems.js';
+import { realOf } from './real-numbers.js';
 import { fusedActivation } from './schema.js';
 import { sliced } from './slicing.js';
 
@@ -88,7 +89,7 @@ function direction(node: NodeContext, places: Places, form: LstmForm): TensorId 
   }
   const given = node.input(0);
   if (isIntegerLstm(node, given, places, form)) return lstmInIntegers(node, given, places, form);
-  const x = node.reshape(real(node, given), [1, form.steps, 1, form.inputs]);
+  const x = node.reshape(realOf(node, given), [1, form.steps, 1, form.inputs]);
   const isHybrid = given.dtype === 'float32' && form.steps <= MAX_HYBRID_STEPS && isHybridLstm(node, places);
   const isOne = form.fn === 'tanh' && !isHybrid && !isTooLarge(form);
   const y = isOne ? inOne(node, x, places, form) : lstmStepByStep(node, x, places, { ...form, isHybrid });
@@ -130,9 +131,6 @@ function inOne(node: NodeContext, x: TensorId, places: Places, form: LstmForm): 
   node.keepState(places.cellState, node.reshape(sliced(node, last, 3, units, units), [1, units]));
   return sliced(node, all, 3, 0, units);
 }
-
-const real = (node: NodeContext, x: Tensor): TensorId =>
-  x.dtype === 'float32' ? x.id : node.emit({ kind: 'convert', to: 'float32', multiplier: 0, shift: 0, inputs: [x.id] });
 
 function stored(node: NodeContext, id: TensorId, like: Tensor): TensorId {
   if (!isQuantized(like.dtype)) return id;
