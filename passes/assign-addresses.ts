@@ -14,6 +14,7 @@
 import type { TensorId } from '../src/ir/types.js';
 import {
   type Prefetch,
+  ringLife,
   type Schedule,
   type ScheduledBlock,
   type ScheduledLayer,
@@ -68,9 +69,10 @@ export function assignAddresses(schedule: Schedule, nodeLimit: number, chip: Chi
       });
     }
   });
-  (schedule.weightRings ?? []).forEach(({ steps, slotBytes, slots }, index) => {
-    const window = { lower: steps[0] ?? 0, upper: (steps.at(-1) ?? 0) + 1, alignmentBytes: schedule.alignmentBytes };
-    buffers.push({ id: weightRingId(index), sizeBytes: slots * slotBytes, ...window });
+  (schedule.weightRings ?? []).forEach((ring, index) => {
+    const { first, last } = ringLife(ring);
+    const window = { lower: first, upper: last + 1, alignmentBytes: schedule.alignmentBytes };
+    buffers.push({ id: weightRingId(index), sizeBytes: ring.slots * ring.slotBytes, ...window });
   });
   for (const block of schedule.blocks) {
     const window = { lower: block.plan.first, upper: block.plan.last + 1, alignmentBytes: schedule.alignmentBytes };

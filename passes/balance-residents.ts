@@ -7,15 +7,14 @@
  *
  * Only layers that have all their operands and their output in SRAM: their weights come in once, in chunks beside the work.
  */
-import type { Layer } from '../src/schedule/layer.js';
-import type { Schedule, ScheduledLayer } from '../src/schedule/schedule.js';
+import { retiled, type Schedule, type ScheduledLayer, workspaceBytes } from '../src/schedule/schedule.js';
 import {
   alignUp,
+  isCuttable,
   isStreaming,
   RESIDENT_ALIGNMENT_BYTES,
   roundResident,
   type Tiling,
-  workspaceBuffers,
 } from '../src/schedule/tiling.js';
 import type { Chip } from '../src/target/chip.js';
 import { workCycles } from './grow-blocks.js';
@@ -71,7 +70,7 @@ export function balanceResidents(schedule: Schedule, chip: Chip): Schedule {
     const more = roundResident(layer, residentBytes + Math.max(0, most));
     if (more <= residentBytes) continue;
     const room = capacityBytes - (loadBytes[t] ?? 0) + workspaceBytes(scheduled);
-    const changed = withWorkspace(scheduled, scheduled.tiling, more, alignmentBytes);
+    const changed = retiled(scheduled, scheduled.tiling, more, alignmentBytes);
     if (workspaceBytes(changed) > room) continue;
     taken += alignUp(more, RESIDENT_ALIGNMENT_BYTES) - alignUp(residentBytes, RESIDENT_ALIGNMENT_BYTES);
     replace(t, changed);
@@ -128,32 +127,8 @@ function withResident(
   for (const part of CHUNK_PARTS) {
     const chunkChannels = Math.min(layer.weights.channels, Math.ceil(chip.mac.columns / part));
     const streamed: Tiling = { ...tiling, weights: 'streamed', chunkChannels, depth: 2 };
-    const changed = withWorkspace(scheduled, streamed, residentBytes, alignmentBytes);
+    const changed = retiled(scheduled, streamed, residentBytes, alignmentBytes);
     if (isCuttable(layer) && workspaceBytes(changed) <= room) return changed;
   }
   return undefined;
-}
-
-/** Chunks of a grouped convolution would cut through its groups. */
-function isCuttable({ op }: Layer): boolean {
-  return op.kind !== 'conv2d' || op.groups === 1;
-}
-
-function withWorkspace(
-  scheduled: ScheduledLayer,
-  tiling: Tiling,
-  residentBytes: number,
-  alignmentBytes: number,
-): ScheduledLayer {
-  const workspace = workspaceBuffers(scheduled.layer, tiling, alignmentBytes, residentBytes);
-  return {
-    ...scheduled,
-    tiling,
-    residentBytes,
-    workspace: workspace.map((buffer) => ({ ...buffer, sramOffsetBytes: -1 })),
-  };
-}
-
-function workspaceBytes({ workspace }: ScheduledLayer): number {
-  return workspace.reduce((total, { sizeBytes }) => total + sizeBytes, 0);
 }

@@ -4,8 +4,14 @@
  *
  * Traffic never changes: a layer whose weights are read once a stripe keeps its stripes.
  */
-import type { Schedule, ScheduledBlock, ScheduledLayer } from '../src/schedule/schedule.js';
-import { isStreaming, type Tiling, tilingTraffic, workspaceBuffers } from '../src/schedule/tiling.js';
+import {
+  retiled,
+  type Schedule,
+  type ScheduledBlock,
+  type ScheduledLayer,
+  workspaceBytes,
+} from '../src/schedule/schedule.js';
+import { isStreaming, type Tiling, tilingTraffic } from '../src/schedule/tiling.js';
 import type { Chip } from '../src/target/chip.js';
 import { growBlock } from './grow-blocks.js';
 
@@ -40,10 +46,6 @@ function inBlock(scheduled: ScheduledLayer, block: ScheduledBlock | undefined, t
   };
 }
 
-function workspaceBytes(scheduled: ScheduledLayer): number {
-  return scheduled.workspace.reduce((total, buffer) => total + buffer.sizeBytes, 0);
-}
-
 function growLayer(
   schedule: Schedule,
   scheduled: ScheduledLayer,
@@ -55,9 +57,8 @@ function growLayer(
   const before = JSON.stringify(tilingTraffic(scheduled.layer, scheduled.tiling));
   for (const tiling of largerTilings(scheduled, chip)) {
     if (JSON.stringify(tilingTraffic(scheduled.layer, tiling)) !== before) continue;
-    const workspace = workspaceBuffers(scheduled.layer, tiling, schedule.alignmentBytes, scheduled.residentBytes);
-    if (workspace.reduce((total, buffer) => total + buffer.sizeBytes, 0) > room) continue;
-    return { ...scheduled, tiling, workspace: workspace.map((buffer) => ({ ...buffer, sramOffsetBytes: -1 })) };
+    const grown = retiled(scheduled, tiling, scheduled.residentBytes, schedule.alignmentBytes);
+    if (workspaceBytes(grown) <= room) return grown;
   }
   return scheduled;
 }

@@ -1,15 +1,15 @@
 /** What the load queue has to do, layer by layer and block by block, in its order, and about how long everything takes. */
 import type { TensorId } from '../src/ir/types.js';
 import { computeWork } from '../src/schedule/compute-work.js';
-import type { Prefetch, Schedule, ScheduledBlock, ScheduledLayer } from '../src/schedule/schedule.js';
 import {
-  chunkCount,
-  columnTiles,
-  isStreaming,
-  residentChannels,
-  stripeCount,
-  tilingTraffic,
-} from '../src/schedule/tiling.js';
+  type Prefetch,
+  type Schedule,
+  type ScheduledBlock,
+  type ScheduledLayer,
+  streamedChunks,
+  weightRingAt,
+} from '../src/schedule/schedule.js';
+import { columnTiles, isStreaming, stripeCount, tilingTraffic } from '../src/schedule/tiling.js';
 import type { Chip } from '../src/target/chip.js';
 
 /** A buffer that is loaded as a whole before its unit computes. */
@@ -62,18 +62,17 @@ export function loadUnits(schedule: Schedule, names: BufferNames, chip: Chip): L
 function layerUnit(schedule: Schedule, scheduled: ScheduledLayer, t: number, names: BufferNames, chip: Chip): LoadUnit {
   const { layer, tiling, workspace, residentBytes, reloads } = scheduled;
   const { batch } = schedule;
+  const through = weightRingAt(schedule, t);
   const loads: WholeLoad[] = [];
   const rings: string[] = [];
   for (const { role, sizeBytes } of workspace) {
     const id = names.workspace(t, role);
-    if (role === 'tables' && isThroughRing(schedule, t)) continue; // they have their places all the time
+    if (role === 'tables' && through !== undefined) continue; // they have their places all the time
     if (role === 'held' || role === 'tables') loads.push({ id, bytes: sizeBytes, constants: { step: t, role } });
     else if (role !== 'output') rings.push(id);
   }
-  schedule.weightRings?.forEach(({ steps }, ring) => {
-    if (steps[0] === t) rings.push(names.weights(ring));
-  });
-  const chunks = chunkCount(layer, tiling, residentChannels(layer, residentBytes));
+  if (through?.ring.steps[0] === t) rings.push(names.weights(through.index));
+  const chunks = streamedChunks(scheduled);
   const traffic = tilingTraffic(layer, tiling);
   const operandBytes = traffic.operandReadBytes.reduce((sum, bytes) => sum + bytes, 0) * batch;
   const framePasses = isStreaming(tiling) ? batch : 1;
@@ -89,13 +88,9 @@ function layerUnit(schedule: Schedule, scheduled: ScheduledLayer, t: number, nam
     rings,
     streamedBytes: operandBytes + weightBytes + traffic.outputWriteBytes * batch,
     rounds: isStreamedIn ? stripeCount(layer, tiling) * Math.max(1, chunks) : barrierRounds(schedule, tiling),
-    turns: batch > 1 || isThroughRing(schedule, t) ? 0 : turnsOf(scheduled, chunks),
+    turns: batch > 1 || through !== undefined ? 0 : turnsOf(scheduled, chunks),
     returnBytes: returnedBytes(schedule, t),
   };
-}
-
-function isThroughRing({ weightRings = [] }: Schedule, t: number): boolean {
-  return weightRings.some(({ steps }) => steps.includes(t));
 }
 
 /** Of the loop over stripes, or over chunks where there is but one stripe. */

@@ -10,6 +10,7 @@ import {
   type ScheduledLayer,
   type ScheduledRoot,
   unplacedBuffers,
+  workspaceBytes,
 } from '../src/schedule/schedule.js';
 import { alignUp, type Tiling, workspaceBuffers } from '../src/schedule/tiling.js';
 import { runsOf } from '../src/solver/placement/cuts.js';
@@ -90,7 +91,7 @@ export function toSchedule(
     }));
     // Where all that could be streamed is resident, there are no chunks; placement had reckoned with them.
     if (choice.tiling.weights === 'streamed' && resident >= layer.weights.totalBytes)
-      unused.set(execution.first, choice.workspaceBytes - workspaceBytes(workspace));
+      unused.set(execution.first, choice.workspaceBytes - workspaceBytes({ workspace }));
     layers.push({ layer, tiling: choice.tiling, residentBytes: resident, residentOffsetBytes: -1, workspace, reloads });
   }
   const planned = (placement.evictions ?? []).flatMap(({ first, item, keptBytes }): ScheduledEviction[] => {
@@ -117,10 +118,6 @@ export function toSchedule(
     runs: runsOf(result.placement, evaluation),
     record: { ...record, plannedTrafficBytes: record.plannedTrafficBytes - savedBytes * options.groups },
   };
-}
-
-function workspaceBytes(buffers: readonly { readonly sizeBytes: number }[]): number {
-  return buffers.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
 }
 
 /** The block with the rings of outputs whose last rows are streamed out. */

@@ -10,11 +10,19 @@
  * it is.
  */
 import type { Layer } from '../src/schedule/layer.js';
-import type { Schedule, ScheduledLayer, WeightRing } from '../src/schedule/schedule.js';
-import { alignUp, chunkCount, isStreaming, residentChannels, workspaceBuffers } from '../src/schedule/tiling.js';
+import {
+  retiled,
+  ringLife,
+  type Schedule,
+  type ScheduledLayer,
+  streamedChunks,
+  type WeightRing,
+  workspaceBytes,
+} from '../src/schedule/schedule.js';
+import { alignUp, isCuttable, isStreaming } from '../src/schedule/tiling.js';
 import type { Chip } from '../src/target/chip.js';
 
-/** The machine has so many semaphores left for them; the back end names them. */
+/** The machine has so many semaphores left for them, its last ones; the back end names them. */
 export const MOST_RINGS = 5;
 /** A ring of fewer is no better than the double buffers that it takes the place of. */
 const LEAST_SLOTS = 2;
@@ -26,7 +34,7 @@ export function withWeightRings(schedule: Schedule, share: number, chip: Chip): 
     .flatMap((steps) => ringOf(schedule, steps, share, chip) ?? [])
     .sort((a, b) => b.slots * b.slotBytes - a.slots * a.slotBytes)
     .slice(0, MOST_RINGS)
-    .sort((a, b) => (a.steps[0] ?? 0) - (b.steps[0] ?? 0));
+    .sort((a, b) => ringLife(a).first - ringLife(b).first);
   if (rings.length === 0) return schedule;
   const layers = [...schedule.layers];
   const loadBytes = [...schedule.loadBytes];
@@ -36,12 +44,13 @@ export function withWeightRings(schedule: Schedule, share: number, chip: Chip): 
       if (before === undefined) continue;
       layers[t] = throughRing(schedule, before, ring.slotBytes, chip);
     }
-    for (let t = ring.steps[0] ?? 0; t <= (ring.steps.at(-1) ?? -1); t += 1) {
+    const { first, last } = ringLife(ring);
+    for (let t = first; t <= last; t += 1) {
       const before = schedule.layers[t];
       const after = layers[t];
       if (before === undefined || after === undefined) continue;
       const own = ring.steps.includes(t) ? ownTables(after) : 0;
-      const change = bytesOf(after) - own - bytesOf(before);
+      const change = workspaceBytes(after) - own - workspaceBytes(before);
       loadBytes[t] = (loadBytes[t] ?? 0) + change + ring.slots * ring.slotBytes + tablesFrom(layers, ring.steps, t);
     }
   }
@@ -81,40 +90,32 @@ function ringOf(schedule: Schedule, steps: readonly number[], share: number, chi
   for (let t = steps[0] ?? 0; t <= (steps.at(-1) ?? -1); t += 1) {
     const index = steps.indexOf(t);
     const [before, after] = [members[index], through[index]];
-    const freed = before === undefined || after === undefined ? 0 : bytesOf(before) - bytesOf(after) + ownTables(after);
+    const freed =
+      before === undefined || after === undefined
+        ? 0
+        : workspaceBytes(before) - workspaceBytes(after) + ownTables(after);
     free = Math.min(free, capacityBytes - (schedule.loadBytes[t] ?? 0) + freed);
   }
-  const chunks = through.reduce((total, one) => total + chunksOf(one), 0);
+  const chunks = through.reduce((total, one) => total + streamedChunks(one), 0);
   const slots = Math.min(chunks, Math.floor((Math.floor(free * share) - tables) / slotBytes));
   return slots < LEAST_SLOTS ? undefined : { steps, slotBytes, slots, sramOffsetBytes: -1 };
 }
 
 /** The layer with its weights in chunks of a slot at most. */
 function throughRing(schedule: Schedule, scheduled: ScheduledLayer, slotBytes: number, chip: Chip): ScheduledLayer {
-  const { layer, residentBytes } = scheduled;
-  const { channels, recordBytes } = layer.weights;
+  const { channels, recordBytes } = scheduled.layer.weights;
   const fitting = Math.floor(slotBytes / recordBytes);
   const whole = Math.floor(fitting / chip.mac.columns) * chip.mac.columns;
   const chunkChannels = Math.min(channels, whole === 0 ? fitting : whole);
   const tiling = { ...scheduled.tiling, weights: 'streamed' as const, chunkChannels, depth: 2 as const };
-  const workspace = workspaceBuffers(layer, tiling, schedule.alignmentBytes, residentBytes)
-    .filter(({ role }) => role !== 'chunk')
-    .map((buffer) => ({ ...buffer, sramOffsetBytes: -1 }));
-  return { ...scheduled, tiling, workspace };
+  const alone = retiled(scheduled, tiling, scheduled.residentBytes, schedule.alignmentBytes);
+  return { ...alone, workspace: alone.workspace.filter(({ role }) => role !== 'chunk') };
 }
 
 /** Of as many channels as the array has columns; of all of them where they cannot be cut. */
-function leastChunkBytes({ op, weights }: Layer, chip: Chip): number {
-  const isCuttable = op.kind !== 'conv2d' || op.groups === 1;
-  return weights.recordBytes * (isCuttable ? Math.min(weights.channels, chip.mac.columns) : weights.channels);
-}
-
-function chunksOf({ layer, tiling, residentBytes }: ScheduledLayer): number {
-  return chunkCount(layer, tiling, residentChannels(layer, residentBytes));
-}
-
-function bytesOf({ workspace }: ScheduledLayer): number {
-  return workspace.reduce((total, { sizeBytes }) => total + sizeBytes, 0);
+function leastChunkBytes(layer: Layer, chip: Chip): number {
+  const { weights } = layer;
+  return weights.recordBytes * (isCuttable(layer) ? Math.min(weights.channels, chip.mac.columns) : weights.channels);
 }
 
 function ownTables({ workspace }: ScheduledLayer): number {

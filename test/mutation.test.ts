@@ -6,6 +6,7 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { MOST_RINGS } from '../passes/weight-rings.js';
 import { decodeStream } from '../src/commands/decode.js';
 import { INSTRUCTIONS, SEMAPHORES } from '../src/commands/instructions.js';
 import { type CompileRequest, compile } from '../src/index.js';
@@ -51,9 +52,6 @@ const WAYS: Readonly<Record<string, Way>> = {
   'through a ring of weights': { text: CHAIN, sramBytes: 5120, resident: false, objective: 'latency' },
 };
 
-/** The last semaphores count the free slots of rings. */
-const RINGS = 5;
-
 /** SPILLWAY_MUTANTS=all breaks every field in every way; otherwise that is done to one program, and with its lowest bit only. */
 const ALL = process.env.SPILLWAY_MUTANTS === 'all';
 
@@ -90,7 +88,7 @@ describe.each(Object.entries(WAYS))('%s', (name, way) => {
 
   (name.includes('ring') ? test : test.skip)('the program has such a ring', () => {
     const semaphores = sound.stream.period.filter(({ op }) => op === 'semaphore');
-    expect(semaphores.some(({ fields }) => fields.index === SEMAPHORES - RINGS)).toBe(true);
+    expect(semaphores.some(({ fields }) => fields.index === SEMAPHORES - MOST_RINGS)).toBe(true);
   });
 
   (withFields ? test : test.skip)('every field of every opcode in the program was flipped', () => {

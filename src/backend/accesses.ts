@@ -1,6 +1,6 @@
 /** What the queues read and write while a layer or a block runs, in whole buffers: what phases.ts orders the queues by. */
 import type { TensorId } from '../ir/types.js';
-import type { Schedule, ScheduledBlock, WeightRing } from '../schedule/schedule.js';
+import { type ScheduledBlock, weightRingAt } from '../schedule/schedule.js';
 import { type LayerContext, stayOffset } from './layer-views.js';
 import type { Access, Phase, QueueName } from './phases.js';
 
@@ -65,17 +65,6 @@ export function layerAccesses(context: LayerContext): Access[] {
     accesses.push(...slotted.map((access) => ({ ...access, ring: through.index })));
   }
   return accesses;
-}
-
-/** The ring that the weights of a step come through. */
-export function weightRingAt(
-  schedule: Schedule,
-  step: number,
-): { readonly ring: WeightRing; readonly index: number } | undefined {
-  const rings = schedule.weightRings ?? [];
-  const index = rings.findIndex(({ steps }) => steps.includes(step));
-  const ring = rings[index];
-  return ring === undefined ? undefined : { ring, index };
 }
 
 /** Compute waits for every load of a layer, and the store for all that is computed. */

@@ -5,8 +5,9 @@
 
 import { tensorOf } from '../ir/facts.js';
 import { clippedRange, inputRange } from '../schedule/layer.js';
+import { streamedChunks, weightRingAt } from '../schedule/schedule.js';
 import { columnTiles, isStreaming, newRowsPerStripe, stripeCount } from '../schedule/tiling.js';
-import { layerAccesses, layerJoins, weightRingAt } from './accesses.js';
+import { layerAccesses, layerJoins } from './accesses.js';
 import { computeCommand } from './compute-command.js';
 import { dramAddressOf } from './dram-layout.js';
 import { emitTranspose } from './emit-transpose.js';
@@ -25,7 +26,7 @@ import {
   viewFields,
 } from './layer-views.js';
 import { emitPreloads, emitSpread, joinsBeside, layerConstants, spreadAccesses } from './preloads.js';
-import { type ChunkPlace, chunkRun, doubleBuffer, emitChunk, slotsOf, streamedChunks } from './weight-chunks.js';
+import { type ChunkPlace, chunkRun, doubleBuffer, emitChunk, slotsOf } from './weight-chunks.js';
 
 /** Levels of the loops that are open around a command. */
 export interface OpenLoops {
@@ -55,7 +56,7 @@ export function emitLayer(emitter: Emitter, context: LayerContext): void {
 function emitInPlace(emitter: Emitter, context: LayerContext): void {
   const tile = { start: 0, end: context.scheduled.layer.output.w };
   const runs = standingRecords(context);
-  const chunks = streamedChunks(context);
+  const chunks = streamedChunks(context.scheduled);
   /** For all frames; what the queues wait for and signal is for all of them together. */
   const compute = (
     list: readonly RecordRun[],
@@ -98,7 +99,7 @@ function emitStreaming(emitter: Emitter, context: LayerContext): void {
     if (i > 0) emitter.phase(layerAccesses(context), layerJoins(context));
     const { depth } = tiling;
     const isLoading = streamedOperands(context).length > 0;
-    const chunks = streamedChunks(context);
+    const chunks = streamedChunks(context.scheduled);
     const free: FreeBuffers = {
       operands: isLoading ? emitter.freeBuffers('operands', depth) : undefined,
       output: tiling.toSram ? undefined : emitter.freeBuffers('output', depth),
@@ -181,7 +182,9 @@ function emitStripes(
     });
     emitSpread(emitter, context, level, stripeCount(layer, tiling));
     const runs =
-      tiling.outer === 'channels' && streamedChunks(context) > 0 ? [chunkRun(context)] : standingRecords(context);
+      tiling.outer === 'channels' && streamedChunks(context.scheduled) > 0
+        ? [chunkRun(context)]
+        : standingRecords(context);
     if (innerChunks === 0) emitCompute(emitter, context, tile, runs, inside, wait, signal);
     else {
       if (runs.length > 0) emitCompute(emitter, context, tile, runs, inside, wait, 0);

@@ -11,15 +11,8 @@
 import type { ColumnRange } from '../schedule/block-tiles.js';
 import { computeWork } from '../schedule/compute-work.js';
 import { asStreamed, isGathered, type Operand } from '../schedule/layer.js';
-import type { Schedule, ScheduledBlock, ScheduledLayer } from '../schedule/schedule.js';
-import {
-  channelsPerPass,
-  chunkCount,
-  columnTiles,
-  residentChannels,
-  stripeCount,
-  tilingTraffic,
-} from '../schedule/tiling.js';
+import { type Schedule, type ScheduledBlock, type ScheduledLayer, streamedChunks } from '../schedule/schedule.js';
+import { channelsPerPass, columnTiles, residentChannels, stripeCount, tilingTraffic } from '../schedule/tiling.js';
 import type { Chip } from '../target/chip.js';
 
 export interface LayerTiming {
@@ -105,7 +98,7 @@ function unitCycles(unit: Unit, chip: Chip): { cycles: number; dramCycles: numbe
 function layerTiming(schedule: Schedule, scheduled: ScheduledLayer, step: number, chip: Chip): LayerTiming {
   const { layer, tiling } = scheduled;
   const resident = residentChannels(layer, scheduled.residentBytes);
-  const chunks = chunkCount(layer, tiling, resident);
+  const chunks = streamedChunks(scheduled);
   const passes = tiling.outer === 'channels' ? Math.max(1, chunks) : 1;
   const rounds = stripeCount(layer, tiling) * columnTiles(layer, tiling).length * passes;
   const runs = tiling.outer === 'rows' ? Math.max(1, chunks + (resident > 0 && chunks > 0 ? 1 : 0)) : 1;

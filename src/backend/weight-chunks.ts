@@ -1,6 +1,6 @@
 /** Weights that come in chunks: where the chunks of a layer lie, in its double buffer or in a ring of slots, and their loads. */
-import type { WeightRing } from '../schedule/schedule.js';
-import { chunkCount, residentChannels } from '../schedule/tiling.js';
+import { streamedChunks, type WeightRing } from '../schedule/schedule.js';
+import { residentChannels } from '../schedule/tiling.js';
 import { type Emitter, type FreeName, type Level, mask, step } from './emitter.js';
 import { bufferOffset, type LayerContext, type RecordRun } from './layer-views.js';
 
@@ -34,9 +34,8 @@ export function slotsOf(
   for (const step of steps) {
     const scheduled = schedule.layers[step];
     if (scheduled === undefined) continue;
-    const { layer, tiling, residentBytes } = scheduled;
     if (step === own) before = all;
-    all += chunkCount(layer, tiling, residentChannels(layer, residentBytes));
+    all += streamedChunks(scheduled);
   }
   const taken = layout.group * all + before;
   const first = taken % slots;
@@ -46,11 +45,6 @@ export function slotsOf(
   return ahead === chunks
     ? parts
     : [...parts, { place: { ...place, address: sramOffsetBytes, from: ahead }, count: chunks - ahead }];
-}
-
-export function streamedChunks(context: LayerContext): number {
-  const { layer, tiling, residentBytes } = context.scheduled;
-  return chunkCount(layer, tiling, residentChannels(layer, residentBytes));
 }
 
 function chunkBytes(context: LayerContext): number {

@@ -264,9 +264,9 @@ function packInRounds(
     stage('addresses');
     let excessBytes = (): number => 0;
     const fresh: PackingCut[] = [];
+    const isForTime = (options.objective ?? 'traffic') !== 'traffic';
+    const balanced = options.balanced === true ? balanceResidents(placed, chip) : placed;
     for (const share of [1, 0.5, 0]) {
-      const isForTime = (options.objective ?? 'traffic') !== 'traffic';
-      const balanced = options.balanced === true ? balanceResidents(placed, chip) : placed;
       const larger = withCapacity(growTiles(balanced, share, chip, options.timed !== undefined), chip.sram.bytes);
       const grown = isForTime ? withWeightRings(larger, share, chip) : larger;
       const nodes = share > 0 ? ALLOCATOR_NODES / 4 : ALLOCATOR_NODES;

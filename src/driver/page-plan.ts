@@ -2,6 +2,7 @@
 import type { Timeline } from '../backend/timeline.js';
 import type { TensorId } from '../ir/types.js';
 import {
+  ringLife,
   type Schedule,
   type ScheduledBlock,
   type ScheduledLayer,
@@ -134,12 +135,9 @@ function overwriter(schedule: Schedule, { root }: ScheduledRoot, stay: Stay): St
 }
 
 /** Under the name of the first of its layers. */
-function ringBuffer(
-  { layers }: Schedule,
-  { steps, slots, slotBytes, sramOffsetBytes }: WeightRing,
-  rows: TensorRows,
-): PlacedBuffer {
-  const [first, last] = [steps[0] ?? 0, steps.at(-1) ?? 0];
+function ringBuffer({ layers }: Schedule, ring: WeightRing, rows: TensorRows): PlacedBuffer {
+  const { steps, slots, slotBytes, sramOffsetBytes } = ring;
+  const { first, last } = ringLife(ring);
   return {
     kind: 'weights',
     tensor: rows.ofWeights[first] ?? -1,

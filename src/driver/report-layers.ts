@@ -3,8 +3,14 @@ import type { EmittedProgram } from '../backend/emit-program.js';
 import type { PredictedTiming } from '../backend/predict-timing.js';
 import type { TrafficEntry } from '../backend/traffic.js';
 import { formatLoc } from '../base/diagnostic.js';
-import { ringDuring, type Schedule, type ScheduledBlock, type ScheduledLayer } from '../schedule/schedule.js';
-import { chunkCount, columnTiles, residentChannels, stripeCount } from '../schedule/tiling.js';
+import {
+  ringDuring,
+  type Schedule,
+  type ScheduledBlock,
+  type ScheduledLayer,
+  streamedChunks,
+} from '../schedule/schedule.js';
+import { columnTiles, stripeCount } from '../schedule/tiling.js';
 import { WEIGHT_BUFFERS } from './feature-bytes.js';
 import type { PeriodBytes } from './period-bytes.js';
 import type { LayerReport, Report } from './report.js';
@@ -57,7 +63,7 @@ export function describeTiling(schedule: Schedule, scheduled: ScheduledLayer): s
   const stripes = stripeCount(layer, tiling);
   if (tiles > 1) parts.push(`${tiles} tiles of ${count(tiling.tileColumns, 'column')}`);
   if (stripes > 1) parts.push(`${stripes} stripes of ${count(tiling.stripeRows, 'row')}`);
-  const chunks = chunkCount(layer, tiling, residentChannels(layer, scheduled.residentBytes));
+  const chunks = streamedChunks(scheduled);
   if (chunks > 0) {
     const each = `${count(chunks, 'chunk')} of ${count(tiling.chunkChannels, 'channel')}`;
     if (tiling.outer === 'channels' && chunks > 1) parts.push(`${each}, input read for each`);

@@ -4,7 +4,7 @@ import type { Program, TensorId } from '../ir/types.js';
 import type { BlockChunks, BlockPlan, BlockRing, BlockSums } from './block.js';
 import type { BlockShape } from './block-shape.js';
 import type { Layer } from './layer.js';
-import type { Tiling, WorkspaceBuffer } from './tiling.js';
+import { chunkCount, residentChannels, type Tiling, type WorkspaceBuffer, workspaceBuffers } from './tiling.js';
 
 /** Steps [startStep, endStep) of a root tensor in SRAM. */
 export interface Stay {
@@ -45,6 +45,31 @@ export interface ScheduledLayer {
   readonly reloads: readonly TensorId[]; // roots loaded whole before the layer starts
   /** Index of the block that the layer runs in; its tiling, workspace and reloads are then the block's. */
   readonly block?: number;
+}
+
+/** A layer by itself in another tiling, with so many resident bytes, and the buffers that it needs then, without places. */
+export function retiled(
+  scheduled: ScheduledLayer,
+  tiling: Tiling,
+  residentBytes: number,
+  alignmentBytes: number,
+): ScheduledLayer {
+  const workspace = workspaceBuffers(scheduled.layer, tiling, alignmentBytes, residentBytes);
+  return {
+    ...scheduled,
+    tiling,
+    residentBytes,
+    workspace: workspace.map((buffer) => ({ ...buffer, sramOffsetBytes: -1 })),
+  };
+}
+
+export function workspaceBytes({ workspace }: Pick<ScheduledLayer, 'workspace'>): number {
+  return workspace.reduce((total, { sizeBytes }) => total + sizeBytes, 0);
+}
+
+/** Chunks that the weights of a layer come in, beside what is resident. */
+export function streamedChunks({ layer, tiling, residentBytes }: ScheduledLayer): number {
+  return chunkCount(layer, tiling, residentChannels(layer, residentBytes));
 }
 
 /** A buffer of a block with its place. */
@@ -157,14 +182,30 @@ export interface WeightRing {
   readonly sramOffsetBytes: number; // -1 before assign-addresses
 }
 
+/** The steps that a ring is in SRAM in, the last one included. */
+export function ringLife({ steps }: WeightRing): { readonly first: number; readonly last: number } {
+  return { first: steps[0] ?? 0, last: steps.at(-1) ?? -1 };
+}
+
 /** The ring that is in SRAM at a step, whether its weights are for it or not. */
 export function ringDuring({ weightRings = [] }: Schedule, step: number): WeightRing | undefined {
-  return weightRings.find(({ steps }) => (steps[0] ?? 0) <= step && step <= (steps.at(-1) ?? -1));
+  return weightRings.find((ring) => ringLife(ring).first <= step && step <= ringLife(ring).last);
+}
+
+/** The ring that the weights of a step come through, and its number. */
+export function weightRingAt(
+  { weightRings = [] }: Schedule,
+  step: number,
+): { readonly ring: WeightRing; readonly index: number } | undefined {
+  const index = weightRings.findIndex(({ steps }) => steps.includes(step));
+  const ring = weightRings[index];
+  return ring === undefined ? undefined : { ring, index };
 }
 
 /** The first step from which the tables of a step lie in SRAM: those of layers whose weights come through a ring, as long as it does. */
-export function tablesStart({ weightRings = [] }: Schedule, step: number): number {
-  return weightRings.find(({ steps }) => steps.includes(step))?.steps[0] ?? step;
+export function tablesStart(schedule: Schedule, step: number): number {
+  const through = weightRingAt(schedule, step);
+  return through === undefined ? step : ringLife(through.ring).first;
 }
 
 /** Weights that are held, loaded out of their turn: in front of the streamed loads of an earlier layer or block, or along with them. */

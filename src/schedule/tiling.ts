@@ -154,6 +154,11 @@ export function periodWeightPasses(tiling: Tiling, framePasses: number, batch: n
   return tiling.weights === 'streamed' && isStreaming(tiling) ? framePasses * batch : framePasses;
 }
 
+/** Chunks of a grouped convolution would cut through its groups. */
+export function isCuttable({ op }: Layer): boolean {
+  return op.kind !== 'conv2d' || op.groups === 1;
+}
+
 /** What a tiling moves; weights are passes over what is not resident. */
 export function tilingTraffic(layer: Layer, tiling: Tiling): TilingTraffic {
   const { output } = layer;
