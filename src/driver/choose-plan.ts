@@ -14,10 +14,12 @@ export const SIMPLER = { ilp: ['greedy', 'none'], greedy: ['none'], none: [] } a
 
 /** Of the plans that the ILP for time finds, as many are carried out as commands: only those say what they take to the cycle. */
 const TIMED_PLANS = 6;
+/** And of those that it finds with nothing resident. */
 const UNRESIDENT_PLANS = 3;
 
 /** Of the bytes of a period: from there on plans of equal traffic differ by their code. */
 const CODE_SHARE = 0.05;
+/** Plans for time are looked for up to here where traffic is what counts: for more layers they take most of the compile. */
 const MOST_LAYERS_FOR_CODE = 300;
 
 /** Plans that move more and may take less time, where time or energy is what counts. */
@@ -102,7 +104,7 @@ export function bestOf(first: Compiled, compile: CompileOnce, options: CompileOp
   return { ...best.compiled, plans, schedule: { ...best.compiled.schedule, record: taken } };
 }
 
-/** Whether plans for time are worth a look where traffic is what counts: they may have less code, and take long to find for many layers. */
+/** Whether plans for time are worth a look where traffic is what counts: they may have less code. */
 function isMuchCode({ schedule, emitted }: Compiled): boolean {
   if (schedule.layers.length > MOST_LAYERS_FOR_CODE) return false;
   const { byClass, totalBytes } = countTraffic(schedule, emitted).period;
